@@ -1,0 +1,72 @@
+#ifndef ENGINE_ACTION_H_
+#define ENGINE_ACTION_H_
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/container/inlined_vector.h"
+#include "engine/address.h"
+#include "engine/ids.h"
+#include "engine/request.h"
+#include "engine/saved_state.h"
+
+namespace cachalot {
+
+// Everything that a node can order. Orders, in the imperative.
+
+// Best effort: may be lost, doubled, late.
+struct SendDatagram {
+  Address to;
+  std::string bytes;  // at most limits::kDatagramBytesMax
+};
+
+// On the stream towards `to`, opening it if there is none. Ordered, or lost
+// with the stream.
+struct SendFrame {
+  Address to;
+  std::string bytes;  // at most limits::kFrameBytesMax
+};
+
+// Keep this; answer StateSaved when it is on stable storage. Numbered without
+// gaps from 1; kept in order. The node withholds what promises it until then,
+// so nothing else has to wait.
+struct SaveState {
+  SaveId save;
+  StateChange change;
+};
+
+// The one answer to a RequestSubmitted.
+struct AnswerRequest {
+  RequestId request;
+  Answer answer;
+};
+
+// The lease on a granted lock is running out (kSuspect), or was renewed after
+// all (kHeld), or is over (kLost, final; `reason` says why).
+struct NotifyHolder {
+  RequestId request;  // the AcquireRequest that was granted
+  std::string key;
+  FencingToken token;
+  Belief belief = Belief::kLost;
+  LossReason reason = LossReason::kNone;  // with kLost
+};
+
+// The node's standing changed: it joined a cluster, lost it, found a leader.
+// For waiting callers and status lines.
+struct AnnounceStanding {
+  bool joined = false;       // has a cluster
+  bool has_leader = false;   // and knows its leader
+  bool has_session = false;  // and can take locks
+};
+
+// Goodbyes are said; the process may exit.
+struct LeaveCompleted {};
+
+using Action = std::variant<SendDatagram, SendFrame, SaveState, AnswerRequest,
+                            NotifyHolder, AnnounceStanding, LeaveCompleted>;
+using Actions = absl::InlinedVector<Action, 4>;
+
+}  // namespace cachalot
+
+#endif  // ENGINE_ACTION_H_

@@ -1,0 +1,76 @@
+#ifndef ENGINE_EVENT_H_
+#define ENGINE_EVENT_H_
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "engine/address.h"
+#include "engine/ids.h"
+#include "engine/request.h"
+
+namespace cachalot {
+
+// Everything that a node can learn. Facts, in the past tense.
+
+// Nothing happened but time: the node's deadline has come.
+struct TimeAdvanced {};
+
+// The driver has handed over all that had arrived and is about to sleep: what
+// was gathered goes out now, as one write and one append (locks.md 6.4).
+// Comes after every batch of other events.
+struct TurnEnded {};
+
+// Unverified bytes, from wherever. The address is where they seem to come from.
+struct DatagramReceived {
+  Address from;
+  std::string bytes;
+};
+
+// One frame of a stream, whole: unverified bytes. Frames of one stream come in
+// the order in which they were sent; a stream may break and lose its tail.
+struct FrameReceived {
+  Address from;
+  std::string bytes;
+};
+
+// The stream towards `peer` came up, or broke: what had been sent on it and
+// was not yet delivered may be lost.
+struct LinkChanged {
+  Address peer;
+  bool up = false;
+};
+
+// The seeds' names were resolved, or resolved anew. Replaces the list.
+struct SeedsResolved {
+  std::vector<Address> seeds;
+};
+
+// Every SaveState up to and including `save` is on stable storage.
+struct StateSaved {
+  SaveId save;
+};
+
+// A caller asks. Answered by exactly one AnswerRequest.
+struct RequestSubmitted {
+  RequestId request;
+  Request body;
+};
+
+// The caller is gone or no longer interested. An unanswered request is
+// answered kWithdrawn; a grant that comes all the same is given back.
+struct RequestWithdrawn {
+  RequestId request;
+};
+
+// Locks are to be released, and the members told. Ends with LeaveCompleted.
+struct LeaveRequested {};
+
+using Event =
+    std::variant<TimeAdvanced, TurnEnded, DatagramReceived, FrameReceived,
+                 LinkChanged, SeedsResolved, StateSaved, RequestSubmitted,
+                 RequestWithdrawn, LeaveRequested>;
+
+}  // namespace cachalot
+
+#endif  // ENGINE_EVENT_H_

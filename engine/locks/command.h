@@ -1,0 +1,164 @@
+#ifndef ENGINE_LOCKS_COMMAND_H_
+#define ENGINE_LOCKS_COMMAND_H_
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "engine/cluster_time.h"
+#include "engine/ids.h"
+#include "engine/request.h"
+
+namespace cachalot {
+
+// What the replicated lock table is told. Each takes effect, or has no effect,
+// by the table alone: the order of the log decides, never who proposed it or
+// how often it was proposed.
+
+// Idempotent: an open session stays as it is.
+struct OpenSession {
+  SessionId session;
+  absl::Duration ttl;
+  std::string name;  // the member's, for people
+  // The highest epoch that the opener has seen in any cluster: tokens granted
+  // from here on are above it.
+  Epoch epoch_floor;
+
+  friend bool operator==(const OpenSession&, const OpenSession&) = default;
+};
+
+// Effective if `renewal` is above the session's last.
+struct KeepAlive {
+  SessionId session;
+  uint64_t renewal = 0;
+  Sequence first_outstanding;  // see Acquire
+
+  friend bool operator==(const KeepAlive&, const KeepAlive&) = default;
+};
+
+// Releases all that the session owns.
+struct CloseSession {
+  SessionId session;
+
+  friend bool operator==(const CloseSession&, const CloseSession&) = default;
+};
+
+// Takes the lock, or queues for it if `waits`.
+struct Acquire {
+  SessionId session;
+  Sequence sequence;
+  // Every request below this one has been answered and will not be sent again:
+  // what was kept for retries of them can go.
+  Sequence first_outstanding;
+  std::string key;
+  absl::Duration ttl;
+  bool waits = false;
+  std::string owner;
+
+  friend bool operator==(const Acquire&, const Acquire&) = default;
+};
+
+// Effective if `token` holds `key` for this session. Never shortens a lease.
+struct Renew {
+  SessionId session;
+  Sequence sequence;
+  Sequence first_outstanding;
+  std::string key;
+  FencingToken token;
+  absl::Duration ttl;
+
+  friend bool operator==(const Renew&, const Renew&) = default;
+};
+
+// Effective if `token` holds `key` for this session.
+struct Release {
+  SessionId session;
+  Sequence sequence;
+  Sequence first_outstanding;
+  std::string key;
+  FencingToken token;
+
+  friend bool operator==(const Release&, const Release&) = default;
+};
+
+// Takes back the Acquire numbered `acquire`: out of the queue if it waits,
+// released if it was granted, and never granted if it has not arrived yet.
+struct Withdraw {
+  SessionId session;
+  Sequence sequence;
+  Sequence first_outstanding;
+  std::string key;  // the Acquire's
+  Sequence acquire;
+
+  friend bool operator==(const Withdraw&, const Withdraw&) = default;
+};
+
+// Conditional, so that duplicates, delays and former leaders do no harm. Each
+// part is effective if the entry's cluster time has reached the deadline and
+// nothing has renewed it since `renewal`.
+struct Expire {
+  struct OfSession {
+    SessionId session;
+    uint64_t renewal = 0;
+
+    friend bool operator==(const OfSession&, const OfSession&) = default;
+  };
+  struct OfLock {
+    std::string key;
+    FencingToken token;
+
+    friend bool operator==(const OfLock&, const OfLock&) = default;
+  };
+  std::vector<OfSession> sessions;
+  std::vector<OfLock> locks;
+
+  bool empty() const { return sessions.empty() && locks.empty(); }
+  friend bool operator==(const Expire&, const Expire&) = default;
+};
+
+// The first command of each term. Sessions that have had no grace since their
+// last renewal get `grace` from here: their keep-alives may have been lost with
+// the former leader. Locks' own deadlines are not touched.
+struct BeginTerm {
+  absl::Duration grace;
+
+  friend bool operator==(const BeginTerm&, const BeginTerm&) = default;
+};
+
+using LockCommand = std::variant<OpenSession, KeepAlive, CloseSession, Acquire,
+                                 Renew, Release, Withdraw, Expire, BeginTerm>;
+
+// What the holder's node is told of one of its session's commands.
+struct Reply {
+  enum class Kind : uint8_t {
+    kOpened,       // OpenSession
+    kKept,         // KeepAlive; `renewal` says which
+    kClosed,       // CloseSession
+    kAnswered,     // the request `sequence` is decided: `outcome`
+    kQueued,       // the Acquire `sequence` waits
+    kSessionGone,  // there is no such session (any more)
+    kRevoked,      // `token` of `key` was taken from the session
+  };
+  Kind kind = Kind::kAnswered;
+  SessionId session;
+  Sequence sequence;
+  uint64_t renewal = 0;
+  Outcome outcome = Outcome::kOk;
+  FencingToken token;  // the grant; with kHeld the holder's
+  // The entry that was applied when this was found. A send that was answered
+  // at a lower index than a grant's came before the grant.
+  LogIndex index;
+  std::string key;           // with kRevoked
+  absl::Duration remaining;  // with kHeld: of the holder's lease
+  SessionId holder;          // with kHeld
+  std::string holder_name;   // with kHeld
+  std::string owner;         // with kHeld
+
+  friend bool operator==(const Reply&, const Reply&) = default;
+};
+
+}  // namespace cachalot
+
+#endif  // ENGINE_LOCKS_COMMAND_H_

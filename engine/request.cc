@@ -1,0 +1,107 @@
+#include "engine/request.h"
+
+namespace cachalot {
+
+const char* OutcomeName(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::kOk:
+      return "ok";
+    case Outcome::kHeld:
+      return "held";
+    case Outcome::kTimedOut:
+      return "timed-out";
+    case Outcome::kNotHeld:
+      return "not-held";
+    case Outcome::kWithdrawn:
+      return "withdrawn";
+    case Outcome::kInvalid:
+      return "invalid";
+    case Outcome::kBusy:
+      return "busy";
+    case Outcome::kUnavailable:
+      return "unavailable";
+    case Outcome::kLeaving:
+      return "leaving";
+    case Outcome::kUnknown:
+      return "unknown";
+  }
+  return "?";
+}
+
+const char* MemberStateName(MemberState state) {
+  switch (state) {
+    case MemberState::kAlive:
+      return "alive";
+    case MemberState::kSuspect:
+      return "suspect";
+    case MemberState::kFailed:
+      return "failed";
+    case MemberState::kLeft:
+      return "left";
+  }
+  return "?";
+}
+
+const char* MemberRoleName(MemberRole role) {
+  switch (role) {
+    case MemberRole::kMember:
+      return "member";
+    case MemberRole::kLearner:
+      return "learner";
+    case MemberRole::kVoter:
+      return "voter";
+    case MemberRole::kLeader:
+      return "leader";
+  }
+  return "?";
+}
+
+const char* BeliefName(Belief belief) {
+  switch (belief) {
+    case Belief::kHeld:
+      return "HELD";
+    case Belief::kSuspect:
+      return "SUSPECT";
+    case Belief::kLost:
+      return "LOST";
+  }
+  return "?";
+}
+
+const char* LossReasonName(LossReason reason) {
+  switch (reason) {
+    case LossReason::kNone:
+      return "none";
+    case LossReason::kReleased:
+      return "released";
+    case LossReason::kExpired:
+      return "expired";
+    case LossReason::kRevoked:
+      return "revoked";
+    case LossReason::kWithdrawn:
+      return "withdrawn";
+    case LossReason::kLeft:
+      return "left";
+    case LossReason::kDissolved:
+      return "dissolved";
+  }
+  return "?";
+}
+
+std::ostream& operator<<(std::ostream& out, Outcome outcome) {
+  return out << OutcomeName(outcome);
+}
+std::ostream& operator<<(std::ostream& out, MemberState state) {
+  return out << MemberStateName(state);
+}
+std::ostream& operator<<(std::ostream& out, MemberRole role) {
+  return out << MemberRoleName(role);
+}
+std::ostream& operator<<(std::ostream& out, Belief belief) {
+  return out << BeliefName(belief);
+}
+std::ostream& operator<<(std::ostream& out, LossReason reason) {
+  return out << LossReasonName(reason);
+}
+
+}  // namespace cachalot

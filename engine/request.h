@@ -1,0 +1,146 @@
+#ifndef ENGINE_REQUEST_H_
+#define ENGINE_REQUEST_H_
+
+#include <cstdint>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "engine/address.h"
+#include "engine/ids.h"
+
+namespace cachalot {
+
+// What a caller asks of its own node, and what it is told.
+
+// Takes `key` for `ttl`, or waits for it in the order of arrival.
+struct AcquireRequest {
+  std::string key;     // 1..limits::kKeyBytesMax bytes, any bytes
+  absl::Duration ttl;  // limits::kTtlMin..limits::kTtlMax
+  // How long to wait in the queue; zero: refused at once if it is held. The
+  // answer comes no later than this (measured on the node's fast clock).
+  absl::Duration wait;
+  std::string owner;  // a label of the caller's, shown to others; may be empty
+};
+
+// Extends the lease that `token` names to `ttl` from now. Never shortens it.
+struct RenewRequest {
+  std::string key;
+  FencingToken token;
+  absl::Duration ttl;
+};
+
+// Gives up the lock that `token` names. Belief in it ends before the release
+// is sent.
+struct ReleaseRequest {
+  std::string key;
+  FencingToken token;
+};
+
+// Lists locks in the order of their keys.
+struct ListLocksRequest {
+  std::string prefix;  // only keys that begin with it
+  std::string after;   // only keys after it; to read on
+  uint32_t limit = 0;  // at most so many; 0 or above the maximum: the maximum
+};
+
+// The leader's view of the members and the agreed voters.
+struct ListMembersRequest {};
+
+using Request = std::variant<AcquireRequest, RenewRequest, ReleaseRequest,
+                             ListLocksRequest, ListMembersRequest>;
+
+enum class Outcome : uint8_t {
+  kOk,
+  // Refused: nothing was changed, and nobody will change it later.
+  kHeld,         // a try found the lock held; Answer::holder says by whom
+  kTimedOut,     // the wait ended first; the lock is not held by this caller
+  kNotHeld,      // renew or release of what this token does not hold
+  kWithdrawn,    // the caller took the request back
+  kInvalid,      // the request breaks a limit; Answer::text says which
+  kBusy,         // a limit on requests in flight or waiters was reached
+  kUnavailable,  // no cluster or no leader was reached in time
+  kLeaving,      // this node is leaving or was superseded
+  // Unknown: it may have happened, or may happen yet.
+  kUnknown,
+};
+
+const char* OutcomeName(Outcome outcome);
+std::ostream& operator<<(std::ostream& out, Outcome outcome);
+
+// One lock as the replicated table shows it.
+struct LockInfo {
+  std::string key;
+  FencingToken token;
+  SessionId holder;
+  std::string holder_name;  // the member's name
+  std::string owner;        // the label given with the request
+  // Until the earlier of the lock's and its session's deadline, by cluster
+  // time at the moment of the reading. Negative: about to be expired.
+  absl::Duration remaining;
+  uint32_t waiters = 0;
+
+  friend bool operator==(const LockInfo&, const LockInfo&) = default;
+};
+
+// SWIM's view of a member (membership.md 6.3, R2): higher wins within one
+// incarnation.
+enum class MemberState : uint8_t { kAlive, kSuspect, kFailed, kLeft };
+
+const char* MemberStateName(MemberState state);
+std::ostream& operator<<(std::ostream& out, MemberState state);
+
+enum class MemberRole : uint8_t { kMember, kLearner, kVoter, kLeader };
+
+const char* MemberRoleName(MemberRole role);
+std::ostream& operator<<(std::ostream& out, MemberRole role);
+
+struct MemberInfo {
+  NodeId id;
+  std::string name;
+  Address address;
+  MemberState state = MemberState::kAlive;
+  MemberRole role = MemberRole::kMember;
+
+  friend bool operator==(const MemberInfo&, const MemberInfo&) = default;
+};
+
+struct Answer {
+  Outcome outcome = Outcome::kUnknown;
+  FencingToken token;               // of a grant; of the holder with kHeld
+  std::optional<LockInfo> holder;   // with kHeld
+  std::vector<LockInfo> locks;      // of ListLocksRequest
+  bool more = false;                // locks: there are more after the last
+  std::vector<MemberInfo> members;  // of ListMembersRequest
+  std::string text;  // what was wrong, for a person; may be empty
+};
+
+// How sure this node is of a lock it was granted (locks.md 3.3).
+enum class Belief : uint8_t {
+  kHeld,     // nobody else can hold it
+  kSuspect,  // still ours, but the lease is running out: start nothing new
+  kLost,     // final for this grant
+};
+
+const char* BeliefName(Belief belief);
+std::ostream& operator<<(std::ostream& out, Belief belief);
+
+enum class LossReason : uint8_t {
+  kNone,
+  kReleased,   // by its holder
+  kExpired,    // the lease ran out on this node's clock
+  kRevoked,    // the cluster says that somebody else may have it
+  kWithdrawn,  // granted after its caller had gone
+  kLeft,       // this node left the cluster
+  kDissolved,  // this node's cluster gave way to an older one
+};
+
+const char* LossReasonName(LossReason reason);
+std::ostream& operator<<(std::ostream& out, LossReason reason);
+
+}  // namespace cachalot
+
+#endif  // ENGINE_REQUEST_H_

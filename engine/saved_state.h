@@ -1,0 +1,104 @@
+#ifndef ENGINE_SAVED_STATE_H_
+#define ENGINE_SAVED_STATE_H_
+
+#include <cstdint>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "engine/address.h"
+#include "engine/cluster_time.h"
+#include "engine/ids.h"
+#include "engine/shared_bytes.h"
+
+namespace cachalot {
+
+// What consensus keeps: Raft's persistent state (Raft, figure 2), with the
+// cluster time of each entry and the configuration kept outside the log too.
+
+enum class EntryKind : uint8_t {
+  kCommands,       // a batch for the lock table
+  kConfiguration,  // the voters from here on
+};
+
+struct Entry {
+  Term term;
+  ClusterTime time;
+  EntryKind kind = EntryKind::kCommands;
+  SharedBytes payload;
+
+  friend bool operator==(const Entry&, const Entry&) = default;
+};
+
+struct Voter {
+  NodeId id;
+  Address address;
+
+  friend auto operator<=>(const Voter&, const Voter&) = default;
+};
+
+// Who votes. While `outgoing` is not empty the change is joint: a majority of
+// both lists is needed (Raft dissertation, 4.3). Both lists are ordered by id.
+struct Configuration {
+  std::vector<Voter> voters;
+  std::vector<Voter> outgoing;
+
+  bool IsJoint() const { return !outgoing.empty(); }
+  bool Contains(NodeId id) const;
+  friend bool operator==(const Configuration&, const Configuration&) = default;
+};
+
+std::ostream& operator<<(std::ostream& out, const Configuration& config);
+
+// A prefix of the log, replaced by what it led to.
+struct Snapshot {
+  LogIndex index;               // the last entry it covers
+  Term term;                    // and that entry's term
+  ClusterTime time;             // and that entry's cluster time
+  Configuration configuration;  // as of that entry
+  SharedBytes table;            // LockTable::Encode()
+
+  friend bool operator==(const Snapshot&, const Snapshot&) = default;
+};
+
+// Who the node is. Written once, before anything else.
+struct Identity {
+  NodeId node;
+  ClusterId cluster;
+  Epoch epoch;
+
+  friend bool operator==(const Identity&, const Identity&) = default;
+};
+
+// An order to keep something, in full or not at all. Its parts are applied in
+// the order of the fields.
+struct StateChange {
+  std::optional<Identity> identity;
+  std::optional<Snapshot> snapshot;  // drops the entries up to its index,
+  bool drops_log = false;            // or, if set, every entry
+  // If `entries` is not empty: they stand at first, first + 1, ...; whatever
+  // stood at `first` and after is dropped.
+  LogIndex first;
+  std::vector<Entry> entries;
+  // Term and vote, if they changed.
+  std::optional<Term> term;
+  NodeId vote;  // with `term`: for whom in it; none if zero
+};
+
+// All that was kept when a process starts.
+struct SavedState {
+  Identity identity;
+  Term term;
+  NodeId vote;
+  std::optional<Snapshot> snapshot;
+  LogIndex first = LogIndex(1);  // index of entries.front()
+  std::vector<Entry> entries;
+
+  // Takes in one change. What every driver without a disk of its own does.
+  void Apply(const StateChange& change);
+};
+
+}  // namespace cachalot
+
+#endif  // ENGINE_SAVED_STATE_H_

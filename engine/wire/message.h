@@ -1,0 +1,230 @@
+#ifndef ENGINE_WIRE_MESSAGE_H_
+#define ENGINE_WIRE_MESSAGE_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "engine/address.h"
+#include "engine/cluster_time.h"
+#include "engine/ids.h"
+#include "engine/locks/command.h"
+#include "engine/request.h"
+#include "engine/saved_state.h"
+#include "engine/shared_bytes.h"
+
+namespace cachalot {
+
+// The typed messages that nodes speak, decoded and held to the limits. Each
+// names the machine that reads it; engine/README.md has the table.
+
+// --- Membership -------------------------------------------------------------
+
+// One fact about one member (SWIM 4.1). The owner raises `incarnation`; within
+// one, the later MemberState wins.
+struct MemberFact {
+  NodeId id;
+  Address address;
+  std::string name;
+  uint64_t incarnation = 0;
+  MemberState state = MemberState::kAlive;
+
+  friend bool operator==(const MemberFact&, const MemberFact&) = default;
+};
+
+// Are you there? Answered by Ack with the same number.
+struct Ping {
+  uint64_t probe = 0;
+  std::vector<MemberFact> facts;
+  friend bool operator==(const Ping&, const Ping&) = default;
+};
+
+// Is `target` there? Answered by Ack if it is, by Nack when half of `timeout`
+// has passed without its answer.
+struct PingRequest {
+  uint64_t probe = 0;
+  NodeId target;
+  Address target_address;
+  absl::Duration timeout;
+  std::vector<MemberFact> facts;
+  friend bool operator==(const PingRequest&, const PingRequest&) = default;
+};
+
+struct Ack {
+  uint64_t probe = 0;
+  std::vector<MemberFact> facts;
+  friend bool operator==(const Ack&, const Ack&) = default;
+};
+
+struct Nack {
+  uint64_t probe = 0;
+  std::vector<MemberFact> facts;
+  friend bool operator==(const Nack&, const Nack&) = default;
+};
+
+// News and nothing else.
+struct Gossip {
+  std::vector<MemberFact> facts;
+  friend bool operator==(const Gossip&, const Gossip&) = default;
+};
+
+// The whole list, on a stream. The one message that is also exchanged with
+// strangers: a node without a cluster introduces itself to a seed with it, and
+// members of two clusters learn of each other.
+struct PushPull {
+  bool is_reply = false;
+  bool is_join = false;  // the sender wants to become a member
+  Epoch epoch;           // of the sender's cluster; none if it has none
+  // NodeOptions::bootstrap_expect of a sender without a cluster.
+  uint32_t bootstrap_expect = 0;
+  std::vector<MemberFact> members;
+  friend bool operator==(const PushPull&, const PushPull&) = default;
+};
+
+// --- Consensus --------------------------------------------------------------
+
+struct VoteRequest {
+  Term term;
+  LogIndex last_index;
+  Term last_term;
+  bool is_pre_vote = false;  // Raft dissertation, 9.6: would you?
+  bool is_transfer = false;  // the leader asked for this election (3.10)
+  friend bool operator==(const VoteRequest&, const VoteRequest&) = default;
+};
+
+struct VoteReply {
+  Term term;
+  bool granted = false;
+  bool is_pre_vote = false;
+  friend bool operator==(const VoteReply&, const VoteReply&) = default;
+};
+
+struct Append {
+  Term term;
+  LogIndex previous_index;
+  Term previous_term;
+  LogIndex commit;
+  // The highest read round that the leader has begun; echoed (ReadIndex, 6.4).
+  uint64_t read_round = 0;
+  std::vector<Entry> entries;
+  friend bool operator==(const Append&, const Append&) = default;
+};
+
+struct AppendReply {
+  Term term;
+  bool accepted = false;
+  // Accepted: the last index known to match. Rejected: where to try next, with
+  // the term found there (rule 13: hints by index and term on both sides).
+  LogIndex index;
+  Term hint_term;
+  LogIndex rejected;  // Rejected: the previous_index that did not match
+  uint64_t read_round = 0;
+  friend bool operator==(const AppendReply&, const AppendReply&) = default;
+};
+
+// Part of a snapshot. `table` is cut into chunks; everything else is repeated.
+struct SnapshotChunk {
+  Term term;
+  LogIndex index;
+  Term index_term;
+  ClusterTime time;
+  Configuration configuration;
+  uint64_t offset = 0;
+  uint64_t total = 0;
+  std::string bytes;
+  uint64_t read_round = 0;
+  friend bool operator==(const SnapshotChunk&, const SnapshotChunk&) = default;
+};
+
+struct SnapshotReply {
+  Term term;
+  LogIndex index;
+  uint64_t received = 0;  // bytes in hand; all of them: installed
+  uint64_t read_round = 0;
+  friend bool operator==(const SnapshotReply&, const SnapshotReply&) = default;
+};
+
+// Stand for election now (dissertation, 3.10).
+struct TimeoutNow {
+  Term term;
+  friend bool operator==(const TimeoutNow&, const TimeoutNow&) = default;
+};
+
+// A member is about to leave and asks the leader to choose other voters first.
+struct LeaveIntent {
+  friend bool operator==(const LeaveIntent&, const LeaveIntent&) = default;
+};
+
+// --- Clients ----------------------------------------------------------------
+
+// A linearizable look at the leader's table. Numbered by the asker.
+struct Read {
+  uint64_t number = 0;
+  bool wants_members = false;  // else locks
+  ListLocksRequest locks;
+  friend bool operator==(const Read& a, const Read& b) {
+    return a.number == b.number && a.wants_members == b.wants_members &&
+           a.locks.prefix == b.locks.prefix && a.locks.after == b.locks.after &&
+           a.locks.limit == b.locks.limit;
+  }
+};
+
+struct ReadResult {
+  uint64_t number = 0;
+  std::vector<LockInfo> locks;
+  bool more = false;
+  std::vector<MemberInfo> members;
+  friend bool operator==(const ReadResult&, const ReadResult&) = default;
+};
+
+// To the leader: what this node's callers want, all of one turn.
+struct Forward {
+  std::vector<LockCommand> commands;
+  std::vector<Read> reads;
+  friend bool operator==(const Forward&, const Forward&) = default;
+};
+
+// From the leader: what came of it.
+struct Replies {
+  std::vector<Reply> replies;
+  std::vector<ReadResult> reads;
+  friend bool operator==(const Replies&, const Replies&) = default;
+};
+
+// Not the leader. Nothing of the Forward was done; ask `leader` if it is known.
+struct Redirect {
+  Term term;
+  NodeId leader;
+  Address address;
+  bool busy = false;  // the leader itself, with too much to do: come back later
+  friend bool operator==(const Redirect&, const Redirect&) = default;
+};
+
+using MembershipMessage =
+    std::variant<Ping, PingRequest, Ack, Nack, Gossip, PushPull>;
+using ConsensusMessage =
+    std::variant<VoteRequest, VoteReply, Append, AppendReply, SnapshotChunk,
+                 SnapshotReply, TimeoutNow, LeaveIntent>;
+using ClientMessage = std::variant<Forward, Replies, Redirect>;
+using Message =
+    std::variant<Ping, PingRequest, Ack, Nack, Gossip, PushPull, VoteRequest,
+                 VoteReply, Append, AppendReply, SnapshotChunk, SnapshotReply,
+                 TimeoutNow, LeaveIntent, Forward, Replies, Redirect>;
+
+// What surrounds every message.
+struct Envelope {
+  ClusterId cluster;  // none: the sender has no cluster yet
+  NodeId from;
+  NodeId to;             // none: whoever listens there (PushPull only)
+  Address from_address;  // where the sender listens
+  Message message;
+
+  friend bool operator==(const Envelope&, const Envelope&) = default;
+};
+
+}  // namespace cachalot
+
+#endif  // ENGINE_WIRE_MESSAGE_H_
