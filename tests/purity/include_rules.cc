@@ -1,0 +1,211 @@
+#include "tests/purity/include_rules.h"
+
+#include <algorithm>
+#include <iterator>
+#include <optional>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+
+namespace cachalot::purity {
+
+namespace {
+
+// Containers, algorithms and words for values: nothing that asks the machine.
+constexpr absl::string_view kStandardInEngine[] = {
+    "algorithm", "array",      "bit",     "compare",
+    "concepts",  "cstddef",    "cstdint", "cstring",
+    "deque",     "functional", "iosfwd",  "initializer_list",
+    "iterator",  "limits",     "map",     "memory",
+    "numeric",   "optional",   "ostream", "set",
+    "sstream",   "string",     "tuple",   "type_traits",
+    "utility",   "variant",    "vector",
+};
+
+// absl/time/time.h is arithmetic; absl/time/clock.h asks the machine.
+// absl/hash/ is seeded by addresses and differs from process to process.
+constexpr absl::string_view kAbseilInEngine[] = {
+    "absl/algorithm/",  "absl/base/",    "absl/cleanup/", "absl/container/",
+    "absl/functional/", "absl/memory/",  "absl/meta/",    "absl/numeric/",
+    "absl/status/",     "absl/strings/", "absl/types/",   "absl/time/time.h",
+    "flatbuffers/",
+};
+
+struct Exception {
+  absl::string_view path;
+  absl::string_view include;
+};
+
+// CHECK says why on its way down.
+constexpr Exception kExceptions[] = {
+    {"engine/check.cc", "cstdio"},
+    {"engine/check.cc", "cstdlib"},
+    {"engine/check.cc", "iostream"},
+};
+
+// Time, threads, chance and hash order, for which the simulator has its own.
+constexpr absl::string_view kBannedInSimulator[] = {
+    "atomic",
+    "chrono",
+    "condition_variable",
+    "ctime",
+    "future",
+    "mutex",
+    "random",
+    "shared_mutex",
+    "sys/",
+    "thread",
+    "time.h",
+    "unistd.h",
+    "unordered_map",
+    "unordered_set",
+    "absl/hash/",
+    "absl/random/",
+    "absl/synchronization/",
+    "absl/time/clock.h",
+};
+
+// Ways to the same things without an include of one's own.
+constexpr absl::string_view kBannedWords[] = {
+    "__DATE__",        "__TIME__",     "absl::BitGen",       "absl::Hash<",
+    "absl::Now(",      "getenv(",      "std::chrono",        "std::hash<",
+    "std::mt19937",    "std::mutex",   "std::random_device", "std::thread",
+    "std::unordered_", "thread_local",
+};
+
+struct FolderRule {
+  absl::string_view folder;
+  // Prefixes of ours that its files may include; a trailing "*" stands for
+  // files directly in that folder.
+  std::vector<absl::string_view> may_include;
+};
+
+// The first rule that fits a file's folder holds.
+const std::vector<FolderRule>& FolderRules() {
+  // The commands of the lock table are what the log and the wire carry.
+  static const auto* const rules = new std::vector<FolderRule>{
+      {"engine/membership/",
+       {"engine/*", "engine/wire/", "engine/membership/"}},
+      {"engine/consensus/",
+       {"engine/*", "engine/wire/", "engine/consensus/",
+        "engine/locks/command.h"}},
+      {"engine/locks/", {"engine/*", "engine/wire/", "engine/locks/"}},
+      {"engine/client/",
+       {"engine/*", "engine/wire/", "engine/client/",
+        "engine/locks/command.h"}},
+      {"engine/wire/", {"engine/*", "engine/wire/", "engine/locks/command.h"}},
+      {"engine/", {"engine/"}},
+      {"io/", {"engine/", "io/"}},
+      {"sim/", {"engine/", "sim/"}},
+      {"tools/", {"engine/", "io/", "sim/", "tools/"}},
+  };
+  return *rules;
+}
+
+// `#include "a/b.h"` -> "a/b.h", `#include <vector>` -> "vector".
+std::optional<absl::string_view> Included(absl::string_view line) {
+  line = absl::StripLeadingAsciiWhitespace(line);
+  if (!absl::ConsumePrefix(&line, "#")) return std::nullopt;
+  line = absl::StripLeadingAsciiWhitespace(line);
+  if (!absl::ConsumePrefix(&line, "include")) return std::nullopt;
+  line = absl::StripLeadingAsciiWhitespace(line);
+  if (!absl::ConsumePrefix(&line, "<") && !absl::ConsumePrefix(&line, "\"")) {
+    return line;  // a macro: on no list
+  }
+  return line.substr(0, line.find_first_of(">\""));
+}
+
+template <typename List>
+bool Contains(const List& list, absl::string_view word) {
+  return std::find(std::begin(list), std::end(list), word) != std::end(list);
+}
+
+template <typename List>
+bool ContainsPrefixOf(const List& list, absl::string_view word) {
+  return std::any_of(
+      std::begin(list), std::end(list),
+      [&](absl::string_view prefix) { return absl::StartsWith(word, prefix); });
+}
+
+// Whether `include` is one of our own headers.
+bool IsOurs(absl::string_view include) {
+  return ContainsPrefixOf(
+      std::vector<absl::string_view>{"engine/", "io/", "sim/", "tools/",
+                                     "tests/"},
+      include);
+}
+
+bool Fits(absl::string_view pattern, absl::string_view include) {
+  if (!absl::ConsumeSuffix(&pattern, "*")) {
+    return absl::StartsWith(include, pattern);
+  }
+  return absl::ConsumePrefix(&include, pattern) &&
+         !absl::StrContains(include, '/');
+}
+
+bool FolderMayInclude(absl::string_view path, absl::string_view include) {
+  for (const FolderRule& rule : FolderRules()) {
+    if (!absl::StartsWith(path, rule.folder)) continue;
+    return std::any_of(
+        rule.may_include.begin(), rule.may_include.end(),
+        [&](absl::string_view pattern) { return Fits(pattern, include); });
+  }
+  return true;
+}
+
+bool IsException(absl::string_view path, absl::string_view include) {
+  return std::any_of(std::begin(kExceptions), std::end(kExceptions),
+                     [&](const Exception& exception) {
+                       return exception.path == path &&
+                              exception.include == include;
+                     });
+}
+
+bool MayInclude(absl::string_view path, absl::string_view include) {
+  if (IsOurs(include)) return FolderMayInclude(path, include);
+  if (absl::StartsWith(path, "engine/")) {
+    return Contains(kStandardInEngine, include) ||
+           ContainsPrefixOf(kAbseilInEngine, include) ||
+           IsException(path, include);
+  }
+  if (absl::StartsWith(path, "sim/")) {
+    return !ContainsPrefixOf(kBannedInSimulator, include);
+  }
+  return true;
+}
+
+bool IsDeterministic(absl::string_view path) {
+  return absl::StartsWith(path, "engine/") || absl::StartsWith(path, "sim/");
+}
+
+}  // namespace
+
+std::vector<std::string> Violations(absl::string_view path,
+                                    absl::string_view text) {
+  std::vector<std::string> violations;
+  int number = 0;
+  for (absl::string_view line : absl::StrSplit(text, '\n')) {
+    ++number;
+    const auto report = [&](absl::string_view what) {
+      violations.push_back(absl::StrCat(path, ":", number, ": ", what));
+    };
+    if (const auto include = Included(line); include.has_value()) {
+      if (!MayInclude(path, *include)) {
+        report(absl::StrCat("may not include ", *include));
+      }
+      continue;
+    }
+    if (!IsDeterministic(path)) continue;
+    const absl::string_view code = line.substr(0, line.find("//"));
+    for (absl::string_view word : kBannedWords) {
+      if (absl::StrContains(code, word)) {
+        report(absl::StrCat("may not use ", word));
+      }
+    }
+  }
+  return violations;
+}
+
+}  // namespace cachalot::purity

@@ -1,0 +1,76 @@
+#include "tests/purity/include_rules.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/purity/source_tree.h"
+
+namespace cachalot::purity {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+TEST(IncludeRulesTest, TheWholeTreeObeysThem) {
+  const SourceTree tree = SourceTree::Find();
+  int checked = 0;
+  for (const std::string& path : tree.Files("")) {
+    if (!IsCpp(path)) continue;
+    ++checked;
+    EXPECT_THAT(Violations(path, tree.Read(path)), IsEmpty());
+  }
+  EXPECT_GT(checked, 20) << "the sources were not found";
+}
+
+TEST(IncludeRulesTest, AClockPlantedInTheEngineIsFound) {
+  EXPECT_THAT(Violations("engine/node.cc",
+                         "#include <vector>\n"
+                         "#include <chrono>\n"),
+              ElementsAre("engine/node.cc:2: may not include chrono"));
+  EXPECT_THAT(
+      Violations("engine/node.cc", "#include \"absl/time/clock.h\"\n"),
+      ElementsAre("engine/node.cc:1: may not include absl/time/clock.h"));
+  EXPECT_THAT(Violations("engine/node.cc", "x = absl::Now();\n"),
+              ElementsAre("engine/node.cc:1: may not use absl::Now("));
+}
+
+TEST(IncludeRulesTest, AnIncludeIsRecognisedInAnySpelling) {
+  EXPECT_EQ(Violations("engine/a.h", "  # include<thread>").size(), 1);
+  EXPECT_EQ(Violations("engine/a.h", "#include SOME_MACRO").size(), 1);
+}
+
+TEST(IncludeRulesTest, CommentsMaySpeakOfAnything) {
+  EXPECT_THAT(Violations("engine/a.h", "// Not std::chrono, since ...\n"),
+              IsEmpty());
+}
+
+TEST(IncludeRulesTest, DependenciesPointOneWay) {
+  EXPECT_THAT(Violations("engine/node.cc", "#include \"io/clock.h\"\n"),
+              ElementsAre("engine/node.cc:1: may not include io/clock.h"));
+  EXPECT_EQ(Violations("sim/a.cc", "#include \"io/clock.h\"\n").size(), 1);
+  EXPECT_EQ(Violations("io/a.cc", "#include \"sim/network.h\"\n").size(), 1);
+  EXPECT_EQ(Violations("tools/a.cc", "#include \"tests/b.h\"\n").size(), 1);
+  EXPECT_THAT(Violations("tools/a.cc", "#include \"io/clock.h\"\n"), IsEmpty());
+}
+
+TEST(IncludeRulesTest, MachinesDoNotIncludeEachOther) {
+  EXPECT_EQ(Violations("engine/membership/membership.cc",
+                       "#include \"engine/consensus/consensus.h\"\n")
+                .size(),
+            1);
+  EXPECT_EQ(Violations("engine/locks/lock_table.cc",
+                       "#include \"engine/node/inner.h\"\n")
+                .size(),
+            1);
+  EXPECT_THAT(Violations("engine/consensus/log.h",
+                         "#include \"engine/ids.h\"\n"
+                         "#include \"engine/locks/command.h\"\n"),
+              IsEmpty());
+}
+
+TEST(IncludeRulesTest, TheSimulatorHasItsOwnTime) {
+  EXPECT_EQ(Violations("sim/a.cc", "#include <chrono>\n").size(), 1);
+  EXPECT_THAT(Violations("sim/a.cc", "#include <fstream>\n"), IsEmpty());
+}
+
+}  // namespace
+}  // namespace cachalot::purity
