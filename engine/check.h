@@ -10,14 +10,12 @@ namespace cachalot {
 // Stops the process, in every build, when one of our own invariants is broken:
 // going on would spread the damage. One condition per CHECK. Never used on
 // what a peer, a file or a caller sent us.
-#define CHECK(condition)                                                 \
-  switch (0)                                                             \
-  case 0:                                                                \
-  default:                                                               \
-    if (static_cast<bool>(condition)) {                                  \
-    } else /* NOLINT */                                                  \
-      ::cachalot::internal::CheckFailure(__FILE__, __LINE__, #condition) \
-          .stream()
+#define CHECK(condition)                                                       \
+  static_cast<bool>(condition)                                                 \
+      ? static_cast<void>(0)                                                   \
+      : ::cachalot::internal::Voidify() &                                      \
+            ::cachalot::internal::CheckFailure(__FILE__, __LINE__, #condition) \
+                .stream()
 
 namespace internal {
 
@@ -33,6 +31,11 @@ class CheckFailure {
 
  private:
   std::ostringstream stream_;
+};
+
+// Makes both arms of the macro's choice void; binds weaker than <<.
+struct Voidify {
+  void operator&(std::ostream&) const {}
 };
 
 }  // namespace internal

@@ -1,0 +1,546 @@
+#include <algorithm>
+#include <sstream>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/check.h"
+#include "engine/consensus/consensus.h"
+#include "engine/consensus/quorum.h"
+#include "engine/limits.h"
+#include "engine/wire/codec.h"
+
+// The leader's side of Consensus: replication, commitment, reads, the change of
+// voters, and the end of a turn.
+
+namespace cachalot {
+namespace {
+
+// A follower is close behind while it lacks no more than this: a promotion
+// does not make the next commits wait.
+constexpr uint64_t kCloseEntries = 128;
+// A chunk without an answer is sent again after so many heartbeats.
+constexpr int kChunkRetryHeartbeats = 4;
+
+}  // namespace
+
+void Consensus::BecomeLeader(SlowInstant now, Outbox& out) {
+  ++counters_.elections_won;
+  Leader leader;
+  leader.next_heartbeat = now + options_.heartbeat_interval;
+  leader.next_quorum_check = now + options_.election_timeout;
+  role_ = std::move(leader);
+  leader_ = self_;
+  election_deadline_ = SlowInstant::Never();
+  leaving_.clear();
+  incoming_.reset();
+  arrived_.reset();
+  Note(absl::StrCat("has the votes -> leader of term ", term_.value()));
+  SyncFollowers(now);
+  // A cluster's first leader writes down who founded it: whoever joins by the
+  // log alone learns of the voters.
+  if (log_.configuration_index() == LogIndex()) {
+    const Configuration founders = configuration();
+    AppendOwn(now, EntryKind::kConfiguration,
+              SharedBytes(EncodeConfiguration(founders)), &founders);
+  }
+  // Rule 1: entries of former terms commit through one of this term.
+  AppendOwn(now, EntryKind::kCommands, opening_, nullptr);
+  std::get<Leader>(role_).opened_at = log_.last_index();
+  for (auto& [peer, progress] : std::get<Leader>(role_).followers) {
+    SendAppend(now, peer, progress, /*with_entries=*/false, out);
+  }
+}
+
+void Consensus::SyncFollowers(SlowInstant now) {
+  Leader& leader = std::get<Leader>(role_);
+  absl::btree_map<NodeId, Progress> kept;
+  const auto keep = [&](const std::vector<Voter>& voters) {
+    for (const Voter& voter : voters) {
+      if (voter.id == self_ || kept.contains(voter.id)) continue;
+      const auto known = leader.followers.find(voter.id);
+      if (known != leader.followers.end()) {
+        kept[voter.id] = std::move(known->second);
+        continue;
+      }
+      Progress& progress = kept[voter.id];
+      progress.next = log_.last_index().Next();
+      progress.last_answer = now;
+    }
+  };
+  keep(configuration().voters);
+  keep(configuration().outgoing);
+  keep(leader.learners);
+  leader.followers = std::move(kept);
+}
+
+void Consensus::SetLearners(SlowInstant now,
+                            const std::vector<Voter>& learners) {
+  Leader* leader = std::get_if<Leader>(&role_);
+  if (leader == nullptr || leader->learners == learners) return;
+  leader->learners = learners;
+  SyncFollowers(now);
+  flush_requested_ = true;
+}
+
+SlowInstant Consensus::CloseSince(NodeId peer) const {
+  const Leader* leader = std::get_if<Leader>(&role_);
+  if (leader == nullptr) return SlowInstant::Never();
+  const auto found = leader->followers.find(peer);
+  return found == leader->followers.end() ? SlowInstant::Never()
+                                          : found->second.close_since;
+}
+
+SlowInstant Consensus::LastAnswer(NodeId peer) const {
+  const Leader* leader = std::get_if<Leader>(&role_);
+  if (leader == nullptr) return SlowInstant::Never();
+  const auto found = leader->followers.find(peer);
+  return found == leader->followers.end() ? SlowInstant::Never()
+                                          : found->second.last_answer;
+}
+
+// --- Appending --------------------------------------------------------------
+
+void Consensus::AppendOwn(SlowInstant now, EntryKind kind, SharedBytes payload,
+                          const Configuration* configuration) {
+  // Cluster time goes on from the last entry, by the time that has passed here
+  // since that entry became the last. Nothing else may move it.
+  const ClusterTime time = TimeAt(now);
+  log_.Append(Entry{.term = term_,
+                    .time = time,
+                    .kind = kind,
+                    .payload = std::move(payload)},
+              configuration);
+  anchor_ = now;
+  NoteAppended(log_.last_index());
+}
+
+bool Consensus::Propose(SlowInstant now, std::string payload) {
+  CHECK(leads());
+  uint64_t uncommitted = 0;
+  if (log_.bytes() > limits::kUncommittedBytesMax) {
+    for (LogIndex i = log_.last_index(); i > commit_; i = i.Previous()) {
+      uncommitted += log_.Find(i)->payload.size();
+    }
+  }
+  if (uncommitted > limits::kUncommittedBytesMax) return false;
+  AppendOwn(now, EntryKind::kCommands, SharedBytes(std::move(payload)),
+            nullptr);
+  return true;
+}
+
+bool Consensus::HasCommittedInTerm() const {
+  const Leader* leader = std::get_if<Leader>(&role_);
+  return leader != nullptr && commit_ >= leader->opened_at;
+}
+
+bool Consensus::CanChangeVoters() const {
+  return HasCommittedInTerm() && configuration_settled();
+}
+
+void Consensus::ChangeVoters(SlowInstant now, std::vector<Voter> voters) {
+  CHECK(CanChangeVoters());
+  CHECK(!voters.empty());
+  std::sort(voters.begin(), voters.end());
+  Configuration joint{.voters = std::move(voters),
+                      .outgoing = configuration().voters};
+  Note((std::ostringstream() << "change of voters " << joint).str());
+  AppendOwn(now, EntryKind::kConfiguration,
+            SharedBytes(EncodeConfiguration(joint)), &joint);
+  SyncFollowers(now);
+}
+
+// --- Sending ----------------------------------------------------------------
+
+void Consensus::Replicate(SlowInstant now, NodeId peer, Progress& progress,
+                          bool is_heartbeat, Outbox& out) {
+  const bool quiet =
+      now - progress.last_sent >= options_.heartbeat_interval / 2;
+  switch (progress.mode) {
+    case Progress::Mode::kProbe:
+      if (is_heartbeat) progress.awaits_answer = false;
+      if (progress.awaits_answer) return;
+      SendAppend(now, peer, progress, /*with_entries=*/!is_heartbeat, out);
+      return;
+    case Progress::Mode::kReplicate: {
+      bool sent = false;
+      const size_t window = static_cast<size_t>(options_.appends_in_flight_max);
+      while (progress.mode == Progress::Mode::kReplicate &&
+             progress.next <= log_.last_index() &&
+             progress.in_flight.size() < window) {
+        SendAppend(now, peer, progress, /*with_entries=*/true, out);
+        sent = true;
+      }
+      // Rule 14: a full window, too, is told that we live, or a lost window
+      // would stop replication for ever.
+      if (is_heartbeat && !sent && quiet) {
+        SendAppend(now, peer, progress, /*with_entries=*/false, out);
+      }
+      return;
+    }
+    case Progress::Mode::kSnapshot:
+      if (!progress.snapshot.has_value()) {
+        const bool fresh = snapshot_.has_value() &&
+                           snapshot_->index != LogIndex() &&
+                           snapshot_->index >= log_.base_index() &&
+                           applied_.value() - snapshot_->index.value() <=
+                               options_.compact_keep_entries;
+        if (fresh) {
+          progress.snapshot = snapshot_;
+          ++counters_.snapshots_sent;
+          SendChunk(now, peer, progress, out);
+          return;
+        }
+        wants_snapshot_ = true;
+      } else if (!progress.awaits_answer ||
+                 now - progress.last_sent >=
+                     kChunkRetryHeartbeats * options_.heartbeat_interval) {
+        SendChunk(now, peer, progress, out);
+        return;
+      }
+      if (is_heartbeat) {
+        SendAppend(now, peer, progress, /*with_entries=*/false, out);
+      }
+      return;
+  }
+}
+
+void Consensus::SendAppend(SlowInstant now, NodeId peer, Progress& progress,
+                           bool with_entries, Outbox& out) {
+  if (progress.next <= log_.base_index()) {
+    // What it needs is compacted.
+    if (progress.mode != Progress::Mode::kSnapshot) {
+      BeginSnapshot(peer, progress);
+      Replicate(now, peer, progress, /*is_heartbeat=*/false, out);
+      return;
+    }
+    progress.next = log_.first_index();
+  }
+  Append append{.term = term_,
+                .previous_index = progress.next.Previous(),
+                .commit = commit_,
+                .read_round = std::get<Leader>(role_).read_round};
+  append.previous_term = log_.TermAt(append.previous_index);
+  if (with_entries) {
+    size_t bytes = 0;
+    LogIndex index = progress.next;
+    while (index <= log_.last_index() &&
+           append.entries.size() < limits::kAppendEntriesMax) {
+      const Entry* entry = log_.Find(index);
+      bytes += entry->payload.size();
+      if (!append.entries.empty() && bytes > limits::kAppendBytesMax) break;
+      append.entries.push_back(*entry);
+      index = index.Next();
+    }
+  }
+  if (progress.mode == Progress::Mode::kReplicate && !append.entries.empty()) {
+    progress.next = LogIndex(progress.next.value() + append.entries.size());
+    progress.in_flight.push_back(progress.next.Previous());
+  }
+  if (progress.mode == Progress::Mode::kProbe) progress.awaits_answer = true;
+  if (progress.mode != Progress::Mode::kSnapshot) progress.last_sent = now;
+  // Rule 11: an append promises nothing, so it may overtake our own disk.
+  Send(peer, std::move(append), SaveId(), out);
+}
+
+void Consensus::BeginSnapshot(NodeId peer, Progress& progress) {
+  Note(absl::StrCat(peer.ToShortString(), " is too far behind -> snapshot"));
+  progress.BecomeSnapshot();
+  flush_requested_ = true;
+}
+
+void Consensus::SendChunk(SlowInstant now, NodeId peer, Progress& progress,
+                          Outbox& out) {
+  const Snapshot& snapshot = *progress.snapshot;
+  const absl::string_view rest =
+      snapshot.table.view().substr(static_cast<size_t>(std::min<uint64_t>(
+          progress.snapshot_received, snapshot.table.size())));
+  SnapshotChunk chunk{.term = term_,
+                      .index = snapshot.index,
+                      .index_term = snapshot.term,
+                      .time = snapshot.time,
+                      .configuration = snapshot.configuration,
+                      .offset = progress.snapshot_received,
+                      .total = snapshot.table.size(),
+                      .read_round = std::get<Leader>(role_).read_round};
+  chunk.bytes = std::string(rest.substr(0, limits::kSnapshotChunkBytes));
+  progress.awaits_answer = true;
+  progress.last_sent = now;
+  Send(peer, std::move(chunk), SaveId(), out);
+}
+
+// --- Answers ----------------------------------------------------------------
+
+void Consensus::NoteAnswer(SlowInstant now, Progress& progress,
+                           uint64_t read_round) {
+  progress.last_answer = now;
+  // More than was asked is no proof of anything.
+  const uint64_t asked = std::get<Leader>(role_).read_round;
+  if (read_round <= asked) {
+    progress.read_round = std::max(progress.read_round, read_round);
+  }
+}
+
+void Consensus::NoteCloseness(SlowInstant now, Progress& progress) {
+  const bool is_close =
+      progress.mode == Progress::Mode::kReplicate &&
+      log_.last_index().value() - progress.match.value() <= kCloseEntries;
+  if (!is_close) {
+    progress.close_since = SlowInstant::Never();
+  } else if (progress.close_since == SlowInstant::Never()) {
+    progress.close_since = now;
+  }
+}
+
+void Consensus::Handle(SlowInstant now, NodeId from, const AppendReply& m,
+                       Outbox& out) {
+  if (m.term > term_) {
+    Note(absl::StrCat(from.ToShortString(), " is in term ", m.term.value(),
+                      " -> step down"));
+    BecomeFollower(now, m.term, NodeId());
+    return;
+  }
+  Leader* leader = std::get_if<Leader>(&role_);
+  if (leader == nullptr || m.term != term_) return;
+  const auto found = leader->followers.find(from);
+  if (found == leader->followers.end()) return;
+  Progress& progress = found->second;
+  if (m.index > log_.last_index()) {
+    ++counters_.malformed;
+    return;
+  }
+  NoteAnswer(now, progress, m.read_round);
+  ConfirmReads();
+  if (m.accepted) {
+    progress.match = std::max(progress.match, m.index);
+    while (!progress.in_flight.empty() &&
+           progress.in_flight.front() <= progress.match) {
+      progress.in_flight.pop_front();
+    }
+    const bool waits_for_snapshot =
+        progress.mode == Progress::Mode::kSnapshot &&
+        progress.match < log_.base_index();
+    if (progress.mode != Progress::Mode::kReplicate && !waits_for_snapshot) {
+      progress.BecomeReplicate();
+    }
+    progress.next = std::max(progress.next, progress.match.Next());
+    flush_requested_ |= progress.next <= log_.last_index();
+    NoteCloseness(now, progress);
+    AdvanceCommit(now, out);
+    return;
+  }
+  switch (progress.mode) {
+    case Progress::Mode::kReplicate:
+      if (m.rejected <= progress.match) return;  // an old one, overtaken
+      progress.BecomeProbe();
+      break;
+    case Progress::Mode::kProbe:
+      if (m.rejected != progress.next.Previous()) return;
+      break;
+    case Progress::Mode::kSnapshot:
+      return;
+  }
+  flush_requested_ = true;
+  progress.awaits_answer = false;
+  const bool is_empty = m.index == LogIndex() && commit_ > LogIndex();
+  if (is_empty || m.index < log_.base_index()) {
+    BeginSnapshot(from, progress);
+    return;
+  }
+  const LogIndex agreed = log_.LastNotAbove(
+      std::min(m.index,
+               m.rejected == LogIndex() ? LogIndex() : m.rejected.Previous()),
+      m.hint_term);
+  progress.next = std::max(progress.match.Next(), agreed.Next());
+}
+
+void Consensus::Handle(SlowInstant now, NodeId from, const SnapshotReply& m,
+                       Outbox& out) {
+  if (m.term > term_) {
+    BecomeFollower(now, m.term, NodeId());
+    return;
+  }
+  Leader* leader = std::get_if<Leader>(&role_);
+  if (leader == nullptr || m.term != term_) return;
+  const auto found = leader->followers.find(from);
+  if (found == leader->followers.end()) return;
+  Progress& progress = found->second;
+  NoteAnswer(now, progress, m.read_round);
+  ConfirmReads();
+  if (progress.mode != Progress::Mode::kSnapshot ||
+      !progress.snapshot.has_value() || m.index != progress.snapshot->index) {
+    return;
+  }
+  const uint64_t total = progress.snapshot->table.size();
+  flush_requested_ = true;
+  progress.awaits_answer = false;
+  if (m.received < total) {
+    progress.snapshot_received = m.received;
+    return;
+  }
+  Note(absl::StrCat(from.ToShortString(), " has the snapshot up to ",
+                    m.index.value()));
+  progress.match = std::max(progress.match, m.index);
+  progress.BecomeReplicate();
+  NoteCloseness(now, progress);
+  AdvanceCommit(now, out);
+}
+
+void Consensus::NoteLinkDown(NodeId peer) {
+  Leader* leader = std::get_if<Leader>(&role_);
+  if (leader == nullptr) return;
+  const auto found = leader->followers.find(peer);
+  if (found == leader->followers.end()) return;
+  Progress& progress = found->second;
+  progress.awaits_answer = false;
+  if (progress.mode == Progress::Mode::kReplicate) progress.BecomeProbe();
+}
+
+bool Consensus::HeardFromQuorum(SlowInstant now) const {
+  const Leader& leader = std::get<Leader>(role_);
+  return HasQuorum(configuration(), [&](NodeId id) {
+    if (id == self_) return true;
+    const auto found = leader.followers.find(id);
+    return found != leader.followers.end() &&
+           now - found->second.last_answer < options_.election_timeout;
+  });
+}
+
+// --- Committing -------------------------------------------------------------
+
+void Consensus::AdvanceCommit(SlowInstant now, Outbox& out) {
+  const Leader& leader = std::get<Leader>(role_);
+  const LogIndex agreed =
+      QuorumValue<LogIndex>(configuration(), [&](NodeId id) {
+        if (id == self_) return stable_;
+        const auto found = leader.followers.find(id);
+        return found == leader.followers.end() ? LogIndex()
+                                               : found->second.match;
+      });
+  // Rule 1 (Raft, figure 8): counting commits entries of this term only.
+  if (agreed <= commit_ || log_.TermAt(agreed) != term_) return;
+  const LogIndex before = commit_;
+  commit_ = agreed;
+  OnCommitted(now, before, commit_, out);
+}
+
+void Consensus::OnCommitted(SlowInstant now, LogIndex from, LogIndex to,
+                            Outbox& out) {
+  if (!leads()) return;
+  const Leader& leader = std::get<Leader>(role_);
+  if (!leader.new_reads.empty()) flush_requested_ = true;
+  const LogIndex changed_at = log_.configuration_index();
+  const bool just_committed = from < changed_at && changed_at <= to;
+  // A change that a former leader began is finished as soon as this term has
+  // committed (rules 3 and 16: by the index of the configuration, once).
+  const bool inherited =
+      from < leader.opened_at && leader.opened_at <= to && changed_at <= to;
+  if (!just_committed && !inherited) return;
+  if (configuration().IsJoint()) {
+    Configuration next{.voters = configuration().voters};
+    Note((std::ostringstream() << "voters are " << next).str());
+    AppendOwn(now, EntryKind::kConfiguration,
+              SharedBytes(EncodeConfiguration(next)), &next);
+    SyncFollowers(now);
+    return;
+  }
+  for (auto it = leaving_.begin(); it != leaving_.end();) {
+    it = IsVoter(*it) ? std::next(it) : leaving_.erase(it);
+  }
+  if (IsVoter(self_)) return;
+  // Not a voter any more: hand over to whoever is furthest, so that nobody has
+  // to wait for a time-out (dissertation, 4.2.2 and 3.10).
+  NodeId heir;
+  LogIndex furthest;
+  for (const auto& [peer, progress] : leader.followers) {
+    if (!IsVoter(peer)) continue;
+    if (heir.IsNone() || progress.match > furthest) {
+      heir = peer;
+      furthest = progress.match;
+    }
+  }
+  Note(
+      absl::StrCat("no voter any more -> hand over to ", heir.ToShortString()));
+  // The heir must know that the configuration is committed only to finish what
+  // we began; it will commit it again with its own first entry.
+  Send(heir, TimeoutNow{.term = term_}, SaveId(), out);
+  BecomeFollower(now, term_, NodeId());
+}
+
+// --- Reads (dissertation, 6.4) ----------------------------------------------
+
+void Consensus::RequestRead(uint64_t read) {
+  CHECK(leads());
+  std::get<Leader>(role_).new_reads.push_back(read);
+  flush_requested_ = true;
+}
+
+void Consensus::ConfirmReads() {
+  Leader& leader = std::get<Leader>(role_);
+  if (leader.reads.empty()) return;
+  const uint64_t confirmed =
+      QuorumValue<uint64_t>(configuration(), [&](NodeId id) {
+        if (id == self_) return leader.read_round;
+        const auto found = leader.followers.find(id);
+        return found == leader.followers.end() ? uint64_t{0}
+                                               : found->second.read_round;
+      });
+  while (!leader.reads.empty() && leader.reads.front().first <= confirmed) {
+    // What was committed when the read came is committed now.
+    waiting_reads_.emplace_back(commit_, leader.reads.front().second);
+    leader.reads.pop_front();
+  }
+}
+
+std::vector<uint64_t> Consensus::TakeReads() {
+  std::vector<uint64_t> ready;
+  while (!waiting_reads_.empty() && waiting_reads_.front().first <= applied_) {
+    ready.push_back(waiting_reads_.front().second);
+    waiting_reads_.pop_front();
+  }
+  return ready;
+}
+
+std::vector<uint64_t> Consensus::TakeLostReads() {
+  return std::exchange(lost_reads_, {});
+}
+
+// --- The end of a turn ------------------------------------------------------
+
+bool Consensus::NeedsFlush() const {
+  if (has_pending_ || flush_requested_) return true;
+  const Leader* leader = std::get_if<Leader>(&role_);
+  return leader != nullptr && !leader->new_reads.empty() &&
+         HasCommittedInTerm();
+}
+
+std::optional<SaveState> Consensus::Flush(SlowInstant now, Outbox& out) {
+  flush_requested_ = false;
+  if (Leader* leader = std::get_if<Leader>(&role_)) {
+    bool new_round = false;
+    // Rule 2: no read before this term has committed something.
+    if (!leader->new_reads.empty() && HasCommittedInTerm()) {
+      new_round = true;
+      ++leader->read_round;
+      for (const uint64_t read : leader->new_reads) {
+        leader->reads.emplace_back(leader->read_round, read);
+      }
+      leader->new_reads.clear();
+    }
+    for (auto& [peer, progress] : leader->followers) {
+      const size_t before = out.sends.size();
+      Replicate(now, peer, progress, /*is_heartbeat=*/false, out);
+      if (new_round && out.sends.size() == before) {
+        SendAppend(now, peer, progress, /*with_entries=*/false, out);
+      }
+    }
+    ConfirmReads();
+  }
+  if (!has_pending_) return std::nullopt;
+  last_save_ = last_save_.Next();
+  saves_in_flight_.emplace_back(last_save_, log_.last_index());
+  has_pending_ = false;
+  return SaveState{.save = last_save_,
+                   .change = std::exchange(pending_, StateChange())};
+}
+
+}  // namespace cachalot

@@ -1,0 +1,85 @@
+#ifndef ENGINE_CONSENSUS_LOG_H_
+#define ENGINE_CONSENSUS_LOG_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+
+#include "absl/container/btree_map.h"
+#include "engine/cluster_time.h"
+#include "engine/ids.h"
+#include "engine/saved_state.h"
+
+namespace cachalot {
+
+// The entries that are kept, by index, after a base: the last entry that was
+// compacted away. Also knows which configuration is in force at each entry: a
+// configuration counts from the moment it is appended, and one that is
+// truncated gives way to the one before (rule 4: the base's is kept outside the
+// entries).
+//
+// Invariants: indexes are dense; terms and times do not fall.
+class Log {
+ public:
+  // Empty, from index 1, with no voters.
+  Log() = default;
+
+  LogIndex base_index() const { return base_index_; }
+  LogIndex first_index() const { return base_index_.Next(); }
+  LogIndex last_index() const {
+    return LogIndex(base_index_.value() + entries_.size());
+  }
+  Term last_term() const;
+  ClusterTime last_time() const;
+  // Of the payloads kept.
+  uint64_t bytes() const { return bytes_; }
+  size_t size() const { return entries_.size(); }
+
+  // Null if `index` is not kept.
+  const Entry* Find(LogIndex index) const;
+  // The base's and the kept entries' terms.
+  // REQUIRES: base_index() <= index <= last_index().
+  Term TermAt(LogIndex index) const;
+  ClusterTime TimeAt(LogIndex index) const;
+  bool Matches(LogIndex index, Term term) const;
+  // The last index at or below `index`, and not below the base, whose term is
+  // at most `term`: where two logs may begin to agree (rule 13).
+  LogIndex LastNotAbove(LogIndex index, Term term) const;
+
+  // The newest configuration, and the entry that set it (the base, at most).
+  const Configuration& configuration() const;
+  LogIndex configuration_index() const;
+  // The one in force at `index`. REQUIRES: base_index() <= index.
+  const Configuration& ConfigurationAt(LogIndex index) const;
+
+  // REQUIRES: term and time are not below the last entry's; a configuration
+  // entry comes with its decoded form.
+  void Append(Entry entry, const Configuration* configuration = nullptr);
+  // Drops `from` and all after it. REQUIRES: from > base_index().
+  void Truncate(LogIndex from);
+  // Drops the entries up to `index`, which becomes the base.
+  // REQUIRES: base_index() <= index <= last_index().
+  void Compact(LogIndex index);
+  // Forgets everything and starts behind a snapshot.
+  void Reset(const Snapshot& snapshot);
+
+  friend bool operator==(const Log&, const Log&) = default;
+
+ private:
+  size_t Offset(LogIndex index) const {
+    return static_cast<size_t>(index.value() - base_index_.value() - 1);
+  }
+
+  LogIndex base_index_;
+  Term base_term_;
+  ClusterTime base_time_;
+  std::deque<Entry> entries_;
+  uint64_t bytes_ = 0;
+  // The base's and those of the kept entries; never empty.
+  absl::btree_map<LogIndex, Configuration> configurations_ = {
+      {LogIndex(), Configuration()}};
+};
+
+}  // namespace cachalot
+
+#endif  // ENGINE_CONSENSUS_LOG_H_

@@ -1,0 +1,101 @@
+#ifndef ENGINE_NODE_H_
+#define ENGINE_NODE_H_
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "engine/action.h"
+#include "engine/client/client.h"
+#include "engine/consensus/consensus.h"
+#include "engine/event.h"
+#include "engine/ids.h"
+#include "engine/instant.h"
+#include "engine/locks/lock_table.h"
+#include "engine/membership/membership.h"
+#include "engine/options.h"
+#include "engine/outbox.h"
+#include "engine/random.h"
+#include "engine/request.h"
+#include "engine/saved_state.h"
+#include "engine/wire/message.h"
+
+namespace cachalot {
+
+// What a node has dropped, and why. Never falls.
+struct NodeStats {
+  uint64_t undecodable = 0;    // not a message, or beyond a limit
+  uint64_t other_version = 0;  // of another protocol version
+  uint64_t other_cluster = 0;  // of another cluster
+  uint64_t misaddressed = 0;   // for another node, or from ourselves
+  uint64_t unroutable = 0;     // nobody knows where that node listens
+  uint64_t stalls = 0;         // stepped long after the deadline
+
+  friend bool operator==(const NodeStats&, const NodeStats&) = default;
+};
+
+// One member of the cluster: a function of its options and its events.
+//
+// No clock, no thread, no socket, no chance but the seed. A driver hands in
+// each event with the time at which it was learnt and carries out the actions
+// that come back, in their order. The same list of (now, event) gives the same
+// list of actions, in every build.
+//
+// Single-threaded. A value: a copy goes on by itself.
+class Node {
+ public:
+  // `saved` is what a driver with a disk kept of this node's SaveState orders;
+  // without it the node draws a new identity.
+  //
+  // Errors: InvalidArgument (an option or a part of `saved` breaks a rule).
+  static absl::StatusOr<Node> Create(
+      NodeOptions options, const Now& now,
+      std::optional<SavedState> saved = std::nullopt);
+
+  Node(const Node&) = default;
+  Node& operator=(const Node&) = default;
+  Node(Node&&) = default;
+  Node& operator=(Node&&) = default;
+
+  // The only door. Fires the timers that are due at `now`, then takes in
+  // `event`, and returns what the driver is to do about it.
+  //
+  // `now` must have been read after the event's bytes were received: an older
+  // reading would let cluster time run fast (locks.md 3.3, sampling rule).
+  // REQUIRES: neither part of `now` is earlier than in the call before.
+  [[nodiscard]] Actions Step(const Now& now, const Event& event);
+
+  // When to call Step(), with TimeAdvanced, though nothing has happened.
+  // Later than the last `now`.
+  Deadline NextDeadline() const;
+
+  // --- For watching only ----------------------------------------------------
+
+  NodeId id() const { return identity_.node; }
+  // The cluster is none until the node has founded or joined one.
+  const Identity& identity() const { return identity_; }
+  const NodeOptions& options() const { return options_; }
+  const NodeStats& stats() const { return stats_; }
+  bool has_left() const { return phase_ == Phase::kLeft; }
+
+  const Membership& membership() const { return membership_; }
+  const Consensus& consensus() const { return consensus_; }
+  // As of consensus().applied().
+  const LockTable& table() const { return table_; }
+  const Client& client() const { return client_; }
+
+  // Members with their roles as this node knows them, ordered by id. Local: it
+  // may lag behind the cluster.
+  std::vector<MemberInfo> Members() const;
+  // Locks as this node's copy of the table has them. Local: it may lag.
+  Answer LocalLocks(const ListLocksRequest& request, const Now& now) const;
+
+  // CHECKs what must hold between steps; too slow for production.
+  void CheckInvariants() const;
+  // A hash of the whole state, the same in every build.
+  uint64_t Fingerprint() const;
