@@ -1,0 +1,60 @@
+#ifndef SIM_DISK_H_
+#define SIM_DISK_H_
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+
+#include "engine/action.h"
+#include "engine/ids.h"
+#include "engine/saved_state.h"
+#include "sim/chance.h"
+#include "sim/instant.h"
+
+namespace cachalot::sim {
+
+// What one machine keeps while its processes come and go. Orders to save take
+// their time and are done in the order in which they were given; a crash keeps
+// what was done and a chance prefix of what was not: the bytes may have
+// reached the disk though nobody was told.
+class Disk {
+ public:
+  Disk(Delay delay, Chance chance);
+
+  void Save(RealInstant now, SaveState order);
+
+  // When the next order will be done; Never() if there is none.
+  RealInstant NextDue() const;
+  // Does all orders that are due and returns the last of them; nothing if none
+  // is due.
+  std::optional<SaveId> FinishDue(RealInstant now);
+
+  // The process is gone, its orders with it.
+  void Crash();
+  // The machine is replaced: nothing is kept.
+  void Wipe();
+
+  // What a process that starts now would find; nothing if no identity was
+  // ever kept.
+  std::optional<SavedState> Kept() const;
+  const SavedState& contents() const { return contents_; }
+  // The orders given and not yet done.
+  size_t orders_open() const { return open_.size(); }
+
+  void set_delay(Delay delay) { delay_ = delay; }
+
+ private:
+  struct Order {
+    RealInstant done;
+    SaveState save;
+  };
+
+  Delay delay_;
+  Chance chance_;
+  std::deque<Order> open_;
+  SavedState contents_;
+};
+
+}  // namespace cachalot::sim
+
+#endif  // SIM_DISK_H_

@@ -1,0 +1,181 @@
+#ifndef SIM_NETWORK_H_
+#define SIM_NETWORK_H_
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
+#include "engine/address.h"
+#include "engine/event.h"
+#include "sim/agenda.h"
+#include "sim/chance.h"
+#include "sim/instant.h"
+
+namespace cachalot::sim {
+
+struct NetworkOptions {
+  // One way. Datagrams overtake each other as their delays have it; frames of
+  // one stream do not.
+  Delay delay = {absl::Microseconds(100), absl::Microseconds(500)};
+  Rate loss;         // of datagrams
+  Rate duplication;  // of datagrams
+  Rate reset;        // of a stream, for each frame sent on it
+  // How long TCP tries before it gives a silent peer up.
+  absl::Duration give_up_min = absl::Milliseconds(300);
+  absl::Duration give_up_max = absl::Seconds(3);
+  // When a link is mended, what TCP held back is sent again within this.
+  absl::Duration resend_max = absl::Milliseconds(200);
+};
+
+// What the network did; what the tests of its faults look at.
+struct NetworkCounters {
+  uint64_t datagrams_sent = 0;
+  uint64_t datagrams_delivered = 0;
+  uint64_t datagrams_lost = 0;  // by chance
+  uint64_t datagrams_duplicated = 0;
+  uint64_t datagrams_cut = 0;      // by a cut link
+  uint64_t datagrams_unheard = 0;  // nobody listened
+  uint64_t frames_sent = 0;
+  uint64_t frames_delivered = 0;
+  uint64_t frames_lost = 0;  // with their stream
+  uint64_t streams_opened = 0;
+  uint64_t streams_broken = 0;
+  uint64_t streams_reset = 0;    // broken by chance
+  uint64_t streams_stalled = 0;  // held back by a cut link
+};
+
+// The links between addresses: datagrams that are lost, doubled, late and out
+// of order, and streams that keep order until they break.
+//
+// A cut link is cut for what is on its way too. TCP does not notice a cut: a
+// stream stalls, goes on if the link is mended in time, and is given up
+// otherwise, when its sender is told. A process that dies takes the streams
+// towards it with it at once; of what it had sent itself, a chance prefix
+// still arrives.
+class Network {
+ public:
+  // DatagramReceived or FrameReceived at `to`; or LinkChanged, which is the
+  // news of the sender's own end of a stream.
+  struct Arrival {
+    Address to;
+    Event event;
+  };
+
+  Network(NetworkOptions options, Chance chance);
+
+  void SendDatagram(RealInstant now, const Address& from, const Address& to,
+                    std::string bytes);
+  void SendFrame(RealInstant now, const Address& from, const Address& to,
+                 std::string bytes);
+
+  // A process listens at `address`, or no longer does. A process that exits in
+  // order has all it sent delivered.
+  void Open(const Address& address);
+  void Crash(RealInstant now, const Address& address);
+  void Exit(RealInstant now, const Address& address);
+
+  // From `from` to `to` only.
+  void Cut(const Address& from, const Address& to);
+  void Mend(RealInstant now, const Address& from, const Address& to);
+  void MendAll(RealInstant now);
+  bool IsCut(const Address& from, const Address& to) const;
+  bool HasCuts() const { return !cuts_.empty(); }
+
+  // Breaks the stream from `from` to `to`, if there is one.
+  void Reset(RealInstant now, const Address& from, const Address& to);
+
+  // When the next thing happens here; Never() if nothing will.
+  RealInstant NextDue() const { return agenda_.NextDue(); }
+  // Lets the next thing that is due happen; nothing if nobody is to be told.
+  // REQUIRES: NextDue() <= now.
+  std::optional<Arrival> HappenNext(RealInstant now);
+
+  const NetworkCounters& counters() const { return counters_; }
+  const NetworkOptions& options() const { return options_; }
+  void set_options(NetworkOptions options) { options_ = options; }
+
+ private:
+  using Link = std::pair<Address, Address>;  // from, to
+  using StreamId = uint64_t;
+
+  enum class StreamState : uint8_t {
+    kConnecting,
+    kOpen,
+    kBroken,  // the sender has not been told yet
+  };
+
+  struct Frame {
+    RealInstant at;
+    std::string bytes;
+  };
+
+  struct Stream {
+    Link link;
+    StreamState state = StreamState::kConnecting;
+    std::deque<Frame> frames;
+    bool is_orphan = false;        // its sender is gone
+    bool is_headless = false;      // its receiver is gone, unnoticed so far
+    bool head_is_planned = false;  // a FrameDue is on the agenda
+    bool is_stalled = false;
+    bool is_doubted = false;  // a GiveUpDue is on the agenda
+  };
+
+  struct DatagramDue {
+    Link link;
+    std::string bytes;
+  };
+  struct ConnectDue {
+    StreamId stream;
+  };
+  struct FrameDue {
+    StreamId stream;
+  };
+  // The sender has tried long enough.
+  struct GiveUpDue {
+    StreamId stream;
+  };
+  // The sender learns that its stream is broken.
+  struct BreakDue {
+    StreamId stream;
+  };
+  using Due =
+      std::variant<DatagramDue, ConnectDue, FrameDue, GiveUpDue, BreakDue>;
+
+  std::optional<Arrival> Happen(RealInstant now, DatagramDue due);
+  std::optional<Arrival> Happen(RealInstant now, ConnectDue due);
+  std::optional<Arrival> Happen(RealInstant now, FrameDue due);
+  std::optional<Arrival> Happen(RealInstant now, GiveUpDue due);
+  std::optional<Arrival> Happen(RealInstant now, BreakDue due);
+
+  StreamId StreamFor(RealInstant now, const Link& link);
+  bool IsCutEitherWay(const Link& link) const;
+  void PlanHead(RealInstant now, StreamId id, Stream& stream);
+  void Doubt(RealInstant now, StreamId id, Stream& stream);
+  void Break(RealInstant now, StreamId id, Stream& stream);
+  void LoseFrames(Stream& stream, size_t kept);
+  void Close(RealInstant now, const Address& address, bool in_order);
+  void Behead(RealInstant now, StreamId id, Stream& stream);
+  void Orphan(StreamId id, Stream& stream, bool in_order);
+  void Forget(StreamId id);
+  RealInstant Resume(RealInstant now, Stream& stream);
+
+  NetworkOptions options_;
+  Chance chance_;
+  NetworkCounters counters_;
+  Agenda<Due> agenda_;
+  absl::btree_set<Address> listening_;
+  absl::btree_set<Link> cuts_;
+  absl::btree_map<StreamId, Stream> streams_;
+  absl::btree_map<Link, StreamId> current_;  // of living senders
+  StreamId next_stream_ = 1;
+};
+
+}  // namespace cachalot::sim
+
+#endif  // SIM_NETWORK_H_
