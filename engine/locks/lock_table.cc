@@ -1,0 +1,521 @@
+#include "engine/locks/lock_table.h"
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/match.h"
+#include "absl/time/time.h"
+#include "engine/check.h"
+#include "engine/limits.h"
+
+namespace cachalot {
+namespace {
+
+// Tokens are one number only while the epoch is small (ids.h), and an epoch is
+// a time in seconds: what is above did not come from one of us.
+constexpr Epoch kEpochEnd = Epoch(uint64_t{1} << 40);
+
+// A length of lease that the holder and the table would understand alike. It
+// is not cut to the limits here: the holder would go on to believe in the
+// length that it asked for.
+bool IsTtl(absl::Duration ttl) {
+  return limits::TtlMin() <= ttl && ttl <= limits::TtlMax();
+}
+
+bool IsValid(const OpenSession& command) {
+  return IsTtl(command.ttl) && command.name.size() <= limits::kNameBytesMax;
+}
+
+bool IsValid(const Acquire& command) {
+  return !command.key.empty() && command.key.size() <= limits::kKeyBytesMax &&
+         command.owner.size() <= limits::kOwnerBytesMax && IsTtl(command.ttl);
+}
+
+Reply MakeReply(Reply::Kind kind, const SessionId& session, LogIndex index) {
+  Reply reply;
+  reply.kind = kind;
+  reply.session = session;
+  reply.index = index;
+  return reply;
+}
+
+Reply MakeAnswer(const SessionId& session, Sequence sequence,
+                 const Decided& decided, LogIndex index) {
+  Reply reply = MakeReply(Reply::Kind::kAnswered, session, index);
+  reply.sequence = sequence;
+  reply.outcome = decided.outcome;
+  reply.token = decided.token;
+  if (decided.holder != nullptr) {
+    reply.remaining = decided.holder->remaining;
+    reply.holder = decided.holder->session;
+    reply.holder_name = decided.holder->name;
+    reply.owner = decided.holder->owner;
+  }
+  return reply;
+}
+
+Reply MakeQueued(const SessionId& session, Sequence sequence, LogIndex index) {
+  Reply reply = MakeReply(Reply::Kind::kQueued, session, index);
+  reply.sequence = sequence;
+  return reply;
+}
+
+// The same in every build, unlike absl::Hash.
+uint64_t Hash(absl::string_view bytes) {
+  uint64_t hash = bytes.size();
+  while (!bytes.empty()) {
+    uint64_t word = 0;
+    const size_t size = std::min(bytes.size(), sizeof word);
+    std::memcpy(&word, bytes.data(), size);
+    bytes.remove_prefix(size);
+    // A round of splitmix64's finish per word.
+    hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+    hash = (hash ^ (hash >> 32)) * 0xd6e8feb86659fd93u;
+    hash ^= hash >> 32;
+  }
+  return hash;
+}
+
+}  // namespace
+
+std::vector<Reply> LockTable::Apply(LogIndex index, ClusterTime time,
+                                    absl::Span<const LockCommand> commands) {
+  CHECK(index > applied_) << index << " after " << applied_;
+  CHECK(time >= time_) << time << " after " << time_;
+  applied_ = index;
+  time_ = time;
+  Turn turn{.index = index, .time = time};
+  turn.replies.reserve(commands.size());
+  for (const LockCommand& command : commands) {
+    std::visit([&](const auto& body) { Do(body, turn); }, command);
+  }
+  return std::move(turn.replies);
+}
+
+std::optional<ClusterTime> LockTable::NextDeadline() const {
+  const std::optional<ClusterTime> session = sessions_.NextDeadline();
+  const std::optional<ClusterTime> lock = locks_.NextDeadline();
+  if (!session.has_value()) return lock;
+  if (!lock.has_value()) return session;
+  return std::min(*session, *lock);
+}
+
+Expire LockTable::Due(ClusterTime time, size_t limit) const {
+  Expire expire;
+  for (const SessionSlot slot : sessions_.Due(time, limit)) {
+    expire.sessions.push_back({sessions_[slot].id, sessions_[slot].renewal});
+  }
+  for (const LockSlot slot : locks_.Due(time, limit)) {
+    expire.locks.push_back({locks_[slot].key, locks_[slot].token});
+  }
+  return expire;
+}
+
+std::vector<LockInfo> LockTable::List(const ListLocksRequest& request,
+                                      ClusterTime time, bool* more) const {
+  const size_t limit =
+      request.limit == 0
+          ? limits::kListLocksMax
+          : std::min<size_t>(request.limit, limits::kListLocksMax);
+  const Locks::ByKey& by_key = locks_.by_key();
+  auto next = request.after < request.prefix
+                  ? by_key.lower_bound(request.prefix)
+                  : by_key.upper_bound(request.after);
+  std::vector<LockInfo> page;
+  *more = false;
+  for (; next != by_key.end(); ++next) {
+    if (!absl::StartsWith(next->first, request.prefix)) break;
+    if (page.size() == limit) {
+      *more = true;
+      break;
+    }
+    page.push_back(Describe(next->second, time));
+  }
+  return page;
+}
+
+std::optional<LockInfo> LockTable::Find(absl::string_view key,
+                                        ClusterTime time) const {
+  const std::optional<LockSlot> lock = locks_.Find(key);
+  if (!lock.has_value()) return std::nullopt;
+  return Describe(*lock, time);
+}
+
+void LockTable::CheckInvariants() const {
+  const absl::Status audit = Audit();
+  CHECK(audit.ok()) << audit;
+}
+
+uint64_t LockTable::Fingerprint() const { return Hash(Encode()); }
+
+void LockTable::Do(const OpenSession& command, Turn& turn) {
+  const auto answer = [&](Outcome outcome) {
+    turn.replies.push_back(MakeAnswer(command.session, Sequence(),
+                                      {.outcome = outcome}, turn.index));
+  };
+  if (!sessions_.Find(command.session).has_value()) {
+    if (command.session.IsNone() || closed_.Contains(command.session)) {
+      turn.replies.push_back(
+          MakeReply(Reply::Kind::kSessionGone, command.session, turn.index));
+      return;
+    }
+    if (!IsValid(command)) return answer(Outcome::kInvalid);
+    if (sessions_.size() >= limits::kSessionsMax) {
+      return answer(Outcome::kBusy);
+    }
+    sessions_.Add({.id = command.session,
+                   .name = command.name,
+                   .ttl = command.ttl,
+                   .deadline = turn.time + command.ttl});
+  }
+  RaiseEpoch(command.epoch_floor);
+  turn.replies.push_back(
+      MakeReply(Reply::Kind::kOpened, command.session, turn.index));
+}
+
+void LockTable::Do(const KeepAlive& command, Turn& turn) {
+  const std::optional<SessionSlot> session = sessions_.Find(command.session);
+  Reply reply = MakeReply(
+      session.has_value() ? Reply::Kind::kKept : Reply::Kind::kSessionGone,
+      command.session, turn.index);
+  reply.renewal = command.renewal;
+  turn.replies.push_back(std::move(reply));
+  if (!session.has_value()) return;
+  sessions_.Renew(*session, command.renewal, turn.time);
+  Forget(*session, command.first_outstanding);
+  RepeatDecided(*session, turn);
+}
+
+void LockTable::Do(const CloseSession& command, Turn& turn) {
+  turn.replies.push_back(
+      MakeReply(Reply::Kind::kClosed, command.session, turn.index));
+  const std::optional<SessionSlot> session = sessions_.Find(command.session);
+  if (session.has_value()) {
+    End(*session, turn);
+  } else {
+    // Its OpenSession may be under way yet.
+    closed_.Add(command.session, turn.time);
+  }
+}
+
+void LockTable::Do(const Acquire& command, Turn& turn) {
+  const std::optional<SessionSlot> session = Admit(command, turn);
+  if (!session.has_value()) return;
+  const auto decide = [&](Decided decided) {
+    Decide(*session, command.sequence, std::move(decided), turn);
+  };
+  if (!IsValid(command)) return decide({.outcome = Outcome::kInvalid});
+  if (locks_.size() >= limits::kLocksMax &&
+      !locks_.Find(command.key).has_value()) {
+    return decide({.outcome = Outcome::kBusy});
+  }
+  Claim claim{.session = *session,
+              .acquire = command.sequence,
+              .ttl = command.ttl,
+              .owner = command.owner};
+  const LockSlot slot = locks_.FindOrAdd(command.key);
+  const Lock& lock = locks_[slot];
+  if (lock.token.IsNone()) return Grant(slot, std::move(claim), turn);
+  if (!command.waits) {
+    return decide({.outcome = Outcome::kHeld,
+                   .token = lock.token,
+                   .holder = SeeHolder(slot, turn.time)});
+  }
+  if (lock.queue.size() >= limits::kWaitersPerLockMax) {
+    return decide({.outcome = Outcome::kBusy});
+  }
+  const Ticket ticket = locks_.Enqueue(slot, std::move(claim));
+  sessions_.memos(*session).Put(command.sequence, Waiting{slot, ticket});
+  turn.replies.push_back(
+      MakeQueued(command.session, command.sequence, turn.index));
+}
+
+void LockTable::Do(const Renew& command, Turn& turn) {
+  const std::optional<SessionSlot> session = Admit(command, turn);
+  if (!session.has_value()) return;
+  const auto decide = [&](const Decided& decided) {
+    Decide(*session, command.sequence, decided, turn);
+  };
+  if (!IsTtl(command.ttl)) return decide({.outcome = Outcome::kInvalid});
+  const std::optional<LockSlot> lock =
+      FindHeld(*session, command.key, command.token);
+  if (!lock.has_value()) return decide({.outcome = Outcome::kNotHeld});
+  locks_.Extend(*lock, turn.time + command.ttl);
+  decide({.outcome = Outcome::kOk, .token = command.token});
+}
+
+void LockTable::Do(const Release& command, Turn& turn) {
+  const std::optional<SessionSlot> session = Admit(command, turn);
+  if (!session.has_value()) return;
+  const std::optional<LockSlot> lock =
+      FindHeld(*session, command.key, command.token);
+  const Outcome outcome = lock.has_value() ? Outcome::kOk : Outcome::kNotHeld;
+  Decide(*session, command.sequence, {.outcome = outcome}, turn);
+  if (lock.has_value()) PassOn(*lock, turn);
+}
+
+void LockTable::Do(const Withdraw& command, Turn& turn) {
+  const std::optional<SessionSlot> session = Admit(command, turn);
+  if (!session.has_value()) return;
+  const Memos& memos = sessions_[*session].memos;
+  const bool can_be_known =
+      memos.IsForgotten(command.acquire) || memos.HasRoomFor(command.acquire);
+  if (!can_be_known || command.acquire == command.sequence) {
+    return Decide(*session, command.sequence, {.outcome = Outcome::kInvalid},
+                  turn);
+  }
+  const Memo& memo = memos.Find(command.acquire);
+  if (const auto* waiting = std::get_if<Waiting>(&memo)) {
+    locks_.Dequeue(waiting->lock, waiting->ticket);
+  }
+  // What has not arrived yet must find that it was taken back.
+  if (!std::holds_alternative<Decided>(memo) &&
+      !memos.IsForgotten(command.acquire)) {
+    Decide(*session, command.acquire, {.outcome = Outcome::kWithdrawn}, turn);
+  }
+  Decide(*session, command.sequence, {.outcome = Outcome::kOk}, turn);
+  // Not by the memo: it may be forgotten while the lock is held.
+  const std::optional<LockSlot> lock = locks_.Find(command.key);
+  if (!lock.has_value()) return;
+  const Claim& holder = locks_[*lock].holder;
+  if (holder.session == *session && holder.acquire == command.acquire) {
+    PassOn(*lock, turn);
+  }
+}
+
+void LockTable::Do(const Expire& command, Turn& turn) {
+  for (const Expire::OfSession& part : command.sessions) {
+    ExpireSession(part, turn);
+  }
+  for (const Expire::OfLock& part : command.locks) ExpireLock(part, turn);
+}
+
+void LockTable::Do(const BeginTerm& command, Turn& turn) {
+  sessions_.GiveGrace(turn.time, command.grace);
+}
+
+void LockTable::ExpireSession(const Expire::OfSession& part, Turn& turn) {
+  const std::optional<SessionSlot> slot = sessions_.Find(part.session);
+  if (!slot.has_value()) return;
+  const Session& session = sessions_[*slot];
+  if (session.renewal != part.renewal) return;
+  if (turn.time < session.deadline) return;
+  turn.replies.push_back(
+      MakeReply(Reply::Kind::kSessionGone, part.session, turn.index));
+  End(*slot, turn);
+}
+
+void LockTable::ExpireLock(const Expire::OfLock& part, Turn& turn) {
+  const std::optional<LockSlot> slot = locks_.Find(part.key);
+  if (!slot.has_value()) return;
+  const Lock& lock = locks_[*slot];
+  if (lock.token != part.token) return;
+  if (turn.time < lock.deadline) return;
+  Reply reply = MakeReply(Reply::Kind::kRevoked,
+                          sessions_[lock.holder.session].id, turn.index);
+  reply.token = part.token;
+  reply.key = part.key;
+  turn.replies.push_back(std::move(reply));
+  PassOn(*slot, turn);
+}
+
+template <typename Command>
+std::optional<SessionSlot> LockTable::Admit(const Command& command,
+                                            Turn& turn) {
+  const SessionId& id = command.session;
+  const Sequence sequence = command.sequence;
+  const std::optional<SessionSlot> session = sessions_.Find(id);
+  if (!session.has_value()) {
+    turn.replies.push_back(
+        MakeReply(Reply::Kind::kSessionGone, id, turn.index));
+    return std::nullopt;
+  }
+  Forget(*session, command.first_outstanding);
+  const Memos& memos = sessions_[*session].memos;
+  if (memos.IsForgotten(sequence)) return std::nullopt;
+  if (!memos.HasRoomFor(sequence)) {
+    turn.replies.push_back(
+        MakeAnswer(id, sequence, {.outcome = Outcome::kBusy}, turn.index));
+    return std::nullopt;
+  }
+  const Memo& memo = memos.Find(sequence);
+  if (std::holds_alternative<Unseen>(memo)) return session;
+  const auto* decided = std::get_if<Decided>(&memo);
+  turn.replies.push_back(decided != nullptr
+                             ? MakeAnswer(id, sequence, *decided, turn.index)
+                             : MakeQueued(id, sequence, turn.index));
+  return std::nullopt;
+}
+
+std::optional<LockSlot> LockTable::FindHeld(SessionSlot session,
+                                            absl::string_view key,
+                                            const FencingToken& token) const {
+  const std::optional<LockSlot> slot = locks_.Find(key);
+  if (!slot.has_value()) return std::nullopt;
+  const Lock& lock = locks_[*slot];
+  if (lock.token != token || lock.holder.session != session) {
+    return std::nullopt;
+  }
+  return slot;
+}
+
+void LockTable::RaiseEpoch(Epoch floor) {
+  if (floor > epoch_ && floor < kEpochEnd) epoch_ = floor.Next();
+}
+
+void LockTable::Forget(SessionSlot session, Sequence first) {
+  LeaveQueues(session, first);
+  sessions_.memos(session).ForgetBelow(first);
+}
+
+void LockTable::LeaveQueues(SessionSlot session, Sequence end) {
+  const Memos& memos = sessions_[session].memos;
+  end = std::min(end, memos.end());
+  for (Sequence next = memos.first(); next < end; next = next.Next()) {
+    if (const auto* waiting = std::get_if<Waiting>(&memos.Find(next))) {
+      locks_.Dequeue(waiting->lock, waiting->ticket);
+    }
+  }
+}
+
+void LockTable::End(SessionSlot session, Turn& turn) {
+  // First, or it would be granted what it gives up.
+  LeaveQueues(session, sessions_[session].memos.end());
+  const auto& held = sessions_[session].held;
+  while (!held.empty()) PassOn(held.begin()->second, turn);
+  closed_.Add(sessions_[session].id, turn.time);
+  sessions_.Remove(session);
+}
+
+void LockTable::Grant(LockSlot lock, Claim claim, Turn& turn) {
+  const FencingToken token{epoch_, turn.index, turn.grants++};
+  auto& held = sessions_.held(claim.session);
+  held.emplace_hint(held.end(), token, lock);
+  Decide(claim.session, claim.acquire,
+         {.outcome = Outcome::kOk, .token = token}, turn);
+  const ClusterTime deadline = turn.time + claim.ttl;
+  locks_.Grant(lock, token, std::move(claim), deadline);
+}
+
+void LockTable::PassOn(LockSlot lock, Turn& turn) {
+  sessions_.held(locks_[lock].holder.session).erase(locks_[lock].token);
+  std::optional<Claim> next = locks_.TakeFirst(lock);
+  if (next.has_value()) {
+    Grant(lock, *std::move(next), turn);
+  } else {
+    locks_.Remove(lock);
+  }
+}
+
+void LockTable::Decide(SessionSlot session, Sequence sequence, Decided decided,
+                       Turn& turn) {
+  turn.replies.push_back(
+      MakeAnswer(sessions_[session].id, sequence, decided, turn.index));
+  sessions_.memos(session).Put(sequence, std::move(decided));
+}
+
+void LockTable::RepeatDecided(SessionSlot session, Turn& turn) const {
+  const Memos& memos = sessions_[session].memos;
+  size_t room = kRepeatedPerKeepAlive;
+  for (Sequence next = memos.first(); next < memos.end() && room > 0;
+       next = next.Next()) {
+    if (const auto* decided = std::get_if<Decided>(&memos.Find(next))) {
+      turn.replies.push_back(
+          MakeAnswer(sessions_[session].id, next, *decided, turn.index));
+      --room;
+    }
+  }
+}
+
+std::shared_ptr<const HolderSeen> LockTable::SeeHolder(LockSlot slot,
+                                                       ClusterTime time) const {
+  const Lock& lock = locks_[slot];
+  const Session& holder = sessions_[lock.holder.session];
+  return std::make_shared<const HolderSeen>(
+      HolderSeen{.session = holder.id,
+                 .name = holder.name,
+                 .owner = lock.holder.owner,
+                 .remaining = Remaining(lock, time)});
+}
+
+LockInfo LockTable::Describe(LockSlot slot, ClusterTime time) const {
+  const Lock& lock = locks_[slot];
+  const Session& holder = sessions_[lock.holder.session];
+  return {.key = lock.key,
+          .token = lock.token,
+          .holder = holder.id,
+          .holder_name = holder.name,
+          .owner = lock.holder.owner,
+          .remaining = Remaining(lock, time),
+          .waiters = static_cast<uint32_t>(lock.queue.size())};
+}
+
+absl::Duration LockTable::Remaining(const Lock& lock, ClusterTime time) const {
+  return std::min(lock.deadline, sessions_[lock.holder.session].deadline) -
+         time;
+}
+
+absl::Status LockTable::Audit() const {
+  absl::Status status = locks_.Audit();
+  status.Update(sessions_.Audit());
+  for (const auto& [id, slot] : sessions_.by_id()) {
+    status.Update(AuditSession(slot));
+  }
+  for (const auto& [key, slot] : locks_.by_key()) {
+    status.Update(AuditLock(slot));
+  }
+  return status;
+}
+
+absl::Status LockTable::AuditSession(SessionSlot slot) const {
+  const Session& session = sessions_[slot];
+  for (const auto& [token, lock] : session.held) {
+    if (locks_[lock].token != token || locks_[lock].holder.session != slot) {
+      return absl::InternalError("what a session holds names it as holder");
+    }
+  }
+  const Memos& memos = session.memos;
+  for (Sequence next = memos.first(); next < memos.end(); next = next.Next()) {
+    const auto* waiting = std::get_if<Waiting>(&memos.Find(next));
+    if (waiting == nullptr) continue;
+    const auto& queue = locks_[waiting->lock].queue;
+    const auto place = queue.find(waiting->ticket);
+    if (place == queue.end() || place->second.session != slot ||
+        place->second.acquire != next) {
+      return absl::InternalError("what waits has its place in the queue");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status LockTable::AuditLock(LockSlot slot) const {
+  const Lock& lock = locks_[slot];
+  if (lock.token.epoch > epoch_ || lock.token.index > applied_) {
+    return absl::InternalError("no token is above the next one");
+  }
+  const Session& holder = sessions_[lock.holder.session];
+  const auto held = holder.held.find(lock.token);
+  if (held == holder.held.end() || held->second != slot) {
+    return absl::InternalError("a holder has its lock on its list");
+  }
+  if (!holder.memos.IsForgotten(lock.holder.acquire)) {
+    const auto* decided =
+        std::get_if<Decided>(&holder.memos.Find(lock.holder.acquire));
+    if (decided == nullptr || decided->token != lock.token) {
+      return absl::InternalError("a holder was told of its grant");
+    }
+  }
+  for (const auto& [ticket, claim] : lock.queue) {
+    const auto* waiting = std::get_if<Waiting>(
+        &sessions_[claim.session].memos.Find(claim.acquire));
+    if (waiting == nullptr || waiting->ticket != ticket) {
+      return absl::InternalError("who has a place in a queue waits");
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace cachalot

@@ -1,0 +1,159 @@
+#ifndef ENGINE_LOCKS_LOCK_TABLE_H_
+#define ENGINE_LOCKS_LOCK_TABLE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "engine/cluster_time.h"
+#include "engine/ids.h"
+#include "engine/locks/closed_sessions.h"
+#include "engine/locks/command.h"
+#include "engine/locks/lock.h"
+#include "engine/locks/memos.h"
+#include "engine/locks/sessions.h"
+#include "engine/locks/slots.h"
+#include "engine/request.h"
+
+namespace cachalot {
+
+// Who holds what and who waits: the replicated state machine. A function of
+// the log alone, the same on every node; it sees no clock but the entries'
+// cluster time, no chance, and not even which node it is on.
+//
+// The rules:
+//  - A lock has one holder, or is not in the table. Each grant belongs to one
+//    Acquire and has a token above all before it. Waiters are served in the
+//    order of their arrival, in the same entry in which the lock came free.
+//  - A lock ends with its release, its deadline or its session. Deadlines take
+//    effect by an Expire command alone: to be late with one is safe.
+//  - Each request takes effect once. A retry of a decided request is told the
+//    same and changes nothing, until its session has moved first_outstanding
+//    past it; from then on it is ignored.
+//  - A session that is over does not come back, and takes along its locks and
+//    its places in queues.
+//
+// Each Reply carries the index of the entry that called for it, also where it
+// repeats what was decided before. The index of a grant is that of its token.
+//
+// A copyable value. Bounded by engine/limits.h: beyond, requests are refused.
+class LockTable {
+ public:
+  // Decided requests that a KeepAlive repeats, the oldest first: heals the
+  // loss of a reply without a retry.
+  static constexpr size_t kRepeatedPerKeepAlive = 256;
+
+  // Empty, in the first epoch of its cluster.
+  explicit LockTable(Epoch epoch) : epoch_(epoch) {}
+
+  // Applies the commands of one entry, in order. Returns what the sessions
+  // concerned are to be told, in order; only the leader tells them.
+  // REQUIRES: index rises, time does not fall, from call to call.
+  std::vector<Reply> Apply(LogIndex index, ClusterTime time,
+                           absl::Span<const LockCommand> commands);
+
+  // The earliest deadline of a session or lock; nothing if there is none.
+  std::optional<ClusterTime> NextDeadline() const;
+  // What is due at `time`, earliest first, at most `limit` of each kind: for
+  // the leader to propose.
+  Expire Due(ClusterTime time, size_t limit) const;
+
+  // One page of locks, ordered by key; sets `*more`.
+  std::vector<LockInfo> List(const ListLocksRequest& request, ClusterTime time,
+                             bool* more) const;
+  std::optional<LockInfo> Find(absl::string_view key, ClusterTime time) const;
+  Epoch epoch() const { return epoch_; }
+  size_t session_count() const { return sessions_.size(); }
+  size_t lock_count() const { return locks_.size(); }
+
+  // The whole table as bytes, the same for equal tables; and back. A decoded
+  // table behaves as the encoded one for ever after.
+  //
+  // Errors: InvalidArgument (not a table, or one that could not have come to
+  // be).
+  std::string Encode() const;
+  static absl::StatusOr<LockTable> Decode(absl::string_view bytes);
+
+  // Slow; for tests and the simulator.
+  void CheckInvariants() const;
+  // Of everything, by way of Encode().
+  uint64_t Fingerprint() const;
+
+ private:
+  // lock_table_codec.cc.
+  class Encoder;
+  class Decoder;
+
+  // The entry that is being applied.
+  struct Turn {
+    LogIndex index;
+    ClusterTime time;
+    uint32_t grants = 0;  // so far
+    std::vector<Reply> replies;
+  };
+
+  void Do(const OpenSession& command, Turn& turn);
+  void Do(const KeepAlive& command, Turn& turn);
+  void Do(const CloseSession& command, Turn& turn);
+  void Do(const Acquire& command, Turn& turn);
+  void Do(const Renew& command, Turn& turn);
+  void Do(const Release& command, Turn& turn);
+  void Do(const Withdraw& command, Turn& turn);
+  void Do(const Expire& command, Turn& turn);
+  void Do(const BeginTerm& command, Turn& turn);
+
+  void ExpireSession(const Expire::OfSession& part, Turn& turn);
+  void ExpireLock(const Expire::OfLock& part, Turn& turn);
+
+  // Exactly once: the session for which the request is to be carried out now;
+  // nothing if there is none or the request needs no more than a reply.
+  template <typename Command>
+  std::optional<SessionSlot> Admit(const Command& command, Turn& turn);
+  // The lock of `key` if `token` holds it for `session`.
+  std::optional<LockSlot> FindHeld(SessionSlot session, absl::string_view key,
+                                   const FencingToken& token) const;
+
+  void RaiseEpoch(Epoch floor);
+  // Drops the memos below `first`. What still waits there leaves its queue:
+  // nobody would hear of the grant.
+  void Forget(SessionSlot session, Sequence first);
+  // Takes the requests below `end` out of the queues they wait in.
+  void LeaveQueues(SessionSlot session, Sequence end);
+  // The session is over; the caller has told it so.
+  void End(SessionSlot session, Turn& turn);
+  void Grant(LockSlot lock, Claim claim, Turn& turn);
+  // Takes the lock from its holder and grants it to the first who waits.
+  void PassOn(LockSlot lock, Turn& turn);
+  // Keeps what the request came to, and tells.
+  void Decide(SessionSlot session, Sequence sequence, Decided decided,
+              Turn& turn);
+  void RepeatDecided(SessionSlot session, Turn& turn) const;
+
+  std::shared_ptr<const HolderSeen> SeeHolder(LockSlot lock,
+                                              ClusterTime time) const;
+  LockInfo Describe(LockSlot lock, ClusterTime time) const;
+  absl::Duration Remaining(const Lock& lock, ClusterTime time) const;
+
+  // Whether every rule above holds, as far as a state can show it.
+  absl::Status Audit() const;
+  absl::Status AuditSession(SessionSlot slot) const;
+  absl::Status AuditLock(LockSlot slot) const;
+
+  Epoch epoch_;
+  LogIndex applied_;
+  ClusterTime time_;
+  Sessions sessions_;
+  ClosedSessions closed_;
+  Locks locks_;
+};
+
+}  // namespace cachalot
+
+#endif  // ENGINE_LOCKS_LOCK_TABLE_H_

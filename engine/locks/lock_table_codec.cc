@@ -1,0 +1,389 @@
+// LockTable as bytes: engine/locks/lock_table.fbs.
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "engine/limits.h"
+#include "engine/locks/lock_table.h"
+#include "engine/locks/lock_table_generated.h"
+#include "flatbuffers/flatbuffers.h"
+
+namespace cachalot {
+namespace {
+
+using Bytes = flatbuffers::Vector<uint8_t>;
+
+// What the offsets of FlatBuffers can reach.
+constexpr size_t kEncodedBytesMax = FLATBUFFERS_MAX_BUFFER_SIZE - 1;
+
+saved::SessionId Save(const SessionId& id) {
+  return {id.node.high, id.node.low, id.number};
+}
+
+saved::Token Save(const FencingToken& token) {
+  return {token.epoch.value(), token.index.value(), token.sequence};
+}
+
+SessionId Load(const saved::SessionId& id) {
+  return {NodeId{id.node_high(), id.node_low()}, id.number()};
+}
+
+FencingToken Load(const saved::Token& token) {
+  return {Epoch(token.epoch()), LogIndex(token.index()), token.sequence()};
+}
+
+// Not there is empty.
+std::string Load(const Bytes* bytes) {
+  if (bytes == nullptr) return std::string();
+  return std::string(bytes->begin(), bytes->end());
+}
+
+template <typename Vector>
+size_t SizeOf(const Vector* vector) {
+  return vector == nullptr ? 0 : vector->size();
+}
+
+bool IsTtl(absl::Duration ttl) {
+  return limits::TtlMin() <= ttl && ttl <= limits::TtlMax();
+}
+
+// What a request of the table's own can come to.
+bool IsOutcomeOfTable(uint8_t outcome) {
+  switch (static_cast<Outcome>(outcome)) {
+    case Outcome::kOk:
+    case Outcome::kHeld:
+    case Outcome::kNotHeld:
+    case Outcome::kWithdrawn:
+    case Outcome::kInvalid:
+    case Outcome::kBusy:
+      return true;
+    case Outcome::kTimedOut:
+    case Outcome::kUnavailable:
+    case Outcome::kLeaving:
+    case Outcome::kUnknown:
+      return false;
+  }
+  return false;
+}
+
+std::vector<uint64_t> Align(absl::string_view bytes) {
+  std::vector<uint64_t> aligned(bytes.size() / sizeof(uint64_t) + 1);
+  bytes.copy(reinterpret_cast<char*>(aligned.data()), bytes.size());
+  return aligned;
+}
+
+absl::Status Bad(absl::string_view what) {
+  return absl::InvalidArgumentError(absl::StrCat("lock table: ", what));
+}
+
+}  // namespace
+
+class LockTable::Encoder {
+ public:
+  explicit Encoder(const LockTable& table) : table_(table) {}
+
+  std::string Run() {
+    const auto sessions = builder_.CreateVector(Sessions());
+    const auto closed = builder_.CreateVectorOfStructs(Closed());
+    const auto locks = builder_.CreateVector(Locks());
+    saved::FinishLockTableBuffer(
+        builder_, saved::CreateLockTable(
+                      builder_, table_.epoch_.value(), table_.applied_.value(),
+                      table_.time_.nanoseconds(), sessions, closed, locks));
+    return std::string(
+        reinterpret_cast<const char*>(builder_.GetBufferPointer()),
+        builder_.GetSize());
+  }
+
+ private:
+  template <typename T>
+  using Offset = flatbuffers::Offset<T>;
+
+  std::vector<Offset<saved::Session>> Sessions() {
+    std::vector<Offset<saved::Session>> sessions;
+    for (const auto& [id, slot] : table_.sessions_.by_id()) {
+      places_.emplace(slot, static_cast<uint32_t>(sessions.size()));
+      sessions.push_back(Save(table_.sessions_[slot]));
+    }
+    return sessions;
+  }
+
+  std::vector<saved::ClosedSession> Closed() const {
+    std::vector<saved::ClosedSession> closed;
+    for (const auto& [node, last] : table_.closed_.by_node()) {
+      closed.emplace_back(cachalot::Save(SessionId{node, last.number}),
+                          last.time.nanoseconds());
+    }
+    return closed;
+  }
+
+  std::vector<Offset<saved::Lock>> Locks() {
+    std::vector<Offset<saved::Lock>> locks;
+    for (const auto& [key, slot] : table_.locks_.by_key()) {
+      locks.push_back(Save(table_.locks_[slot]));
+    }
+    return locks;
+  }
+
+  Offset<saved::Session> Save(const Session& session) {
+    std::vector<saved::Memo> memos;
+    std::vector<Offset<saved::HolderSeen>> holders;
+    const Memos& all = session.memos;
+    for (Sequence next = all.first(); next < all.end(); next = next.Next()) {
+      const auto* decided = std::get_if<Decided>(&all.Find(next));
+      if (decided == nullptr) continue;
+      memos.emplace_back(next.value(), cachalot::Save(decided->token),
+                         static_cast<uint8_t>(decided->outcome));
+      if (decided->holder != nullptr) holders.push_back(Save(*decided->holder));
+    }
+    const saved::SessionId id = cachalot::Save(session.id);
+    const auto name = Save(session.name);
+    const auto saved_memos = builder_.CreateVectorOfStructs(memos);
+    const auto saved_holders = builder_.CreateVector(holders);
+    return saved::CreateSession(
+        builder_, &id, name, absl::ToInt64Nanoseconds(session.ttl),
+        session.renewal, session.deadline.nanoseconds(), session.grace_used,
+        all.first().value(), saved_memos, saved_holders);
+  }
+
+  Offset<saved::HolderSeen> Save(const HolderSeen& holder) {
+    const saved::SessionId id = cachalot::Save(holder.session);
+    const auto name = Save(holder.name);
+    const auto owner = Save(holder.owner);
+    return saved::CreateHolderSeen(builder_, &id, name, owner,
+                                   absl::ToInt64Nanoseconds(holder.remaining));
+  }
+
+  Offset<saved::Lock> Save(const Lock& lock) {
+    std::vector<Offset<saved::Claim>> queue;
+    for (const auto& [ticket, claim] : lock.queue) queue.push_back(Save(claim));
+    const saved::Token token = cachalot::Save(lock.token);
+    const auto key = Save(lock.key);
+    const auto holder = Save(lock.holder);
+    const auto saved_queue = queue.empty() ? 0 : builder_.CreateVector(queue);
+    return saved::CreateLock(builder_, key, &token, holder,
+                             lock.deadline.nanoseconds(), saved_queue);
+  }
+
+  Offset<saved::Claim> Save(const Claim& claim) {
+    const auto owner = Save(claim.owner);
+    return saved::CreateClaim(builder_, places_.at(claim.session),
+                              claim.acquire.value(),
+                              absl::ToInt64Nanoseconds(claim.ttl), owner);
+  }
+
+  Offset<Bytes> Save(const std::string& bytes) {
+    if (bytes.empty()) return 0;
+    return builder_.CreateVector(reinterpret_cast<const uint8_t*>(bytes.data()),
+                                 bytes.size());
+  }
+
+  const LockTable& table_;
+  flatbuffers::FlatBufferBuilder builder_;
+  absl::btree_map<SessionSlot, uint32_t> places_;  // in LockTable.sessions
+};
+
+// Checks on the way what the table's own parts require of each other, and the
+// limits; Audit() says the rest.
+class LockTable::Decoder {
+ public:
+  absl::StatusOr<LockTable> Run(const saved::LockTable& saved) {
+    table_.epoch_ = Epoch(saved.epoch());
+    table_.applied_ = LogIndex(saved.applied());
+    table_.time_ = ClusterTime(saved.time_ns());
+    absl::Status status = LoadSessions(saved);
+    if (status.ok()) status = LoadClosed(saved);
+    if (status.ok()) status = LoadLocks(saved);
+    if (!status.ok()) return status;
+    const absl::Status audit = table_.Audit();
+    if (!audit.ok()) return Bad(audit.message());
+    return std::move(table_);
+  }
+
+ private:
+  absl::Status LoadSessions(const saved::LockTable& saved) {
+    if (SizeOf(saved.sessions()) > limits::kSessionsMax) {
+      return Bad("too many sessions");
+    }
+    if (saved.sessions() == nullptr) return absl::OkStatus();
+    for (const saved::Session* session : *saved.sessions()) {
+      const absl::Status status = LoadSession(*session);
+      if (!status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status LoadSession(const saved::Session& saved) {
+    if (saved.id() == nullptr) return Bad("a session without id");
+    Session session{.id = Load(*saved.id()),
+                    .name = Load(saved.name()),
+                    .ttl = absl::Nanoseconds(saved.ttl_ns()),
+                    .renewal = saved.renewal(),
+                    .deadline = ClusterTime(saved.deadline_ns()),
+                    .grace_used = saved.grace_used()};
+    const auto& by_id = table_.sessions_.by_id();
+    if (session.id.IsNone() ||
+        (!by_id.empty() && session.id <= by_id.rbegin()->first)) {
+      return Bad("sessions out of order");
+    }
+    if (session.name.size() > limits::kNameBytesMax || !IsTtl(session.ttl)) {
+      return Bad("a session beyond the limits");
+    }
+    const absl::Status status = LoadMemos(saved, session.memos);
+    if (!status.ok()) return status;
+    places_.push_back(table_.sessions_.Add(std::move(session)));
+    return absl::OkStatus();
+  }
+
+  absl::Status LoadMemos(const saved::Session& saved, Memos& memos) {
+    memos.ForgetBelow(Sequence(saved.first_outstanding()));
+    size_t holders = 0;
+    for (size_t i = 0; i < SizeOf(saved.memos()); ++i) {
+      const saved::Memo& memo =
+          *saved.memos()->Get(static_cast<flatbuffers::uoffset_t>(i));
+      const Sequence sequence(memo.sequence());
+      if (sequence < memos.end() || !memos.HasRoomFor(sequence)) {
+        return Bad("memos out of order");
+      }
+      if (!IsOutcomeOfTable(memo.outcome())) return Bad("an unknown outcome");
+      Decided decided{.outcome = static_cast<Outcome>(memo.outcome()),
+                      .token = Load(memo.token())};
+      if (decided.outcome == Outcome::kHeld) {
+        if (holders == SizeOf(saved.holders_seen())) {
+          return Bad("a refusal without holder");
+        }
+        decided.holder = LoadHolder(*saved.holders_seen()->Get(
+            static_cast<flatbuffers::uoffset_t>(holders++)));
+        if (decided.holder == nullptr) return Bad("a holder seen as nobody");
+      }
+      memos.Put(sequence, std::move(decided));
+    }
+    if (holders != SizeOf(saved.holders_seen())) {
+      return Bad("a holder seen by nobody");
+    }
+    return absl::OkStatus();
+  }
+
+  // Null if it breaks a limit.
+  std::shared_ptr<const HolderSeen> LoadHolder(const saved::HolderSeen& saved) {
+    if (saved.session() == nullptr ||
+        SizeOf(saved.name()) > limits::kNameBytesMax ||
+        SizeOf(saved.owner()) > limits::kOwnerBytesMax) {
+      return nullptr;
+    }
+    return std::make_shared<const HolderSeen>(
+        HolderSeen{.session = Load(*saved.session()),
+                   .name = Load(saved.name()),
+                   .owner = Load(saved.owner()),
+                   .remaining = absl::Nanoseconds(saved.remaining_ns())});
+  }
+
+  absl::Status LoadClosed(const saved::LockTable& saved) {
+    for (size_t i = 0; i < SizeOf(saved.closed()); ++i) {
+      const saved::ClosedSession& closed =
+          *saved.closed()->Get(static_cast<flatbuffers::uoffset_t>(i));
+      table_.closed_.Add(Load(closed.session()), ClusterTime(closed.time_ns()));
+      // One that was not news, or pushed another out.
+      if (table_.closed_.by_node().size() != i + 1) {
+        return Bad("closed sessions that could not be together");
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status LoadLocks(const saved::LockTable& saved) {
+    if (SizeOf(saved.locks()) > limits::kLocksMax) {
+      return Bad("too many locks");
+    }
+    if (saved.locks() == nullptr) return absl::OkStatus();
+    for (const saved::Lock* lock : *saved.locks()) {
+      const absl::Status status = LoadLock(*lock);
+      if (!status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status LoadLock(const saved::Lock& saved) {
+    const std::string key = Load(saved.key());
+    const Locks::ByKey& by_key = table_.locks_.by_key();
+    if (key.empty() || key.size() > limits::kKeyBytesMax ||
+        (!by_key.empty() && key <= by_key.rbegin()->first)) {
+      return Bad("keys out of order");
+    }
+    std::optional<Claim> holder = LoadClaim(saved.holder());
+    if (!holder.has_value()) return Bad("a lock without holder");
+    if (saved.token() == nullptr) return Bad("a lock without token");
+    const FencingToken token = Load(*saved.token());
+    if (token.IsNone()) return Bad("a lock without token");
+    const LockSlot slot = table_.locks_.FindOrAdd(key);
+    table_.sessions_.held(holder->session).emplace(token, slot);
+    table_.locks_.Grant(slot, token, *std::move(holder),
+                        ClusterTime(saved.deadline_ns()));
+    return LoadQueue(slot, saved);
+  }
+
+  absl::Status LoadQueue(LockSlot slot, const saved::Lock& saved) {
+    if (SizeOf(saved.queue()) > limits::kWaitersPerLockMax) {
+      return Bad("too many waiters");
+    }
+    if (saved.queue() == nullptr) return absl::OkStatus();
+    for (const saved::Claim* saved_claim : *saved.queue()) {
+      std::optional<Claim> claim = LoadClaim(saved_claim);
+      if (!claim.has_value()) return Bad("a waiter beyond the limits");
+      Memos& memos = table_.sessions_.memos(claim->session);
+      const Sequence acquire = claim->acquire;
+      if (!memos.HasRoomFor(acquire) ||
+          !std::holds_alternative<Unseen>(memos.Find(acquire))) {
+        return Bad("a waiter whose request is decided");
+      }
+      const Ticket ticket = table_.locks_.Enqueue(slot, *std::move(claim));
+      memos.Put(acquire, Waiting{slot, ticket});
+    }
+    return absl::OkStatus();
+  }
+
+  std::optional<Claim> LoadClaim(const saved::Claim* saved) {
+    if (saved == nullptr || saved->session() >= places_.size()) {
+      return std::nullopt;
+    }
+    Claim claim{.session = places_[saved->session()],
+                .acquire = Sequence(saved->acquire()),
+                .ttl = absl::Nanoseconds(saved->ttl_ns()),
+                .owner = Load(saved->owner())};
+    if (claim.owner.size() > limits::kOwnerBytesMax || !IsTtl(claim.ttl)) {
+      return std::nullopt;
+    }
+    return claim;
+  }
+
+  LockTable table_{Epoch()};
+  std::vector<SessionSlot> places_;
+};
+
+std::string LockTable::Encode() const { return Encoder(*this).Run(); }
+
+absl::StatusOr<LockTable> LockTable::Decode(absl::string_view bytes) {
+  if (bytes.size() > kEncodedBytesMax) return Bad("too long");
+  // FlatBuffers reads numbers where they lie, which must be aligned for them:
+  // memory of our own is.
+  const std::vector<uint64_t> aligned = Align(bytes);
+  const auto* data = reinterpret_cast<const uint8_t*>(aligned.data());
+  flatbuffers::Verifier::Options options;
+  // No more tables than fit side by side: a few bytes that name one table many
+  // times must not keep us busy.
+  options.max_tables = static_cast<flatbuffers::uoffset_t>(bytes.size());
+  flatbuffers::Verifier verifier(data, bytes.size(), options);
+  if (!saved::VerifyLockTableBuffer(verifier)) return Bad("not a table");
+  return Decoder().Run(*saved::GetLockTable(data));
+}
+
+}  // namespace cachalot

@@ -1,0 +1,52 @@
+#include "engine/locks/memos.h"
+
+#include <cstdint>
+#include <utility>
+
+#include "engine/check.h"
+#include "engine/limits.h"
+
+namespace cachalot {
+
+Sequence Memos::end() const {
+  return Sequence(first_.value() + kept_.size() - forgotten_);
+}
+
+bool Memos::HasRoomFor(Sequence sequence) const {
+  // end() must be above it.
+  if (sequence == Sequence(UINT64_MAX)) return false;
+  return !IsForgotten(sequence) &&
+         sequence.value() - first_.value() < limits::kRequestsPerSessionMax;
+}
+
+const Memo& Memos::Find(Sequence sequence) const {
+  static const Memo unseen;
+  if (IsForgotten(sequence) || sequence >= end()) return unseen;
+  return kept_[forgotten_ + (sequence.value() - first_.value())];
+}
+
+void Memos::Put(Sequence sequence, Memo memo) {
+  CHECK(HasRoomFor(sequence)) << sequence << " from " << first_;
+  const size_t place = forgotten_ + (sequence.value() - first_.value());
+  if (place >= kept_.size()) kept_.resize(place + 1);
+  kept_[place] = std::move(memo);
+}
+
+void Memos::ForgetBelow(Sequence first) {
+  if (first <= first_) return;
+  if (first >= end()) {
+    kept_.clear();
+    forgotten_ = 0;
+  } else {
+    forgotten_ += first.value() - first_.value();
+  }
+  first_ = first;
+  // Half of it at a time: each memo is moved once at most, on average.
+  if (forgotten_ * 2 >= kept_.size()) {
+    kept_.erase(kept_.begin(),
+                kept_.begin() + static_cast<ptrdiff_t>(forgotten_));
+    forgotten_ = 0;
+  }
+}
+
+}  // namespace cachalot

@@ -1,0 +1,76 @@
+#ifndef ENGINE_LOCKS_MEMOS_H_
+#define ENGINE_LOCKS_MEMOS_H_
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "engine/ids.h"
+#include "engine/locks/lock.h"
+#include "engine/locks/slots.h"
+#include "engine/request.h"
+
+namespace cachalot {
+
+// What the session was told of one of its requests, kept so that a retry is
+// told the same and does nothing (Raft dissertation, 6.3).
+
+// It has not arrived.
+struct Unseen {};
+
+// It is in the queue of a lock.
+struct Waiting {
+  LockSlot lock{};
+  Ticket ticket;
+};
+
+// The holder, as a try that was refused saw it.
+struct HolderSeen {
+  SessionId session;
+  std::string name;
+  std::string owner;
+  absl::Duration remaining;
+};
+
+// It was answered.
+struct Decided {
+  Outcome outcome = Outcome::kOk;
+  FencingToken token;
+  std::shared_ptr<const HolderSeen> holder;  // with kHeld
+};
+
+using Memo = std::variant<Unseen, Waiting, Decided>;
+
+// The memos of one session: a window of limits::kRequestsPerSessionMax
+// sequences that begins at the session's first outstanding request.
+class Memos {
+ public:
+  Sequence first() const { return first_; }
+  // One above the last sequence with a memo; first() if there is none.
+  Sequence end() const;
+
+  bool IsForgotten(Sequence sequence) const { return sequence < first_; }
+  // Whether there is room for a memo of `sequence`.
+  bool HasRoomFor(Sequence sequence) const;
+
+  // Unseen unless something was put there. Valid until the next change.
+  const Memo& Find(Sequence sequence) const;
+  // REQUIRES: HasRoomFor(sequence).
+  void Put(Sequence sequence, Memo memo);
+  // Moves the beginning of the window; never back.
+  void ForgetBelow(Sequence first);
+
+ private:
+  Sequence first_ = Sequence(1);
+  // The memo of first_ is kept_[forgotten_]: what is before it waits to be
+  // erased together with others.
+  std::vector<Memo> kept_;
+  size_t forgotten_ = 0;
+};
+
+}  // namespace cachalot
+
+#endif  // ENGINE_LOCKS_MEMOS_H_

@@ -1,0 +1,79 @@
+#ifndef ENGINE_LOCKS_SESSIONS_H_
+#define ENGINE_LOCKS_SESSIONS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "engine/cluster_time.h"
+#include "engine/ids.h"
+#include "engine/locks/memos.h"
+#include "engine/locks/slots.h"
+
+namespace cachalot {
+
+// A node's standing with the table.
+struct Session {
+  SessionId id;
+  std::string name;  // the member's
+  absl::Duration ttl;
+  uint64_t renewal = 0;  // the last effective KeepAlive
+  ClusterTime deadline;
+  bool grace_used = false;  // since that KeepAlive
+  // What it holds, in the order of the grants.
+  absl::btree_map<FencingToken, LockSlot> held;
+  Memos memos;
+};
+
+// All open sessions, found by id and by deadline.
+class Sessions {
+ public:
+  using ById = absl::btree_map<SessionId, SessionSlot>;
+
+  size_t size() const { return by_id_.size(); }
+  const ById& by_id() const { return by_id_; }
+  std::optional<SessionSlot> Find(const SessionId& id) const;
+
+  const Session& operator[](SessionSlot slot) const { return sessions_[slot]; }
+  Memos& memos(SessionSlot slot) { return sessions_[slot].memos; }
+  absl::btree_map<FencingToken, LockSlot>& held(SessionSlot slot) {
+    return sessions_[slot].held;
+  }
+
+  // REQUIRES: no session has its id.
+  SessionSlot Add(Session session);
+  // REQUIRES: it holds nothing.
+  void Remove(SessionSlot slot);
+
+  // A keep-alive at `time`, unless `renewal` is not news.
+  void Renew(SessionSlot slot, uint64_t renewal, ClusterTime time);
+  // See BeginTerm. Extending is always safe (locks.md 3.4, corollary ii);
+  // once per renewal, so that an unsteady leadership does not keep the dead.
+  void GiveGrace(ClusterTime time, absl::Duration grace);
+
+  std::optional<ClusterTime> NextDeadline() const;
+  // At most `limit` sessions whose deadlines `time` has reached, earliest
+  // first.
+  std::vector<SessionSlot> Due(ClusterTime time, size_t limit) const;
+
+  // Whether the indexes agree with the sessions.
+  absl::Status Audit() const;
+
+ private:
+  void Extend(SessionSlot slot, ClusterTime deadline);
+
+  SlotPool<SessionSlot, Session> sessions_;
+  ById by_id_;
+  absl::btree_set<std::pair<ClusterTime, SessionId>> deadlines_;
+};
+
+}  // namespace cachalot
+
+#endif  // ENGINE_LOCKS_SESSIONS_H_
