@@ -16,9 +16,11 @@ namespace cachalot {
 // Bytes for typed messages and back: the only reader of generated code.
 //
 // Whatever is decoded may come from anybody. It is verified before it is read,
-// every size is held to engine/limits.h, every enum to its range, and what is
-// left over is an error: Decode(Encode(x)) == x, and Decode of anything else
-// is a message within the limits or InvalidArgument, never a crash.
+// every size is held to engine/limits.h, every enum and duration to its range,
+// and nothing unfolds to more than the bytes that came: Decode(Encode(x)) == x
+// for x within the limits, and Decode of anything else is a message within
+// them or an error, never a crash. Damaged bytes are an error, but for one in
+// 2^64.
 
 // Spoken by this build. A peer with another version is told apart from noise.
 inline constexpr uint16_t kProtocolVersion = 1;
@@ -29,7 +31,9 @@ std::string Encode(const Envelope& envelope);
 // Unimplemented (a message of another protocol version).
 absl::StatusOr<Envelope> Decode(absl::string_view bytes);
 
-// The payload of an entry of kind kCommands.
+// The payload of an entry of kind kCommands. The sum of their EncodedSizeMax()
+// and kEnvelopeBytesMax should fit limits::kEntryBytesMax: what is larger does
+// not decode.
 std::string EncodeCommands(const std::vector<LockCommand>& commands);
 absl::StatusOr<std::vector<LockCommand>> DecodeCommands(
     absl::string_view bytes);
@@ -41,7 +45,9 @@ absl::StatusOr<Configuration> DecodeConfiguration(absl::string_view bytes);
 // How many bytes one fact takes in a datagram at most: for filling datagrams
 // up to limits::kDatagramBytesMax.
 size_t EncodedSizeMax(const MemberFact& fact);
-// What an envelope and a membership message without facts take at most.
+// The same of one command, in an entry or a Forward.
+size_t EncodedSizeMax(const LockCommand& command);
+// What an envelope and a message take at most, apart from such lists.
 inline constexpr size_t kEnvelopeBytesMax = 256;
 
 }  // namespace cachalot

@@ -1,0 +1,165 @@
+#include "engine/wire/client_codec.h"
+
+#include "absl/time/time.h"
+#include "engine/limits.h"
+#include "engine/wire/command_codec.h"
+#include "engine/wire/parts.h"
+
+namespace cachalot::codec {
+namespace {
+
+// What is left of a lease may be negative, while nobody has expired it yet.
+absl::Duration ReadRemaining(Reader& reader, int64_t value) {
+  return reader.Nanoseconds(value, -limits::WaitMax(), limits::WaitMax(),
+                            "remaining");
+}
+
+}  // namespace
+
+Offset<wire::Read> ToTable(Writer& writer, const Read& read) {
+  const auto prefix = writer.Bytes(read.locks.prefix);
+  const auto after = writer.Bytes(read.locks.after);
+  return wire::CreateRead(writer.builder(), read.number, prefix, after,
+                          read.locks.limit, read.wants_members);
+}
+
+Read FromTable(Reader& reader, const wire::Read& read) {
+  return {
+      .number = read.number(),
+      .wants_members = read.wants_members(),
+      .locks = {
+          .prefix = reader.Bytes(read.prefix(), limits::kKeyBytesMax, "prefix"),
+          .after = reader.Bytes(read.after(), limits::kKeyBytesMax, "after"),
+          .limit = read.limit()}};
+}
+
+Offset<wire::LockInfo> ToTable(Writer& writer, const LockInfo& lock) {
+  const auto key = writer.Bytes(lock.key);
+  const auto holder_name = writer.Text(lock.holder_name);
+  const auto owner = writer.Text(lock.owner);
+  return wire::CreateLockInfo(
+      writer.builder(), key, UnlessNone(lock.token, ToWire(lock.token)),
+      UnlessNone(lock.holder, ToWire(lock.holder)), holder_name, owner,
+      absl::ToInt64Nanoseconds(lock.remaining), lock.waiters);
+}
+
+LockInfo FromTable(Reader& reader, const wire::LockInfo& lock) {
+  return {.key = reader.Key(lock.key()),
+          .token = ToToken(reader, lock.token()),
+          .holder = ToSession(lock.holder()),
+          .holder_name = reader.Text(lock.holder_name(), limits::kNameBytesMax,
+                                     "holder_name"),
+          .owner = reader.Text(lock.owner(), limits::kOwnerBytesMax, "owner"),
+          .remaining = ReadRemaining(reader, lock.remaining_ns()),
+          .waiters = lock.waiters()};
+}
+
+Offset<wire::MemberInfo> ToTable(Writer& writer, const MemberInfo& member) {
+  const auto name = writer.Text(member.name);
+  return wire::CreateMemberInfo(
+      writer.builder(), UnlessNone(member.id, ToWire(member.id)), name,
+      UnlessNone(member.address, ToWire(member.address)),
+      static_cast<wire::MemberState>(member.state),
+      static_cast<wire::MemberRole>(member.role));
+}
+
+MemberInfo FromTable(Reader& reader, const wire::MemberInfo& member) {
+  return {.id = ToId<NodeId>(member.id()),
+          .name = reader.Text(member.name(), limits::kNameBytesMax, "name"),
+          .address = ToAddress(member.address()),
+          .state = reader.Enum<MemberState>(member.state(),
+                                            wire::MemberState::MAX, "state"),
+          .role = reader.Enum<MemberRole>(member.role(), wire::MemberRole::MAX,
+                                          "role")};
+}
+
+Offset<wire::ReadResult> ToTable(Writer& writer, const ReadResult& result) {
+  const auto locks = writer.Tables(result.locks);
+  const auto members = writer.Tables(result.members);
+  return wire::CreateReadResult(writer.builder(), result.number, locks, members,
+                                result.more);
+}
+
+ReadResult FromTable(Reader& reader, const wire::ReadResult& result) {
+  return {
+      .number = result.number(),
+      .locks = reader.Tables(result.locks(), limits::kListLocksMax, "locks"),
+      .more = result.more(),
+      .members =
+          reader.Tables(result.members(), limits::kMembersMax, "members")};
+}
+
+Offset<wire::Forward> ToTable(Writer& writer, const Forward& forward) {
+  const CommandVectors commands = ToVectors(writer, forward.commands);
+  const auto reads = writer.Tables(forward.reads);
+  return wire::CreateForward(writer.builder(), commands.kinds, commands.tables,
+                             reads);
+}
+
+Forward FromTable(Reader& reader, const wire::Forward& forward) {
+  return {.commands =
+              FromVectors(reader, forward.commands_type(), forward.commands()),
+          .reads = reader.Tables(forward.reads(),
+                                 limits::kRequestsPerSessionMax, "reads")};
+}
+
+Offset<wire::Reply> ToTable(Writer& writer, const Reply& reply) {
+  const auto key = writer.Bytes(reply.key);
+  const auto holder_name = writer.Text(reply.holder_name);
+  const auto owner = writer.Text(reply.owner);
+  return wire::CreateReply(
+      writer.builder(), UnlessNone(reply.session, ToWire(reply.session)),
+      reply.sequence.value(), reply.renewal,
+      UnlessNone(reply.token, ToWire(reply.token)), reply.index.value(), key,
+      absl::ToInt64Nanoseconds(reply.remaining),
+      UnlessNone(reply.holder, ToWire(reply.holder)), holder_name, owner,
+      static_cast<wire::ReplyKind>(reply.kind),
+      static_cast<wire::Outcome>(reply.outcome));
+}
+
+Reply FromTable(Reader& reader, const wire::Reply& reply) {
+  return {.kind = reader.Enum<Reply::Kind>(reply.kind(), wire::ReplyKind::MAX,
+                                           "kind of reply"),
+          .session = ToSession(reply.session()),
+          .sequence = reader.Ordinal<Sequence>(reply.sequence()),
+          .renewal = reader.Ordinal(reply.renewal()),
+          .outcome = reader.Enum<Outcome>(reply.outcome(), wire::Outcome::MAX,
+                                          "outcome"),
+          .token = ToToken(reader, reply.token()),
+          .index = reader.Ordinal<LogIndex>(reply.index()),
+          .key = reader.Bytes(reply.key(), limits::kKeyBytesMax, "key"),
+          .remaining = ReadRemaining(reader, reply.remaining_ns()),
+          .holder = ToSession(reply.holder()),
+          .holder_name = reader.Text(reply.holder_name(), limits::kNameBytesMax,
+                                     "holder_name"),
+          .owner = reader.Text(reply.owner(), limits::kOwnerBytesMax, "owner")};
+}
+
+Offset<wire::Replies> ToTable(Writer& writer, const Replies& replies) {
+  const auto list = writer.Tables(replies.replies);
+  const auto reads = writer.Tables(replies.reads);
+  return wire::CreateReplies(writer.builder(), list, reads);
+}
+
+Replies FromTable(Reader& reader, const wire::Replies& replies) {
+  return {.replies = reader.Tables(replies.replies(),
+                                   limits::kProposalsPerTurnMax, "replies"),
+          .reads = reader.Tables(replies.reads(),
+                                 limits::kRequestsPerSessionMax, "reads")};
+}
+
+Offset<wire::Redirect> ToTable(Writer& writer, const Redirect& redirect) {
+  return wire::CreateRedirect(
+      writer.builder(), redirect.term.value(),
+      UnlessNone(redirect.leader, ToWire(redirect.leader)),
+      UnlessNone(redirect.address, ToWire(redirect.address)), redirect.busy);
+}
+
+Redirect FromTable(Reader& reader, const wire::Redirect& redirect) {
+  return {.term = reader.Ordinal<Term>(redirect.term()),
+          .leader = ToId<NodeId>(redirect.leader()),
+          .address = ToAddress(redirect.address()),
+          .busy = redirect.busy()};
+}
+
+}  // namespace cachalot::codec

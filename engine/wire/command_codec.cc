@@ -1,0 +1,237 @@
+#include "engine/wire/command_codec.h"
+
+#include <variant>
+
+#include "absl/time/time.h"
+#include "engine/limits.h"
+#include "engine/wire/parts.h"
+
+namespace cachalot::codec {
+
+Offset<wire::ExpireLock> ToTable(Writer& writer, const Expire::OfLock& lock) {
+  const auto key = writer.Bytes(lock.key);
+  return wire::CreateExpireLock(
+      writer.builder(), UnlessNone(lock.token, ToWire(lock.token)), key);
+}
+
+Expire::OfLock FromTable(Reader& reader, const wire::ExpireLock& lock) {
+  return {.key = reader.Key(lock.key()),
+          .token = ToToken(reader, lock.token())};
+}
+
+namespace {
+
+Offset<wire::OpenSession> ToTable(Writer& writer, const OpenSession& open) {
+  const auto name = writer.Text(open.name);
+  return wire::CreateOpenSession(
+      writer.builder(), UnlessNone(open.session, ToWire(open.session)),
+      absl::ToInt64Nanoseconds(open.ttl), name, open.epoch_floor.value());
+}
+
+OpenSession FromTable(Reader& reader, const wire::OpenSession& open) {
+  return {.session = ToSession(open.session()),
+          .ttl = reader.Ttl(open.ttl_ns()),
+          .name = reader.Text(open.name(), limits::kNameBytesMax, "name"),
+          .epoch_floor = reader.Ordinal<Epoch>(open.epoch_floor())};
+}
+
+Offset<wire::KeepAlive> ToTable(Writer& writer, const KeepAlive& keep) {
+  return wire::CreateKeepAlive(writer.builder(),
+                               UnlessNone(keep.session, ToWire(keep.session)),
+                               keep.renewal, keep.first_outstanding.value());
+}
+
+KeepAlive FromTable(Reader& reader, const wire::KeepAlive& keep) {
+  return {
+      .session = ToSession(keep.session()),
+      .renewal = reader.Ordinal(keep.renewal()),
+      .first_outstanding = reader.Ordinal<Sequence>(keep.first_outstanding())};
+}
+
+Offset<wire::CloseSession> ToTable(Writer& writer, const CloseSession& close) {
+  return wire::CreateCloseSession(
+      writer.builder(), UnlessNone(close.session, ToWire(close.session)));
+}
+
+CloseSession FromTable(Reader&, const wire::CloseSession& close) {
+  return {.session = ToSession(close.session())};
+}
+
+Offset<wire::Acquire> ToTable(Writer& writer, const Acquire& acquire) {
+  const auto key = writer.Bytes(acquire.key);
+  const auto owner = writer.Text(acquire.owner);
+  return wire::CreateAcquire(
+      writer.builder(), UnlessNone(acquire.session, ToWire(acquire.session)),
+      acquire.sequence.value(), acquire.first_outstanding.value(),
+      absl::ToInt64Nanoseconds(acquire.ttl), key, owner, acquire.waits);
+}
+
+Acquire FromTable(Reader& reader, const wire::Acquire& acquire) {
+  return {
+      .session = ToSession(acquire.session()),
+      .sequence = reader.Ordinal<Sequence>(acquire.sequence()),
+      .first_outstanding =
+          reader.Ordinal<Sequence>(acquire.first_outstanding()),
+      .key = reader.Key(acquire.key()),
+      .ttl = reader.Ttl(acquire.ttl_ns()),
+      .waits = acquire.waits(),
+      .owner = reader.Text(acquire.owner(), limits::kOwnerBytesMax, "owner")};
+}
+
+Offset<wire::Renew> ToTable(Writer& writer, const Renew& renew) {
+  const auto key = writer.Bytes(renew.key);
+  return wire::CreateRenew(
+      writer.builder(), UnlessNone(renew.session, ToWire(renew.session)),
+      renew.sequence.value(), renew.first_outstanding.value(),
+      UnlessNone(renew.token, ToWire(renew.token)),
+      absl::ToInt64Nanoseconds(renew.ttl), key);
+}
+
+Renew FromTable(Reader& reader, const wire::Renew& renew) {
+  return {
+      .session = ToSession(renew.session()),
+      .sequence = reader.Ordinal<Sequence>(renew.sequence()),
+      .first_outstanding = reader.Ordinal<Sequence>(renew.first_outstanding()),
+      .key = reader.Key(renew.key()),
+      .token = ToToken(reader, renew.token()),
+      .ttl = reader.Ttl(renew.ttl_ns())};
+}
+
+Offset<wire::Release> ToTable(Writer& writer, const Release& release) {
+  const auto key = writer.Bytes(release.key);
+  return wire::CreateRelease(
+      writer.builder(), UnlessNone(release.session, ToWire(release.session)),
+      release.sequence.value(), release.first_outstanding.value(),
+      UnlessNone(release.token, ToWire(release.token)), key);
+}
+
+Release FromTable(Reader& reader, const wire::Release& release) {
+  return {.session = ToSession(release.session()),
+          .sequence = reader.Ordinal<Sequence>(release.sequence()),
+          .first_outstanding =
+              reader.Ordinal<Sequence>(release.first_outstanding()),
+          .key = reader.Key(release.key()),
+          .token = ToToken(reader, release.token())};
+}
+
+Offset<wire::Withdraw> ToTable(Writer& writer, const Withdraw& withdraw) {
+  const auto key = writer.Bytes(withdraw.key);
+  return wire::CreateWithdraw(
+      writer.builder(), UnlessNone(withdraw.session, ToWire(withdraw.session)),
+      withdraw.sequence.value(), withdraw.first_outstanding.value(),
+      withdraw.acquire.value(), key);
+}
+
+Withdraw FromTable(Reader& reader, const wire::Withdraw& withdraw) {
+  return {.session = ToSession(withdraw.session()),
+          .sequence = reader.Ordinal<Sequence>(withdraw.sequence()),
+          .first_outstanding =
+              reader.Ordinal<Sequence>(withdraw.first_outstanding()),
+          .key = reader.Key(withdraw.key()),
+          .acquire = reader.Ordinal<Sequence>(withdraw.acquire())};
+}
+
+Offset<wire::Expire> ToTable(Writer& writer, const Expire& expire) {
+  const auto sessions =
+      writer.Structs(expire.sessions, [](const Expire::OfSession& session) {
+        return wire::ExpireSession(ToWire(session.session), session.renewal);
+      });
+  const auto locks = writer.Tables(expire.locks);
+  return wire::CreateExpire(writer.builder(), sessions, locks);
+}
+
+Expire FromTable(Reader& reader, const wire::Expire& expire) {
+  return {.sessions = reader.Structs(
+              expire.sessions(), limits::kSessionsMax, "sessions",
+              [&reader](const wire::ExpireSession& session) {
+                return Expire::OfSession{
+                    .session = ToSession(&session.session()),
+                    .renewal = reader.Ordinal(session.renewal())};
+              }),
+          .locks = reader.Tables(expire.locks(), limits::kLocksMax, "locks")};
+}
+
+Offset<wire::BeginTerm> ToTable(Writer& writer, const BeginTerm& begin) {
+  return wire::CreateBeginTerm(writer.builder(),
+                               absl::ToInt64Nanoseconds(begin.grace));
+}
+
+BeginTerm FromTable(Reader& reader, const wire::BeginTerm& begin) {
+  return {.grace = reader.Nanoseconds(begin.grace_ns(), absl::ZeroDuration(),
+                                      limits::TtlMax(), "grace")};
+}
+
+// `Table` is what the verifier has found to be of its kind.
+template <typename Table>
+LockCommand FromUntyped(Reader& reader, const void* table) {
+  return FromTable(reader, *static_cast<const Table*>(table));
+}
+
+LockCommand FromUnion(Reader& reader, wire::LockCommand kind,
+                      const void* table) {
+  switch (kind) {
+    case wire::LockCommand::NONE:
+      break;
+    case wire::LockCommand::OpenSession:
+      return FromUntyped<wire::OpenSession>(reader, table);
+    case wire::LockCommand::KeepAlive:
+      return FromUntyped<wire::KeepAlive>(reader, table);
+    case wire::LockCommand::CloseSession:
+      return FromUntyped<wire::CloseSession>(reader, table);
+    case wire::LockCommand::Acquire:
+      return FromUntyped<wire::Acquire>(reader, table);
+    case wire::LockCommand::Renew:
+      return FromUntyped<wire::Renew>(reader, table);
+    case wire::LockCommand::Release:
+      return FromUntyped<wire::Release>(reader, table);
+    case wire::LockCommand::Withdraw:
+      return FromUntyped<wire::Withdraw>(reader, table);
+    case wire::LockCommand::Expire:
+      return FromUntyped<wire::Expire>(reader, table);
+    case wire::LockCommand::BeginTerm:
+      return FromUntyped<wire::BeginTerm>(reader, table);
+  }
+  reader.Require(false, "kind of command");
+  return {};
+}
+
+}  // namespace
+
+CommandVectors ToVectors(Writer& writer,
+                         const std::vector<LockCommand>& commands) {
+  std::vector<wire::LockCommand> kinds;
+  std::vector<Offset<void>> tables;
+  kinds.reserve(commands.size());
+  tables.reserve(commands.size());
+  const auto add = [&]<typename Table>(Offset<Table> table) {
+    // A copy: the constant has no definition to refer to.
+    constexpr wire::LockCommand kKind =
+        wire::LockCommandTraits<Table>::enum_value;
+    kinds.push_back(kKind);
+    tables.push_back(table.Union());
+  };
+  for (const LockCommand& command : commands) {
+    std::visit([&](const auto& body) { add(ToTable(writer, body)); }, command);
+  }
+  return {.kinds = writer.Elements(kinds), .tables = writer.Elements(tables)};
+}
+
+std::vector<LockCommand> FromVectors(Reader& reader,
+                                     const Vector<wire::LockCommand>* kinds,
+                                     const Vector<Offset<void>>* tables) {
+  std::vector<LockCommand> commands;
+  // The verifier has seen that there are both or neither, and as many of each.
+  if (kinds == nullptr || tables == nullptr) return commands;
+  if (!reader.Require(tables->size() <= limits::kProposalsPerTurnMax,
+                      "commands")) {
+    return commands;
+  }
+  commands.reserve(tables->size());
+  for (flatbuffers::uoffset_t i = 0; reader.ok() && i < tables->size(); ++i) {
+    commands.push_back(FromUnion(reader, kinds->GetEnum<wire::LockCommand>(i),
+                                 tables->Get(i)));
+  }
+  return commands;
+}
+
+}  // namespace cachalot::codec

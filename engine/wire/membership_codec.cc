@@ -1,0 +1,114 @@
+#include "engine/wire/membership_codec.h"
+
+#include "absl/time/time.h"
+#include "engine/limits.h"
+#include "engine/wire/parts.h"
+
+namespace cachalot::codec {
+namespace {
+
+// Above every probe interval that options allow.
+constexpr absl::Duration kProbeTimeoutMax = absl::Minutes(1);
+
+std::vector<MemberFact> ReadFacts(
+    Reader& reader, const Vector<Offset<wire::MemberFact>>* facts) {
+  return reader.Tables(facts, limits::kMembersMax, "facts");
+}
+
+}  // namespace
+
+Offset<wire::MemberFact> ToTable(Writer& writer, const MemberFact& fact) {
+  const auto name = writer.Text(fact.name);
+  // Zeros are written too, so that all facts share one vtable and each takes
+  // no more than EncodedSizeMax() says.
+  writer.builder().ForceDefaults(true);
+  const auto table = wire::CreateMemberFact(
+      writer.builder(), UnlessNone(fact.id, ToWire(fact.id)),
+      UnlessNone(fact.address, ToWire(fact.address)), fact.incarnation, name,
+      static_cast<wire::MemberState>(fact.state));
+  writer.builder().ForceDefaults(false);
+  return table;
+}
+
+MemberFact FromTable(Reader& reader, const wire::MemberFact& fact) {
+  return {.id = ToId<NodeId>(fact.id()),
+          .address = ToAddress(fact.address()),
+          .name = reader.Text(fact.name(), limits::kNameBytesMax, "name"),
+          .incarnation = reader.Ordinal(fact.incarnation()),
+          .state = reader.Enum<MemberState>(fact.state(),
+                                            wire::MemberState::MAX, "state")};
+}
+
+Offset<wire::Ping> ToTable(Writer& writer, const Ping& ping) {
+  const auto facts = writer.Tables(ping.facts);
+  return wire::CreatePing(writer.builder(), ping.probe, facts);
+}
+
+Ping FromTable(Reader& reader, const wire::Ping& ping) {
+  return {.probe = ping.probe(), .facts = ReadFacts(reader, ping.facts())};
+}
+
+Offset<wire::PingRequest> ToTable(Writer& writer, const PingRequest& request) {
+  const auto facts = writer.Tables(request.facts);
+  return wire::CreatePingRequest(
+      writer.builder(), request.probe,
+      UnlessNone(request.target, ToWire(request.target)),
+      UnlessNone(request.target_address, ToWire(request.target_address)),
+      absl::ToInt64Nanoseconds(request.timeout), facts);
+}
+
+PingRequest FromTable(Reader& reader, const wire::PingRequest& request) {
+  return {
+      .probe = request.probe(),
+      .target = ToId<NodeId>(request.target()),
+      .target_address = ToAddress(request.target_address()),
+      .timeout = reader.Nanoseconds(request.timeout_ns(), absl::ZeroDuration(),
+                                    kProbeTimeoutMax, "timeout"),
+      .facts = ReadFacts(reader, request.facts())};
+}
+
+Offset<wire::Ack> ToTable(Writer& writer, const Ack& ack) {
+  const auto facts = writer.Tables(ack.facts);
+  return wire::CreateAck(writer.builder(), ack.probe, facts);
+}
+
+Ack FromTable(Reader& reader, const wire::Ack& ack) {
+  return {.probe = ack.probe(), .facts = ReadFacts(reader, ack.facts())};
+}
+
+Offset<wire::Nack> ToTable(Writer& writer, const Nack& nack) {
+  const auto facts = writer.Tables(nack.facts);
+  return wire::CreateNack(writer.builder(), nack.probe, facts);
+}
+
+Nack FromTable(Reader& reader, const wire::Nack& nack) {
+  return {.probe = nack.probe(), .facts = ReadFacts(reader, nack.facts())};
+}
+
+Offset<wire::Gossip> ToTable(Writer& writer, const Gossip& gossip) {
+  const auto facts = writer.Tables(gossip.facts);
+  return wire::CreateGossip(writer.builder(), facts);
+}
+
+Gossip FromTable(Reader& reader, const wire::Gossip& gossip) {
+  return {.facts = ReadFacts(reader, gossip.facts())};
+}
+
+Offset<wire::PushPull> ToTable(Writer& writer, const PushPull& push_pull) {
+  const auto members = writer.Tables(push_pull.members);
+  return wire::CreatePushPull(writer.builder(), push_pull.is_reply,
+                              push_pull.is_join, push_pull.epoch.value(),
+                              push_pull.bootstrap_expect, members);
+}
+
+PushPull FromTable(Reader& reader, const wire::PushPull& push_pull) {
+  reader.Require(push_pull.bootstrap_expect() <= limits::kMembersMax,
+                 "bootstrap_expect");
+  return {.is_reply = push_pull.is_reply(),
+          .is_join = push_pull.is_join(),
+          .epoch = reader.Ordinal<Epoch>(push_pull.epoch()),
+          .bootstrap_expect = push_pull.bootstrap_expect(),
+          .members = ReadFacts(reader, push_pull.members())};
+}
+
+}  // namespace cachalot::codec

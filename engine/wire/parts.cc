@@ -1,0 +1,39 @@
+#include "engine/wire/parts.h"
+
+#include <algorithm>
+
+namespace cachalot::codec {
+
+wire::SessionId ToWire(const SessionId& id) {
+  return {ToWire(id.node), id.number};
+}
+
+wire::FencingToken ToWire(const FencingToken& token) {
+  return {token.epoch.value(), token.index.value(), token.sequence};
+}
+
+wire::Address ToWire(const Address& address) {
+  return {flatbuffers::make_span(address.ip), address.port};
+}
+
+SessionId ToSession(const wire::SessionId* id) {
+  if (id == nullptr) return {};
+  return {.node = ToId<NodeId>(&id->node()), .number = id->number()};
+}
+
+FencingToken ToToken(Reader& reader, const wire::FencingToken* token) {
+  if (token == nullptr) return {};
+  return {.epoch = reader.Ordinal<Epoch>(token->epoch()),
+          .index = reader.Ordinal<LogIndex>(token->index()),
+          .sequence = token->sequence()};
+}
+
+Address ToAddress(const wire::Address* address) {
+  Address result;
+  if (address == nullptr) return result;
+  std::copy(address->ip()->begin(), address->ip()->end(), result.ip.begin());
+  result.port = address->port();
+  return result;
+}
+
+}  // namespace cachalot::codec

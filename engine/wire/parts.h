@@ -1,0 +1,31 @@
+#ifndef ENGINE_WIRE_PARTS_H_
+#define ENGINE_WIRE_PARTS_H_
+
+#include "engine/address.h"
+#include "engine/ids.h"
+#include "engine/wire/reader.h"
+#include "engine/wire/wire_generated.h"
+
+// The small structs of which messages are made, in both directions. A pointer
+// that is null is a field that was left out: none.
+namespace cachalot::codec {
+
+template <typename Kind>
+wire::WideId ToWire(const WideId<Kind>& id) {
+  return {id.high, id.low};
+}
+wire::SessionId ToWire(const SessionId& id);
+wire::FencingToken ToWire(const FencingToken& token);
+wire::Address ToWire(const Address& address);
+
+template <typename Id>
+Id ToId(const wire::WideId* id) {
+  return id == nullptr ? Id() : Id{.high = id->high(), .low = id->low()};
+}
+SessionId ToSession(const wire::SessionId* id);
+FencingToken ToToken(Reader& reader, const wire::FencingToken* token);
+Address ToAddress(const wire::Address* address);
+
+}  // namespace cachalot::codec
+
+#endif  // ENGINE_WIRE_PARTS_H_

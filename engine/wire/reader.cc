@@ -1,0 +1,60 @@
+#include "engine/wire/reader.h"
+
+#include "absl/strings/str_cat.h"
+#include "engine/limits.h"
+
+namespace cachalot::codec {
+
+absl::Status Reader::status() const {
+  if (ok()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(breach_, ": missing or beyond its limit"));
+}
+
+std::string Reader::Bytes(const Vector<uint8_t>* bytes, size_t size_max,
+                          const char* field) {
+  if (bytes == nullptr) return {};
+  return Copy(bytes->data(), bytes->size(), size_max, field);
+}
+
+std::string Reader::Text(const flatbuffers::String* text, size_t size_max,
+                         const char* field) {
+  if (text == nullptr) return {};
+  return Copy(text->Data(), text->size(), size_max, field);
+}
+
+std::string Reader::Key(const Vector<uint8_t>* key) {
+  std::string bytes = Bytes(key, limits::kKeyBytesMax, "key");
+  Require(!bytes.empty(), "key");
+  return bytes;
+}
+
+absl::Duration Reader::Nanoseconds(int64_t value, absl::Duration low,
+                                   absl::Duration high, const char* field) {
+  const absl::Duration duration = absl::Nanoseconds(value);
+  return Require(low <= duration && duration <= high, field) ? duration : low;
+}
+
+absl::Duration Reader::Ttl(int64_t value) {
+  return Nanoseconds(value, limits::TtlMin(), limits::TtlMax(), "ttl");
+}
+
+ClusterTime Reader::Time(uint64_t nanoseconds) {
+  // Half of the range, 292 years: differences then fit a signed number.
+  constexpr uint64_t kMax = INT64_MAX;
+  return ClusterTime(Require(nanoseconds <= kMax, "time") ? nanoseconds : 0);
+}
+
+bool Reader::Spend(size_t size) {
+  if (!Require(size <= unread_, "shared parts")) return false;
+  unread_ -= size;
+  return true;
+}
+
+std::string Reader::Copy(const uint8_t* data, size_t size, size_t size_max,
+                         const char* field) {
+  if (!Require(size <= size_max, field) || !Spend(size)) return {};
+  return std::string(reinterpret_cast<const char*>(data), size);
+}
+
+}  // namespace cachalot::codec

@@ -1,0 +1,115 @@
+#ifndef ENGINE_WIRE_READER_H_
+#define ENGINE_WIRE_READER_H_
+
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "engine/cluster_time.h"
+#include "engine/wire/writer.h"
+#include "flatbuffers/flatbuffers.h"
+
+namespace cachalot::codec {
+
+// Terms, indexes, epochs and other numbers that count up from 1 are far below
+// this in any real cluster. Beyond it is nonsense, and sums could wrap.
+inline constexpr uint64_t kOrdinalMax = (uint64_t{1} << 48) - 1;
+
+// Turns verified bytes into typed values and holds them to the limits.
+//
+// The first breach is kept and nothing is believed after it, so a message is
+// read in one expression and judged once, at the end.
+class Reader {
+ public:
+  // `size` is that of the bytes that are read. FlatBuffers may point to one
+  // part from many places; we never do, so whatever unfolds to more than the
+  // bytes that came was made to exhaust us.
+  explicit Reader(size_t size) : unread_(size) {}
+
+  bool ok() const { return breach_ == nullptr; }
+  // InvalidArgument, with the first breach, if there was one.
+  absl::Status status() const;
+
+  // Notes a breach concerning `field`, unless `condition` holds.
+  bool Require(bool condition, const char* field) {
+    if (!condition && breach_ == nullptr) breach_ = field;
+    return condition;
+  }
+
+  std::string Bytes(const Vector<uint8_t>* bytes, size_t size_max,
+                    const char* field);
+  std::string Text(const flatbuffers::String* text, size_t size_max,
+                   const char* field);
+  // A lock's key: not empty.
+  std::string Key(const Vector<uint8_t>* key);
+
+  absl::Duration Nanoseconds(int64_t value, absl::Duration low,
+                             absl::Duration high, const char* field);
+  absl::Duration Ttl(int64_t value);
+  ClusterTime Time(uint64_t nanoseconds);
+
+  // A StrongId that counts up.
+  template <typename Id>
+  Id Ordinal(uint64_t value) {
+    return Id(Ordinal(value));
+  }
+  uint64_t Ordinal(uint64_t value) {
+    return Require(value <= kOrdinalMax, "number") ? value : 0;
+  }
+
+  // `Ours` and `Theirs` list the same values in the same order.
+  template <typename Ours, typename Theirs>
+  Ours Enum(Theirs value, Theirs value_max, const char* field) {
+    return static_cast<Ours>(Require(value <= value_max, field) ? value
+                                                                : Theirs{});
+  }
+
+  // A value for each table, by its FromTable().
+  template <typename Table>
+  auto Tables(const Vector<Offset<Table>>* tables, size_t count_max,
+              const char* field) {
+    std::vector<decltype(FromTable(*this, *tables->Get(0)))> values;
+    if (tables == nullptr) return values;
+    if (!Require(tables->size() <= count_max, field)) return values;
+    values.reserve(tables->size());
+    for (flatbuffers::uoffset_t i = 0; ok() && i < tables->size(); ++i) {
+      values.push_back(FromTable(*this, *tables->Get(i)));
+    }
+    return values;
+  }
+
+  // A value for each struct, made by `from_struct`. The verifier does not look
+  // at where a vector's structs lie, so they are copied out before they are
+  // read.
+  template <typename Struct, typename FromStruct>
+  auto Structs(const Vector<const Struct*>* structs, size_t count_max,
+               const char* field, FromStruct from_struct) {
+    std::vector<decltype(from_struct(Struct()))> values;
+    if (structs == nullptr) return values;
+    if (!Require(structs->size() <= count_max, field)) return values;
+    if (!Spend(structs->size() * sizeof(Struct))) return values;
+    values.reserve(structs->size());
+    for (size_t i = 0; i < structs->size(); ++i) {
+      Struct aligned;
+      std::memcpy(&aligned, structs->Data() + i * sizeof(Struct),
+                  sizeof(Struct));
+      values.push_back(from_struct(aligned));
+    }
+    return values;
+  }
+
+ private:
+  bool Spend(size_t size);
+  std::string Copy(const uint8_t* data, size_t size, size_t size_max,
+                   const char* field);
+
+  size_t unread_;
+  const char* breach_ = nullptr;
+};
+
+}  // namespace cachalot::codec
+
+#endif  // ENGINE_WIRE_READER_H_

@@ -1,0 +1,86 @@
+#ifndef ENGINE_WIRE_WRITER_H_
+#define ENGINE_WIRE_WRITER_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "flatbuffers/flatbuffers.h"
+
+// The parts of the codec. Each typed value X has a ToTable(Writer&, const X&)
+// and a FromTable(Reader&, const wire::X&); the two stand together, by machine.
+namespace cachalot::codec {
+
+template <typename T>
+using Offset = flatbuffers::Offset<T>;
+template <typename T>
+using Vector = flatbuffers::Vector<T>;
+
+// Lays typed values out as one FlatBuffer. What is empty or none is left out.
+class Writer {
+ public:
+  // No bytes are copied for growth while the result stays below `size_hint`.
+  explicit Writer(size_t size_hint) : builder_(size_hint) {}
+
+  flatbuffers::FlatBufferBuilder& builder() { return builder_; }
+
+  Offset<Vector<uint8_t>> Bytes(absl::string_view bytes) {
+    if (bytes.empty()) return 0;
+    return builder_.CreateVector(reinterpret_cast<const uint8_t*>(bytes.data()),
+                                 bytes.size());
+  }
+
+  Offset<flatbuffers::String> Text(absl::string_view text) {
+    if (text.empty()) return 0;
+    return builder_.CreateString(text.data(), text.size());
+  }
+
+  // A table for each item, by its ToTable().
+  template <typename Item>
+  auto Tables(const std::vector<Item>& items) {
+    using TableOffset = decltype(ToTable(*this, items.front()));
+    std::vector<TableOffset> offsets;
+    offsets.reserve(items.size());
+    for (const Item& item : items) offsets.push_back(ToTable(*this, item));
+    return Elements(offsets);
+  }
+
+  // A struct for each item, made by `to_struct`.
+  template <typename Item, typename ToStruct>
+  auto Structs(const std::vector<Item>& items, ToStruct to_struct) {
+    using Struct = decltype(to_struct(items.front()));
+    std::vector<Struct> structs;
+    structs.reserve(items.size());
+    for (const Item& item : items) structs.push_back(to_struct(item));
+    return structs.empty() ? Offset<Vector<const Struct*>>(0)
+                           : builder_.CreateVectorOfStructs(structs);
+  }
+
+  template <typename Element>
+  Offset<Vector<Element>> Elements(const std::vector<Element>& elements) {
+    if (elements.empty()) return 0;
+    return builder_.CreateVector(elements);
+  }
+
+  // The whole buffer; good while the writer is.
+  template <typename Root>
+  absl::string_view Finish(Offset<Root> root, const char* identifier) {
+    builder_.Finish(root, identifier);
+    return {reinterpret_cast<const char*>(builder_.GetBufferPointer()),
+            builder_.GetSize()};
+  }
+
+ private:
+  flatbuffers::FlatBufferBuilder builder_;
+};
+
+// For a field that holds `value`, laid out as `as_struct`, unless it is none.
+// The result may point to a temporary: good until the end of the statement.
+template <typename Value, typename Struct>
+const Struct* UnlessNone(const Value& value, const Struct& as_struct) {
+  return value == Value() ? nullptr : &as_struct;
+}
+
+}  // namespace cachalot::codec
+
+#endif  // ENGINE_WIRE_WRITER_H_
