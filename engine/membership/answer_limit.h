@@ -1,0 +1,32 @@
+#ifndef ENGINE_MEMBERSHIP_ANSWER_LIMIT_H_
+#define ENGINE_MEMBERSHIP_ANSWER_LIMIT_H_
+
+#include <cstddef>
+#include <string>
+
+#include "absl/container/btree_map.h"
+#include "engine/ids.h"
+#include "engine/instant.h"
+
+namespace cachalot {
+
+// Lets each peer be corrected once a second, so that two members who disagree
+// do not flood each other (membership.md 5: foca #25).
+class AnswerLimit {
+ public:
+  // Peers that are remembered at once; beyond them nobody new is answered.
+  static constexpr size_t kMax = 4096;
+
+  // True if `peer` may be answered, which then counts as done.
+  bool Allow(SlowInstant now, NodeId peer);
+
+  // Adds the whole state, as text, for fingerprints.
+  void AppendState(std::string& text) const;
+
+ private:
+  absl::btree_map<NodeId, SlowInstant> again_at_;
+};
+
+}  // namespace cachalot
+
+#endif  // ENGINE_MEMBERSHIP_ANSWER_LIMIT_H_

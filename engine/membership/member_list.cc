@@ -1,0 +1,109 @@
+#include "engine/membership/member_list.h"
+
+#include <algorithm>
+
+#include "absl/algorithm/container.h"
+#include "absl/strings/str_cat.h"
+#include "engine/check.h"
+
+namespace cachalot {
+
+bool Supersedes(const MemberFact& news, const MemberFact& known) {
+  if (known.state == MemberState::kLeft) return false;
+  if (news.incarnation != known.incarnation) {
+    return news.incarnation > known.incarnation;
+  }
+  return news.state > known.state;
+}
+
+const MemberFact* MemberList::Find(NodeId id) const {
+  const auto found = members_.find(id);
+  return found == members_.end() ? nullptr : &found->second;
+}
+
+bool MemberList::IsKnownPresent(NodeId id) const {
+  const MemberFact* known = Find(id);
+  return known != nullptr && IsPresent(known->state);
+}
+
+bool MemberList::HasPresentAt(const Address& address) const {
+  return absl::c_any_of(members_, [&address](const auto& member) {
+    return member.second.address == address && IsPresent(member.second.state);
+  });
+}
+
+bool MemberList::IsPlausible(const MemberFact& news) const {
+  const MemberFact* known = Find(news.id);
+  const uint64_t incarnation = known == nullptr ? 0 : known->incarnation;
+  return news.incarnation <= incarnation ||
+         news.incarnation - incarnation <= kIncarnationJumpMax;
+}
+
+const MemberFact& MemberList::Set(SlowInstant now, const MemberFact& news) {
+  const MemberFact* known = Find(news.id);
+  CHECK(known != nullptr || !full());
+  CHECK(known == nullptr || Supersedes(news, *known)) << news.id;
+
+  const bool same_incarnation =
+      known != nullptr && known->incarnation == news.incarnation;
+  if (known != nullptr && IsPresent(known->state)) --present_;
+  MemberFact& member = members_[news.id];
+  if (same_incarnation) {
+    member.state = news.state;
+  } else {
+    member = news;
+  }
+  if (IsPresent(member.state)) {
+    ++present_;
+    gone_since_.erase(member.id);
+  } else {
+    gone_since_.emplace(member.id, now);
+  }
+  return member;
+}
+
+std::vector<NodeId> MemberList::Reap(SlowInstant since) {
+  std::vector<NodeId> reaped;
+  for (const auto& [id, gone] : gone_since_) {
+    if (gone < since) reaped.push_back(id);
+  }
+  for (const NodeId& id : reaped) Forget(id);
+  return reaped;
+}
+
+std::optional<NodeId> MemberList::EvictOldestGone() {
+  if (gone_since_.empty()) return std::nullopt;
+  const auto oldest = absl::c_min_element(
+      gone_since_,
+      [](const auto& a, const auto& b) { return a.second < b.second; });
+  const NodeId id = oldest->first;
+  Forget(id);
+  return id;
+}
+
+void MemberList::Forget(NodeId id) {
+  members_.erase(id);
+  gone_since_.erase(id);
+}
+
+void MemberList::CheckInvariants() const {
+  CHECK(members_.size() <= members_max_);
+  CHECK(members_.size() == present_ + gone_since_.size());
+  for (const auto& [id, member] : members_) {
+    CHECK(member.id == id);
+    CHECK(IsPresent(member.state) != gone_since_.contains(id)) << id;
+  }
+}
+
+void MemberList::AppendState(std::string& text) const {
+  for (const auto& [id, member] : members_) {
+    absl::StrAppend(&text, id.ToString(), ",", member.address.ToString(), ",",
+                    member.name, ",", member.incarnation, ",",
+                    static_cast<int>(member.state), ";");
+  }
+  for (const auto& [id, gone] : gone_since_) {
+    absl::StrAppend(&text, id.ToString(), ",", gone.nanoseconds(), ";");
+  }
+}
+
+}  // namespace cachalot

@@ -1,0 +1,79 @@
+#ifndef ENGINE_MEMBERSHIP_MEMBER_LIST_H_
+#define ENGINE_MEMBERSHIP_MEMBER_LIST_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/time/time.h"
+#include "engine/address.h"
+#include "engine/ids.h"
+#include "engine/instant.h"
+#include "engine/wire/message.h"
+
+namespace cachalot {
+
+// A jump beyond this is damage, not news: a member raises its incarnation by
+// one for each accusation (memberlist #359).
+inline constexpr uint64_t kIncarnationJumpMax = uint64_t{1} << 20;
+
+// Alive or suspect: probed, gossiped to, counted.
+constexpr bool IsPresent(MemberState state) {
+  return state == MemberState::kAlive || state == MemberState::kSuspect;
+}
+
+// SWIM's order of facts about one member (4.2; membership.md 6.3, R2): the
+// higher incarnation wins, and within one alive < suspect < failed < left. So a
+// failed member is alive again only in a higher incarnation. Left is final.
+bool Supersedes(const MemberFact& news, const MemberFact& known);
+
+// The others, as far as this node knows, with the failed and the left among
+// them, so that old news does not bring those back.
+class MemberList {
+ public:
+  explicit MemberList(size_t members_max) : members_max_(members_max) {}
+
+  const absl::btree_map<NodeId, MemberFact>& members() const {
+    return members_;
+  }
+  // Null if unknown.
+  const MemberFact* Find(NodeId id) const;
+  bool IsKnownPresent(NodeId id) const;
+  bool HasPresentAt(const Address& address) const;
+  // How many are alive or suspect.
+  size_t present() const { return present_; }
+  bool full() const { return members_.size() >= members_max_; }
+
+  // Within kIncarnationJumpMax of what is known.
+  bool IsPlausible(const MemberFact& news) const;
+
+  // Takes in what is new in `news`: within one incarnation name and address
+  // stay, since only the owner sets them.
+  // REQUIRES: it supersedes what is known, or nothing is and it is not full.
+  const MemberFact& Set(SlowInstant now, const MemberFact& news);
+
+  // Forgets those that were gone before `since`.
+  std::vector<NodeId> Reap(SlowInstant since);
+  // Forgets the one that has been gone for longest; nothing if none is gone.
+  std::optional<NodeId> EvictOldestGone();
+
+  // CHECKs what must hold between calls.
+  void CheckInvariants() const;
+  // Adds the whole state, as text, for fingerprints.
+  void AppendState(std::string& text) const;
+
+ private:
+  void Forget(NodeId id);
+
+  size_t members_max_;
+  absl::btree_map<NodeId, MemberFact> members_;
+  absl::btree_map<NodeId, SlowInstant> gone_since_;  // the failed and the left
+  size_t present_ = 0;
+};
+
+}  // namespace cachalot
+
+#endif  // ENGINE_MEMBERSHIP_MEMBER_LIST_H_

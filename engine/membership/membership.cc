@@ -1,0 +1,833 @@
+#include "engine/membership/membership.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "absl/algorithm/container.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "engine/check.h"
+#include "engine/limits.h"
+#include "engine/membership/timing.h"
+#include "engine/overloaded.h"
+#include "engine/wire/codec.h"
+
+namespace cachalot {
+namespace {
+
+using Channel = Outgoing::Channel;
+
+constexpr int kHealthWorst = 7;  // Lifeguard's S - 1
+// A deadline in the very next step.
+constexpr absl::Duration kSoon = absl::Nanoseconds(1);
+constexpr size_t kFactBytesMax = limits::kDatagramBytesMax - kEnvelopeBytesMax;
+// Goodbyes: reliably to a few, who pass it on; by datagram to more at once.
+constexpr size_t kStreamGoodbyesMax = 3;
+constexpr size_t kDatagramGoodbyesMax = 64;
+// What a request to ping may ask for.
+constexpr absl::Duration kRelayTimeMin = absl::Milliseconds(1);
+constexpr absl::Duration kRelayTimeMax = absl::Minutes(1);
+
+Channel ChannelFor(uint64_t probe_number) {
+  return IsOnStream(probe_number) ? Channel::kStream : Channel::kDatagram;
+}
+
+bool Accuses(const MemberFact& fact) {
+  return fact.state != MemberState::kAlive;
+}
+
+// Who says `news` has missed `known`, and will not hear of it otherwise: that
+// the member is gone, or that it has denied the accusation.
+bool IsOutdatedBy(const MemberFact& news, const MemberFact& known) {
+  if (!Supersedes(known, news)) return false;
+  return !IsPresent(known.state) || Accuses(news);
+}
+
+bool SharesSuspicion(const MemberFact& news, const MemberFact& known) {
+  return news.state == MemberState::kSuspect &&
+         known.state == MemberState::kSuspect &&
+         news.incarnation == known.incarnation;
+}
+
+std::string Rounded(absl::Duration d) {
+  return absl::FormatDuration(absl::Trunc(d, absl::Milliseconds(1)));
+}
+
+}  // namespace
+
+Membership::Membership(MembershipOptions options, NodeId self, Address address,
+                       std::string name, std::vector<Address> seeds,
+                       Random random, SlowInstant now, Observer* observer)
+    : options_(std::move(options)),
+      self_({.id = self, .address = address, .name = std::move(name)}),
+      random_(random),
+      observer_(observer),
+      list_(limits::kMembersMax),
+      gossip_(self),
+      last_heard_(now),
+      gossip_at_(now),
+      join_at_(now + kSoon),
+      join_retry_(options_.join_retry_min) {
+  // Nodes that start together do not go in step.
+  probe_at_ = now + JitterUpTo(options_.probe_interval);
+  push_pull_at_ = now + JitterUpTo(options_.push_pull_interval);
+  reconnect_at_ = now + JitterUpTo(options_.reconnect_interval);
+  SetSeeds(now, std::move(seeds));
+}
+
+void Membership::Introduce(const Introduction& introduction) {
+  introduction_ = introduction;
+}
+
+void Membership::SetSeeds(SlowInstant now, std::vector<Address> seeds) {
+  seeds.erase(std::remove(seeds.begin(), seeds.end(), self_.address),
+              seeds.end());
+  if (seeds == seeds_) return;
+  seeds_ = std::move(seeds);
+  join_retry_ = options_.join_retry_min;
+  join_at_ = now + kSoon;
+}
+
+void Membership::FireTimers(SlowInstant now, Outbox& out) {
+  if (!has_left()) {
+    FireIsolation(now);
+    FireProbe(now, out);
+    FireSuspicions(now);
+    FireJoin(now, out);
+    FirePushPull(now, out);
+    FireReconnect(now, out);
+  }
+  FireRelays(now, out);
+  FireGossip(now, out);
+}
+
+SlowInstant Membership::NextDeadline() const {
+  SlowInstant next = relays_.NextDeadline();
+  if (!gossip_.empty() && !is_alone()) next = std::min(next, gossip_at_);
+  if (has_left()) return next;
+
+  next = std::min(next, probe_.has_value() ? probe_->deadline() : probe_at_);
+  if (!isolated()) {
+    for (const auto& [id, suspicion] : suspicions_) {
+      next = std::min(next, suspicion.deadline());
+    }
+  }
+  if (is_alone() && !seeds_.empty()) next = std::min(next, join_at_);
+  return std::min({next, IsolationDeadline(), push_pull_at_, reconnect_at_});
+}
+
+// --- Hearing ----------------------------------------------------------------
+
+void Membership::Receive(SlowInstant now, NodeId from,
+                         const Address& from_address,
+                         const MembershipMessage& message, Outbox& out) {
+  if (from.IsNone() || from == self_.id) return;
+  NoteHeard(now, from);
+  Receipt receipt{.now = now, .from = from, .from_address = from_address};
+  std::visit(
+      Overloaded{
+          [&](const Ping& ping) { TakePing(ping, receipt, out); },
+          [&](const PingRequest& request) {
+            TakePingRequest(request, receipt, out);
+          },
+          [&](const Ack& ack) { TakeAck(ack, receipt, out); },
+          [&](const Nack& nack) { TakeNack(nack, receipt); },
+          [&](const Gossip& gossip) { LearnAll(gossip.facts, receipt); },
+          [&](const PushPull& list) { TakePushPull(list, receipt, out); },
+      },
+      message);
+  AnswerSender(receipt, out);
+  // The accused does not wait for the next turn of gossip.
+  if (std::exchange(denies_, false)) SendGossip(out);
+}
+
+void Membership::NoteHeard(SlowInstant now, NodeId from) {
+  last_heard_ = now;
+  if (probe_.has_value()) probe_->NoteHeard(from);
+  if (isolated()) EndIsolation(now, from);
+}
+
+void Membership::TakePing(const Ping& ping, Receipt& receipt, Outbox& out) {
+  // First: a denial then goes out with the answer.
+  LearnAll(ping.facts, receipt);
+  SendTo(receipt.from, receipt.from_address, ChannelFor(ping.probe),
+         Ack{.probe = ping.probe, .facts = FactsFor(receipt.from)}, out);
+}
+
+void Membership::TakePingRequest(const PingRequest& request, Receipt& receipt,
+                                 Outbox& out) {
+  LearnAll(request.facts, receipt);
+  if (request.target == self_.id) {
+    SendTo(receipt.from, receipt.from_address, ChannelFor(request.probe),
+           Ack{.probe = request.probe, .facts = FactsFor(receipt.from)}, out);
+    return;
+  }
+  const absl::Duration time_left =
+      std::clamp(request.timeout, kRelayTimeMin, kRelayTimeMax);
+  const uint64_t number = NextNumber();
+  const bool is_served = relays_.Add(receipt.now, number,
+                                     {.asker = receipt.from,
+                                      .asker_address = receipt.from_address,
+                                      .asker_number = request.probe,
+                                      .target = request.target,
+                                      .nack_at = receipt.now + time_left / 2,
+                                      .end = receipt.now + time_left});
+  if (!is_served) {
+    ++stats_.unserved;
+    return;
+  }
+  SendTo(request.target, request.target_address, Channel::kDatagram,
+         Ping{.probe = number, .facts = FactsFor(request.target)}, out);
+}
+
+void Membership::TakeAck(const Ack& ack, Receipt& receipt, Outbox& out) {
+  LearnAll(ack.facts, receipt);
+  if (probe_.has_value() && probe_->NoteAck(receipt.from, ack.probe)) return;
+  const std::optional<Relays::Relay> relay =
+      relays_.TakeAnswered(receipt.from, ack.probe);
+  if (!relay.has_value()) return;
+  SendTo(relay->asker, relay->asker_address, ChannelFor(relay->asker_number),
+         Ack{.probe = relay->asker_number, .facts = FactsFor(relay->asker)},
+         out);
+}
+
+void Membership::TakeNack(const Nack& nack, Receipt& receipt) {
+  LearnAll(nack.facts, receipt);
+  if (probe_.has_value()) probe_->NoteNack(receipt.from, nack.probe);
+}
+
+void Membership::TakePushPull(const PushPull& message, Receipt& receipt,
+                              Outbox& out) {
+  receipt.is_whole_list = true;
+  LearnAll(message.members, receipt);
+  if (message.is_reply) return;
+  PushPull reply = WholeList();
+  reply.is_reply = true;
+  SendTo(receipt.from, receipt.from_address, Channel::kStream, std::move(reply),
+         out);
+  receipt.corrections.clear();  // the whole list says it all
+}
+
+// Tells the sender what it has missed: facts that its message contradicts, that
+// it is itself taken for gone, or who this node is if neither knows the other.
+void Membership::AnswerSender(Receipt& receipt, Outbox& out) {
+  const MemberFact* sender = list_.Find(receipt.from);
+  if (sender == nullptr) {
+    if (receipt.is_whole_list || list_.full() || has_left()) return;
+    if (!answers_.Allow(receipt.now, receipt.from)) return;
+    SendTo(receipt.from, receipt.from_address, Channel::kStream, WholeList(),
+           out);
+    return;
+  }
+  std::vector<MemberFact> facts;
+  if (!IsPresent(sender->state)) facts.push_back(*sender);
+  for (const MemberFact& fact : receipt.corrections) {
+    facts.push_back(fact);
+    if (EncodedSizeMax(facts) <= kFactBytesMax) continue;
+    facts.pop_back();
+    break;
+  }
+  if (facts.empty() || !answers_.Allow(receipt.now, receipt.from)) return;
+  SendTo(receipt.from, receipt.from_address, Channel::kDatagram,
+         Gossip{.facts = std::move(facts)}, out);
+}
+
+// --- Believing --------------------------------------------------------------
+
+void Membership::LearnAll(const std::vector<MemberFact>& facts,
+                          Receipt& receipt) {
+  for (const MemberFact& news : facts) Learn(news, receipt);
+}
+
+void Membership::Learn(const MemberFact& news, Receipt& receipt) {
+  if (news.id == self_.id) return LearnOfSelf(news, receipt);
+  // What a member says of itself is believed: it may have been accused often.
+  const bool is_plausible = news.id == receipt.from || list_.IsPlausible(news);
+  if (news.id.IsNone() || news.address.IsNone() || !is_plausible) {
+    ++stats_.implausible;
+    return;
+  }
+  const MemberFact* known = list_.Find(news.id);
+  if (known == nullptr) return Meet(news, receipt);
+  if (!Supersedes(news, *known)) {
+    if (SharesSuspicion(news, *known)) {
+      suspicions_.at(news.id).Confirm(receipt.from);
+      suspicions_.at(news.id).HoldUntil(receipt.now + kSoon);
+    }
+    if (IsOutdatedBy(news, *known)) receipt.corrections.push_back(*known);
+    return;
+  }
+  if (news.state == MemberState::kFailed && IsPresent(known->state)) {
+    return HearFailed(news, receipt);
+  }
+  Adopt(receipt.now, news, receipt.from);
+}
+
+// Somebody speaks of this node: denied if it is an accusation, and overtaken if
+// it comes from an earlier life under the same id (R1).
+void Membership::LearnOfSelf(const MemberFact& news, Receipt& receipt) {
+  if (has_left()) return;
+  if (news.incarnation < self_.incarnation) {
+    if (Accuses(news)) receipt.corrections.push_back(self_);
+    return;
+  }
+  if (news == self_) return;
+  if (news.incarnation - self_.incarnation > kIncarnationJumpMax) {
+    ++stats_.implausible;
+    return;
+  }
+  self_.incarnation = news.incarnation + 1;
+  if (Accuses(news)) {
+    ++stats_.denials;
+    WorsenHealth();
+  }
+  Note([&] {
+    return absl::StrCat("called ", MemberStateName(news.state), " by ",
+                        NameOf(receipt.from), " -> alive in incarnation ",
+                        self_.incarnation);
+  });
+  receipt.corrections.push_back(self_);
+  Spread(receipt.now, self_);
+  denies_ = true;
+}
+
+// The first fact about a member that is not known, or not any more.
+void Membership::Meet(const MemberFact& news, const Receipt& receipt) {
+  if (!IsPresent(news.state)) {
+    // Whole lists carry those who went long ago. To learn of them from each
+    // other for ever would keep them for ever; news of them is fresh.
+    if (receipt.is_whole_list || list_.full()) return;
+    return Adopt(receipt.now, news, receipt.from);
+  }
+  if (list_.full() && !MakeRoom()) {
+    ++stats_.refused;
+    return;
+  }
+  if (news.address == self_.address) {
+    // An earlier process on this node's own port.
+    MemberFact gone = news;
+    gone.state = MemberState::kFailed;
+    return Adopt(receipt.now, gone, self_.id);
+  }
+  FailPredecessorsAt(receipt.now, news);
+  Adopt(receipt.now, news, receipt.from);
+}
+
+// Each member lets a suspicion run its time. A failure that is news to us may
+// be old: after a partition the other side has called all of ours failed, and
+// they are to be heard first.
+void Membership::HearFailed(const MemberFact& news, const Receipt& receipt) {
+  MemberFact suspect = news;
+  suspect.state = MemberState::kSuspect;
+  if (Supersedes(suspect, *list_.Find(news.id))) {
+    Adopt(receipt.now, suspect, receipt.from);
+  }
+  suspicions_.at(news.id).ConfirmFully();
+  suspicions_.at(news.id).HoldUntil(receipt.now + kSoon);
+}
+
+// A port has one owner and an id lives as long as its process: whoever had the
+// newcomer's address before is gone. Only on first sight, so that two processes
+// that claim one address by mistake do not push each other out for ever.
+void Membership::FailPredecessorsAt(SlowInstant now,
+                                    const MemberFact& newcomer) {
+  std::vector<MemberFact> gone;
+  for (const auto& [id, member] : list_.members()) {
+    if (member.address != newcomer.address) continue;
+    if (IsPresent(member.state)) gone.push_back(member);
+  }
+  for (MemberFact& member : gone) {
+    Note([&] {
+      return absl::StrCat(newcomer.name, " (", newcomer.id.ToShortString(),
+                          ") has the address of ", NameOf(member.id), " (",
+                          member.id.ToShortString(), ") -> the latter failed");
+    });
+    member.state = MemberState::kFailed;
+    Adopt(now, member, self_.id);
+  }
+}
+
+bool Membership::MakeRoom() {
+  const std::optional<NodeId> evicted = list_.EvictOldestGone();
+  if (evicted.has_value()) gossip_.Drop(*evicted);
+  return evicted.has_value();
+}
+
+// REQUIRES: `news` supersedes what is known, or nothing is and there is room.
+void Membership::Adopt(SlowInstant now, const MemberFact& news,
+                       NodeId heard_from) {
+  const MemberFact* known = list_.Find(news.id);
+  const bool is_new = known == nullptr;
+  const MemberState was = is_new ? MemberState::kLeft : known->state;
+  const MemberFact& member = list_.Set(now, news);
+
+  NotePresence(now, member);
+  NoteSuspicion(now, member, heard_from);
+  Spread(now, member);
+  changes_.push_back({.fact = member, .was = was, .is_new = is_new});
+  if (heard_from == self_.id || was == member.state) return;
+  Note([&] {
+    return absl::StrCat(
+        NameOf(member.id), is_new ? " is new, " : " is ",
+        MemberStateName(member.state), " in incarnation ", member.incarnation,
+        ", says ", heard_from == member.id ? "itself" : NameOf(heard_from));
+  });
+}
+
+void Membership::NotePresence(SlowInstant now, const MemberFact& member) {
+  const bool was_present = probe_rota_.Contains(member.id);
+  if (IsPresent(member.state) == was_present) return;
+  if (was_present) {
+    probe_rota_.Remove(member.id);
+    gossip_rota_.Remove(member.id);
+    if (probe_.has_value() && probe_->target() == member.id) {
+      probe_at_ = std::max(probe_->end(), now + kSoon);
+      probe_.reset();
+    }
+  } else {
+    probe_rota_.Add(member.id, random_);
+    gossip_rota_.Add(member.id, random_);
+  }
+  if (!is_alone()) return;
+  join_retry_ = options_.join_retry_min;
+  join_at_ = now + JitterUpTo(join_retry_);
+}
+
+void Membership::NoteSuspicion(SlowInstant now, const MemberFact& member,
+                               NodeId heard_from) {
+  suspicions_.erase(member.id);
+  if (member.state != MemberState::kSuspect) return;
+  const absl::Duration min = SuspicionMin(options_, members());
+  const Suspicion::Terms terms = {
+      .min = min,
+      .max = min * options_.suspicion_max_multiplier,
+      .confirmations_wanted = ConfirmationsWanted(members())};
+  suspicions_.emplace(member.id, Suspicion(now, terms, heard_from));
+}
+
+// --- Probing and suspecting -------------------------------------------------
+
+void Membership::FireProbe(SlowInstant now, Outbox& out) {
+  if (probe_.has_value() && probe_->WantsHelp(now)) AskHelpers(now, out);
+  if (probe_.has_value() && probe_->end() <= now) {
+    ConcludeProbe(now);
+    probe_.reset();
+    probe_at_ = now;
+  }
+  if (!probe_.has_value() && probe_at_ <= now) StartProbe(now, out);
+}
+
+void Membership::StartProbe(SlowInstant now, Outbox& out) {
+  const std::optional<NodeId> target = probe_rota_.Next(random_);
+  if (!target.has_value()) {
+    probe_at_ = now + options_.probe_interval;
+    return;
+  }
+  const Probe::Schedule schedule = {
+      .ask_at = now + AtHealth(options_.probe_timeout),
+      .end = now + AtHealth(options_.probe_interval)};
+  probe_.emplace(*target, NextNumber(), schedule);
+  // If the target is suspect, it is told so here (Lifeguard's buddy system).
+  SendTo(*target, list_.Find(*target)->address, Channel::kDatagram,
+         Ping{.probe = probe_->number(), .facts = FactsFor(*target)}, out);
+}
+
+// The direct answer is late: others may reach it, and so may a stream.
+void Membership::AskHelpers(SlowInstant now, Outbox& out) {
+  const NodeId target = probe_->target();
+  const Address address = list_.Find(target)->address;
+  std::vector<NodeId> possible = PresentMembers();
+  possible.erase(absl::c_find(possible, target), possible.end());
+  random_.Shuffle(possible);
+  // Suspects help too, if there is nobody better.
+  std::stable_partition(possible.begin(), possible.end(), [this](NodeId id) {
+    return list_.Find(id)->state == MemberState::kAlive;
+  });
+  const size_t helpers_possible = possible.size();
+  possible.resize(std::min(helpers_possible,
+                           static_cast<size_t>(options_.indirect_probes)));
+  for (const NodeId& helper : possible) {
+    SendTo(helper, list_.Find(helper)->address, Channel::kDatagram,
+           PingRequest{.probe = probe_->number(),
+                       .target = target,
+                       .target_address = address,
+                       .timeout = probe_->end() - now,
+                       .facts = FactsFor(helper)},
+           out);
+  }
+  const uint64_t stream_number = probe_->number() | kStreamBit;
+  SendTo(target, address, Channel::kStream,
+         Ping{.probe = stream_number, .facts = FactsFor(target)}, out);
+  Note([&] {
+    return absl::StrCat(NameOf(target), " did not answer probe ",
+                        probe_->number() / 2, possible.empty() ? "" : ", asks ",
+                        NamesOf(possible));
+  });
+  probe_->NoteHelpers(std::move(possible), helpers_possible);
+}
+
+void Membership::ConcludeProbe(SlowInstant now) {
+  switch (probe_->Judge()) {
+    case Probe::Verdict::kAnswered:
+      health_ = std::max(health_ - 1, 0);
+      return;
+    case Probe::Verdict::kAccused:
+      Accuse(now, probe_->target());
+      return;
+    case Probe::Verdict::kUnsure:
+      ++stats_.unsure;
+      WorsenHealth();
+      Note([&] {
+        return absl::StrCat(NameOf(probe_->target()),
+                            " silent, but so are the others -> health ",
+                            health_);
+      });
+      return;
+    case Probe::Verdict::kVoid:
+      return;
+  }
+}
+
+void Membership::Accuse(SlowInstant now, NodeId target) {
+  MemberFact fact = *list_.Find(target);
+  if (fact.state == MemberState::kSuspect) {
+    suspicions_.at(target).Confirm(self_.id);
+    return;
+  }
+  Note([&] { return absl::StrCat(NameOf(target), " silent -> suspect"); });
+  fact.state = MemberState::kSuspect;
+  Adopt(now, fact, self_.id);
+}
+
+void Membership::FireRelays(SlowInstant now, Outbox& out) {
+  for (const Relays::Relay& relay : relays_.TakeOverdue(now)) {
+    SendTo(relay.asker, relay.asker_address, ChannelFor(relay.asker_number),
+           Nack{.probe = relay.asker_number, .facts = FactsFor(relay.asker)},
+           out);
+  }
+}
+
+void Membership::FireSuspicions(SlowInstant now) {
+  if (isolated()) return;
+  std::vector<NodeId> expired;
+  for (const auto& [id, suspicion] : suspicions_) {
+    if (suspicion.deadline() <= now) expired.push_back(id);
+  }
+  for (const NodeId& id : expired) {
+    Note([&] {
+      return absl::StrCat(NameOf(id), " suspect for ",
+                          Rounded(now - suspicions_.at(id).start()),
+                          " -> failed");
+    });
+    MemberFact fact = *list_.Find(id);
+    fact.state = MemberState::kFailed;
+    Adopt(now, fact, self_.id);
+  }
+}
+
+// One that hears nobody cannot tell whether the others are gone or it is itself
+// cut off; with one other member only, there is nobody else to hear (R3c).
+void Membership::FireIsolation(SlowInstant now) {
+  if (IsolationDeadline() > now) return;
+  isolated_since_ = now;
+  Note([&] {
+    return absl::StrCat("hears nobody for ", Rounded(now - last_heard_),
+                        " -> isolated");
+  });
+}
+
+// Suspicions go on where they stopped, but not before a denial that was missed
+// had the time to come again.
+void Membership::EndIsolation(SlowInstant now, NodeId heard) {
+  const absl::Duration lost = now - *isolated_since_;
+  isolated_since_.reset();
+  Note([&] {
+    return absl::StrCat("hears ", NameOf(heard), " -> no longer isolated");
+  });
+  for (auto& [id, suspicion] : suspicions_) {
+    suspicion.Postpone(lost);
+    suspicion.HoldUntil(now + DenialTime(options_, members()));
+    Spread(now, *list_.Find(id));
+  }
+}
+
+// Messages that came in the meantime are not read yet: nothing that ran out
+// while this node slept may be held against others.
+void Membership::NoteStall(SlowInstant now, absl::Duration lateness) {
+  if (lateness <= absl::ZeroDuration()) return;
+  WorsenHealth();
+  Note([&] {
+    return absl::StrCat("stepped ", Rounded(lateness), " late -> health ",
+                        health_);
+  });
+  probe_.reset();
+  probe_at_ = now + options_.probe_timeout;
+  for (auto& [id, suspicion] : suspicions_) {
+    suspicion.Postpone(lateness);
+    suspicion.HoldUntil(now + DenialTime(options_, members()));
+  }
+}
+
+void Membership::WorsenHealth() {
+  health_ = std::min(health_ + 1, kHealthWorst);
+}
+
+SlowInstant Membership::IsolationDeadline() const {
+  if (isolated() || list_.present() < 2) return SlowInstant::Never();
+  return last_heard_ +
+         std::max(options_.probe_interval * 2, options_.pause_tolerance);
+}
+
+// --- Telling ----------------------------------------------------------------
+
+void Membership::Spread(SlowInstant now, const MemberFact& fact) {
+  gossip_.Put(fact);
+  // Wherever a clock that always ticked would stand.
+  if (gossip_at_ <= now)
+    gossip_at_ = now + JitterUpTo(options_.gossip_interval);
+}
+
+void Membership::FireGossip(SlowInstant now, Outbox& out) {
+  if (now < gossip_at_ || gossip_.empty() || is_alone()) return;
+  SendGossip(out);
+  gossip_at_ = now + options_.gossip_interval;
+}
+
+void Membership::SendGossip(Outbox& out) {
+  const size_t targets = std::min(static_cast<size_t>(options_.gossip_fanout),
+                                  gossip_rota_.size());
+  std::vector<NodeId> chosen;
+  while (chosen.size() < targets) {
+    const NodeId target = *gossip_rota_.Next(random_);
+    // A new round may begin with one that ended the last.
+    if (absl::c_linear_search(chosen, target)) continue;
+    chosen.push_back(target);
+    std::vector<MemberFact> facts = FactsFor(target);
+    if (facts.empty()) continue;
+    SendTo(target, list_.Find(target)->address, Channel::kDatagram,
+           Gossip{.facts = std::move(facts)}, out);
+  }
+}
+
+// All seeds at once, for ever: the one that others wait for may come last.
+void Membership::FireJoin(SlowInstant now, Outbox& out) {
+  if (now < join_at_ || !is_alone() || seeds_.empty()) return;
+  Note([&] {
+    return absl::StrCat(
+        "alone, asks ",
+        absl::StrJoin(seeds_, " ", [](std::string* text, const Address& seed) {
+          absl::StrAppend(text, seed.ToString());
+        }));
+  });
+  for (const Address& seed : seeds_) {
+    SendIntroduction(seed, /*is_join=*/true, out);
+  }
+  join_at_ = now + JitterUpTo(join_retry_);
+  join_retry_ = std::min(join_retry_ * 2, options_.join_retry_max);
+}
+
+void Membership::FirePushPull(SlowInstant now, Outbox& out) {
+  if (now < push_pull_at_) return;
+  push_pull_at_ = now + PushPullInterval(options_, members());
+  if (is_alone()) return;
+  const std::vector<NodeId> present = PresentMembers();
+  const NodeId partner =
+      present[static_cast<size_t>(random_.Below(present.size()))];
+  SendTo(partner, list_.Find(partner)->address, Channel::kStream, WholeList(),
+         out);
+}
+
+// Looks for those who were lost, so that partitions heal and a seed that
+// started anew is found.
+void Membership::FireReconnect(SlowInstant now, Outbox& out) {
+  if (now < reconnect_at_) return;
+  reconnect_at_ = now + options_.reconnect_interval;
+  ReapGone(now);
+
+  const std::vector<Address> lost = LostAddresses();
+  if (!lost.empty()) {
+    const uint64_t pick = random_.Below(lost.size());
+    SendIntroduction(lost[static_cast<size_t>(pick)], /*is_join=*/false, out);
+  }
+  if (is_alone()) return;  // asks its seeds to join
+  for (const Address& seed : LostSeeds()) {
+    SendIntroduction(seed, /*is_join=*/false, out);
+  }
+}
+
+void Membership::ReapGone(SlowInstant now) {
+  for (const NodeId& id : list_.Reap(now - options_.reap_after)) {
+    gossip_.Drop(id);
+  }
+}
+
+// Where failed members were and nobody else is. In isolation everybody is
+// looked for: the processes behind all the addresses may have been replaced.
+std::vector<Address> Membership::LostAddresses() const {
+  std::vector<Address> lost;
+  for (const auto& [id, member] : list_.members()) {
+    const bool is_lost = member.state == MemberState::kFailed
+                             ? member.address != self_.address &&
+                                   !list_.HasPresentAt(member.address)
+                             : isolated() && IsPresent(member.state);
+    if (is_lost) lost.push_back(member.address);
+  }
+  return lost;
+}
+
+std::vector<Address> Membership::LostSeeds() const {
+  std::vector<Address> lost;
+  for (const Address& seed : seeds_) {
+    if (isolated() || !list_.HasPresentAt(seed)) lost.push_back(seed);
+  }
+  return lost;
+}
+
+void Membership::Leave(SlowInstant now, Outbox& out) {
+  if (has_left()) return;
+  self_.state = MemberState::kLeft;
+  probe_.reset();
+  Spread(now, self_);
+  std::vector<NodeId> present = PresentMembers();
+  random_.Shuffle(present);
+  for (size_t i = 0; i < present.size() && i < kDatagramGoodbyesMax; ++i) {
+    const Address& address = list_.Find(present[i])->address;
+    SendTo(present[i], address, Channel::kDatagram, Gossip{.facts = {self_}},
+           out);
+    if (i >= kStreamGoodbyesMax) continue;
+    SendTo(present[i], address, Channel::kStream, Gossip{.facts = {self_}},
+           out);
+  }
+}
+
+// What to tell `receiver` on this occasion. If it is suspected it hears that in
+// any case, so that it can deny it.
+std::vector<MemberFact> Membership::FactsFor(NodeId receiver) {
+  std::vector<MemberFact> facts;
+  if (has_left()) facts.push_back(self_);
+  const MemberFact* known = list_.Find(receiver);
+  if (known != nullptr && Accuses(*known)) facts.push_back(*known);
+  gossip_.Take(receiver, GossipSendsMax(members()), kFactBytesMax, facts);
+  return facts;
+}
+
+PushPull Membership::WholeList() const {
+  PushPull list = {.epoch = introduction_.epoch,
+                   .bootstrap_expect = introduction_.bootstrap_expect};
+  list.members.reserve(list_.members().size() + 1);
+  list.members.push_back(self_);
+  for (const auto& [id, member] : list_.members()) {
+    list.members.push_back(member);
+  }
+  return list;
+}
+
+void Membership::SendTo(NodeId to, const Address& address, Channel channel,
+                        Message message, Outbox& out) const {
+  out.Send({.to = to,
+            .address = address,
+            .channel = channel,
+            .message = std::move(message)});
+}
+
+// To whoever listens at `address`: it may be another process by now.
+void Membership::SendIntroduction(const Address& address, bool is_join,
+                                  Outbox& out) const {
+  PushPull list = WholeList();
+  list.is_join = is_join;
+  SendTo(NodeId(), address, Channel::kStream, std::move(list), out);
+}
+
+// --- Small things -----------------------------------------------------------
+
+std::vector<Membership::Change> Membership::TakeChanges() {
+  return std::exchange(changes_, {});
+}
+
+uint64_t Membership::NextNumber() { return last_number_ += 2; }
+
+// In (0, max].
+absl::Duration Membership::JitterUpTo(absl::Duration max) {
+  return random_.Between(std::min(kSoon, max), max);
+}
+
+std::vector<NodeId> Membership::PresentMembers() const {
+  std::vector<NodeId> present;
+  present.reserve(list_.present());
+  for (const auto& [id, member] : list_.members()) {
+    if (IsPresent(member.state)) present.push_back(id);
+  }
+  return present;
+}
+
+std::string Membership::NameOf(NodeId id) const {
+  const MemberFact* member = list_.Find(id);
+  if (member == nullptr || member->name.empty()) return id.ToShortString();
+  return member->name;
+}
+
+std::string Membership::NamesOf(const std::vector<NodeId>& ids) const {
+  return absl::StrJoin(ids, " ", [this](std::string* text, NodeId id) {
+    absl::StrAppend(text, NameOf(id));
+  });
+}
+
+void Membership::CheckInvariants() const {
+  list_.CheckInvariants();
+  CHECK(!list_.members().contains(self_.id));
+  CHECK(IsPresent(self_.state) || has_left());
+  CHECK(self_.state != MemberState::kSuspect);
+  CHECK(health_ >= 0);
+  CHECK(health_ <= kHealthWorst);
+  CHECK(!denies_);
+
+  CHECK(probe_rota_.size() == list_.present());
+  CHECK(gossip_rota_.size() == list_.present());
+  size_t suspects = 0;
+  for (const auto& [id, member] : list_.members()) {
+    CHECK(probe_rota_.Contains(id) == IsPresent(member.state)) << id;
+    CHECK(gossip_rota_.Contains(id) == IsPresent(member.state)) << id;
+    if (member.state == MemberState::kSuspect) {
+      ++suspects;
+      CHECK(suspicions_.contains(id)) << id;
+    }
+    const MemberFact* news = gossip_.Find(id);
+    CHECK(news == nullptr || *news == member) << id;
+  }
+  CHECK(suspicions_.size() == suspects);
+  CHECK(gossip_.size() <= list_.members().size() + 1);
+  const MemberFact* own_news = gossip_.Find(self_.id);
+  CHECK(own_news == nullptr || *own_news == self_);
+  CHECK(!isolated() || list_.present() >= 2);
+}
+
+uint64_t Membership::Fingerprint() const {
+  std::string text = absl::StrCat(
+      self_.id.ToString(), ",", self_.incarnation, ",",
+      static_cast<int>(self_.state), ",", introduction_.epoch.value(), ",",
+      introduction_.bootstrap_expect, ",", last_number_, ",", health_, ",",
+      last_heard_.nanoseconds(), ",",
+      isolated_since_.value_or(SlowInstant::Never()).nanoseconds());
+  for (const SlowInstant instant :
+       {probe_at_, gossip_at_, join_at_, push_pull_at_, reconnect_at_}) {
+    absl::StrAppend(&text, ",", instant.nanoseconds());
+  }
+  absl::StrAppend(&text, ",", absl::ToInt64Nanoseconds(join_retry_), ",",
+                  Random(random_).Next(), ",", changes_.size(), ";");
+  for (const Address& seed : seeds_) absl::StrAppend(&text, seed.ToString());
+  for (const auto& [id, suspicion] : suspicions_) {
+    absl::StrAppend(&text, id.ToString(), ":");
+    suspicion.AppendState(text);
+  }
+  list_.AppendState(text);
+  gossip_.AppendState(text);
+  probe_rota_.AppendState(text);
+  gossip_rota_.AppendState(text);
+  if (probe_.has_value()) probe_->AppendState(text);
+  relays_.AppendState(text);
+  answers_.AppendState(text);
+  return StableHash(text);
+}
+
+}  // namespace cachalot

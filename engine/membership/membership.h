@@ -1,0 +1,223 @@
+#ifndef ENGINE_MEMBERSHIP_MEMBERSHIP_H_
+#define ENGINE_MEMBERSHIP_MEMBERSHIP_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "engine/address.h"
+#include "engine/ids.h"
+#include "engine/instant.h"
+#include "engine/membership/answer_limit.h"
+#include "engine/membership/gossip.h"
+#include "engine/membership/member_list.h"
+#include "engine/membership/probe.h"
+#include "engine/membership/relays.h"
+#include "engine/membership/rota.h"
+#include "engine/membership/suspicion.h"
+#include "engine/observer.h"
+#include "engine/options.h"
+#include "engine/outbox.h"
+#include "engine/random.h"
+#include "engine/request.h"
+#include "engine/wire/message.h"
+
+namespace cachalot {
+
+// Who is in the cluster and who seems alive: SWIM with Lifeguard, and the rules
+// that keep a node which is itself deaf, slow or cut off from accusing others
+// (membership.md 6.3, R1-R8).
+//
+// It hints: nothing that must be safe may rest on it. Every member comes to its
+// own conclusion that another has failed, after a suspicion that the accused
+// had time to deny; what others say shortens that time to its minimum and no
+// further. Only a member itself says that it left or is alive again.
+//
+// A value: a copy goes on by itself. No message makes it fail.
+class Membership {
+ public:
+  struct Change {
+    MemberFact fact;  // the member as it is now
+    MemberState was;  // kLeft for one that was not known before
+    bool is_new = false;
+  };
+
+  // What an introduction says of our own cluster; kept by Node.
+  struct Introduction {
+    Epoch epoch;
+    uint32_t bootstrap_expect = 0;
+  };
+
+  // What was dropped, and why. Never falls.
+  struct Stats {
+    uint64_t implausible = 0;  // facts without id or address, or far ahead
+    uint64_t refused = 0;      // members beyond limits::kMembersMax
+    uint64_t unserved = 0;     // requests to ping beyond Relays::kMax
+    uint64_t denials = 0;      // times that this node was accused and denied it
+    uint64_t unsure = 0;       // probes that blamed this node, not the other
+
+    friend bool operator==(const Stats&, const Stats&) = default;
+  };
+
+  // `observer` is not owned, may be null, and outlives every copy.
+  Membership(MembershipOptions options, NodeId self, Address address,
+             std::string name, std::vector<Address> seeds, Random random,
+             SlowInstant now, Observer* observer);
+
+  void Introduce(const Introduction& introduction);
+  void SetSeeds(SlowInstant now, std::vector<Address> seeds);
+  // `from` is the sender of the envelope, already checked to be of our cluster
+  // (or to have none, for PushPull).
+  void Receive(SlowInstant now, NodeId from, const Address& from_address,
+               const MembershipMessage& message, Outbox& out);
+  void FireTimers(SlowInstant now, Outbox& out);
+  // Later than the last `now` once FireTimers() was called with it.
+  SlowInstant NextDeadline() const;
+  // The node was stepped `lateness` after its deadline (R4).
+  void NoteStall(SlowInstant now, absl::Duration lateness);
+  // Says goodbye to everybody: our own fact becomes kLeft.
+  void Leave(SlowInstant now, Outbox& out);
+
+  // Since the last call, in order.
+  std::vector<Change> TakeChanges();
+
+  // Everybody known but ourselves, ordered by id: alive, suspect, failed, left.
+  const absl::btree_map<NodeId, MemberFact>& others() const {
+    return list_.members();
+  }
+  const MemberFact& self() const { return self_; }
+
+  // --- For watching only ----------------------------------------------------
+
+  // Nothing is heard from anybody: what the list says may be old.
+  bool isolated() const { return isolated_since_.has_value(); }
+  // Lifeguard's local health: 0 is well, 7 is worst.
+  int health() const { return health_; }
+  const Stats& stats() const { return stats_; }
+
+  // CHECKs what must hold between steps; too slow for production.
+  void CheckInvariants() const;
+  // A hash of the whole state, the same in every build.
+  uint64_t Fingerprint() const;
+
+ private:
+  // One message on its way in, and what its sender has to be told about it.
+  struct Receipt {
+    SlowInstant now;
+    NodeId from;
+    Address from_address;
+    bool is_whole_list = false;
+    std::vector<MemberFact> corrections;
+  };
+
+  // --- Hearing --------------------------------------------------------------
+  void NoteHeard(SlowInstant now, NodeId from);
+  void TakePing(const Ping& ping, Receipt& receipt, Outbox& out);
+  void TakePingRequest(const PingRequest& request, Receipt& receipt,
+                       Outbox& out);
+  void TakeAck(const Ack& ack, Receipt& receipt, Outbox& out);
+  void TakeNack(const Nack& nack, Receipt& receipt);
+  void TakePushPull(const PushPull& message, Receipt& receipt, Outbox& out);
+  void AnswerSender(Receipt& receipt, Outbox& out);
+
+  // --- Believing ------------------------------------------------------------
+  void LearnAll(const std::vector<MemberFact>& facts, Receipt& receipt);
+  void Learn(const MemberFact& news, Receipt& receipt);
+  void LearnOfSelf(const MemberFact& news, Receipt& receipt);
+  void Meet(const MemberFact& news, const Receipt& receipt);
+  void HearFailed(const MemberFact& news, const Receipt& receipt);
+  void FailPredecessorsAt(SlowInstant now, const MemberFact& newcomer);
+  bool MakeRoom();
+  void Adopt(SlowInstant now, const MemberFact& news, NodeId heard_from);
+  void NotePresence(SlowInstant now, const MemberFact& member);
+  void NoteSuspicion(SlowInstant now, const MemberFact& member,
+                     NodeId heard_from);
+
+  // --- Probing and suspecting -----------------------------------------------
+  void FireProbe(SlowInstant now, Outbox& out);
+  void StartProbe(SlowInstant now, Outbox& out);
+  void AskHelpers(SlowInstant now, Outbox& out);
+  void ConcludeProbe(SlowInstant now);
+  void Accuse(SlowInstant now, NodeId target);
+  void FireRelays(SlowInstant now, Outbox& out);
+  void FireSuspicions(SlowInstant now);
+  void FireIsolation(SlowInstant now);
+  void EndIsolation(SlowInstant now, NodeId heard);
+  void WorsenHealth();
+  SlowInstant IsolationDeadline() const;
+
+  // --- Telling --------------------------------------------------------------
+  void Spread(SlowInstant now, const MemberFact& fact);
+  void FireGossip(SlowInstant now, Outbox& out);
+  void SendGossip(Outbox& out);
+  void FireJoin(SlowInstant now, Outbox& out);
+  void FirePushPull(SlowInstant now, Outbox& out);
+  void FireReconnect(SlowInstant now, Outbox& out);
+  void ReapGone(SlowInstant now);
+  std::vector<Address> LostAddresses() const;
+  std::vector<Address> LostSeeds() const;
+  std::vector<MemberFact> FactsFor(NodeId receiver);
+  PushPull WholeList() const;
+  void SendTo(NodeId to, const Address& address, Outgoing::Channel channel,
+              Message message, Outbox& out) const;
+  void SendIntroduction(const Address& address, bool is_join,
+                        Outbox& out) const;
+
+  // --- Small things ---------------------------------------------------------
+  bool has_left() const { return self_.state == MemberState::kLeft; }
+  bool is_alone() const { return list_.present() == 0; }
+  // Ourselves included.
+  size_t members() const { return list_.present() + 1; }
+  uint64_t NextNumber();
+  absl::Duration AtHealth(absl::Duration d) const { return d * (health_ + 1); }
+  absl::Duration JitterUpTo(absl::Duration max);
+  std::vector<NodeId> PresentMembers() const;
+  std::string NameOf(NodeId id) const;
+  std::string NamesOf(const std::vector<NodeId>& ids) const;
+  // `text` is called only if somebody watches.
+  template <typename Text>
+  void Note(const Text& text) const {
+    if (observer_ != nullptr) observer_->Note(text());
+  }
+
+  MembershipOptions options_;
+  MemberFact self_;
+  std::vector<Address> seeds_;
+  Random random_;
+  Observer* observer_;
+  Introduction introduction_;
+
+  MemberList list_;
+  absl::btree_map<NodeId, Suspicion> suspicions_;  // one for each suspect
+  GossipQueue gossip_;
+  // Both hold exactly the members that are present.
+  Rota probe_rota_;
+  Rota gossip_rota_;
+  std::optional<Probe> probe_;
+  Relays relays_;
+  AnswerLimit answers_;
+  uint64_t last_number_ = 0;
+
+  int health_ = 0;
+  SlowInstant last_heard_;
+  std::optional<SlowInstant> isolated_since_;
+  bool denies_ = false;  // an accusation was heard: the denial goes out at once
+
+  SlowInstant probe_at_;   // the next round, while there is none
+  SlowInstant gossip_at_;  // counts while there is news and somebody to hear
+  SlowInstant join_at_;    // counts while alone
+  absl::Duration join_retry_;
+  SlowInstant push_pull_at_;
+  SlowInstant reconnect_at_;
+
+  std::vector<Change> changes_;
+  Stats stats_;
+};
+
+}  // namespace cachalot
+
+#endif  // ENGINE_MEMBERSHIP_MEMBERSHIP_H_

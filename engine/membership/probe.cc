@@ -1,0 +1,77 @@
+#include "engine/membership/probe.h"
+
+#include <utility>
+
+#include "absl/algorithm/container.h"
+#include "absl/strings/str_cat.h"
+#include "engine/check.h"
+
+namespace cachalot {
+
+Probe::Probe(NodeId target, uint64_t number, const Schedule& schedule)
+    : target_(target), number_(number), schedule_(schedule) {
+  CHECK(!IsOnStream(number));
+  CHECK(schedule.ask_at < schedule.end);
+}
+
+SlowInstant Probe::deadline() const {
+  return answered_ || asked_ ? schedule_.end : schedule_.ask_at;
+}
+
+bool Probe::WantsHelp(SlowInstant now) const {
+  return !answered_ && !asked_ && schedule_.ask_at <= now &&
+         now < schedule_.end;
+}
+
+void Probe::NoteHelpers(std::vector<NodeId> helpers, size_t helpers_possible) {
+  CHECK(!asked_);
+  asked_ = true;
+  helpers_ = std::move(helpers);
+  helpers_possible_ = helpers_possible;
+}
+
+void Probe::NoteHeard(NodeId from) {
+  if (from != target_) heard_another_ = true;
+}
+
+bool Probe::NoteAck(NodeId from, uint64_t number) {
+  if ((number & ~kStreamBit) != number_) return false;
+  if (from != target_ && !IsHelper(from)) return false;
+  answered_ = true;
+  return true;
+}
+
+bool Probe::NoteNack(NodeId from, uint64_t number) {
+  if (number != number_ || !IsHelper(from)) return false;
+  nacked_ = true;
+  return true;
+}
+
+Probe::Verdict Probe::Judge() const {
+  if (answered_) return Verdict::kAnswered;
+  if (!asked_) return Verdict::kVoid;
+  // With nobody else to hear from, silence is all there is (R3c).
+  if (helpers_possible_ == 0) return Verdict::kAccused;
+  // Two helpers do not both fail to nack unless this node is deaf (R3a); one
+  // may, so any sign of hearing will do (R3b).
+  const bool can_hear = helpers_.size() >= 2 ? nacked_ : heard_another_;
+  return can_hear ? Verdict::kAccused : Verdict::kUnsure;
+}
+
+bool Probe::IsHelper(NodeId id) const {
+  return absl::c_linear_search(helpers_, id);
+}
+
+void Probe::AppendState(std::string& text) const {
+  absl::StrAppend(&text, target_.ToString(), ",", number_, ",",
+                  schedule_.ask_at.nanoseconds(), ",",
+                  schedule_.end.nanoseconds(), ",", asked_, ",",
+                  helpers_possible_, ",", heard_another_, ",", nacked_, ",",
+                  answered_);
+  for (const NodeId& id : helpers_) {
+    absl::StrAppend(&text, ",", id.ToString());
+  }
+  text += ';';
+}
+
+}  // namespace cachalot

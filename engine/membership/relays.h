@@ -1,0 +1,55 @@
+#ifndef ENGINE_MEMBERSHIP_RELAYS_H_
+#define ENGINE_MEMBERSHIP_RELAYS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "engine/address.h"
+#include "engine/ids.h"
+#include "engine/instant.h"
+
+namespace cachalot {
+
+// The pings that this node sends for others (PingRequest), by the numbers that
+// it gave them.
+class Relays {
+ public:
+  // Beyond so many at once, requests are not served.
+  static constexpr size_t kMax = 256;
+
+  struct Relay {
+    NodeId asker;
+    Address asker_address;
+    uint64_t asker_number = 0;
+    NodeId target;
+    SlowInstant nack_at;  // when the asker is told that there is no answer yet
+    SlowInstant end;      // an answer after this is of no use to the asker
+    bool nacked = false;
+  };
+
+  // False if there are too many.
+  bool Add(SlowInstant now, uint64_t number, const Relay& relay);
+  // The relay that `from` answers, which ends with it.
+  std::optional<Relay> TakeAnswered(NodeId from, uint64_t number);
+  // Those whose asker is now to be told that there is no answer.
+  std::vector<Relay> TakeOverdue(SlowInstant now);
+
+  // When the next is overdue.
+  SlowInstant NextDeadline() const;
+
+  // Adds the whole state, as text, for fingerprints.
+  void AppendState(std::string& text) const;
+
+ private:
+  void Forget(SlowInstant now);
+
+  absl::btree_map<uint64_t, Relay> relays_;
+};
+
+}  // namespace cachalot
+
+#endif  // ENGINE_MEMBERSHIP_RELAYS_H_

@@ -1,0 +1,40 @@
+#ifndef ENGINE_MEMBERSHIP_ROTA_H_
+#define ENGINE_MEMBERSHIP_ROTA_H_
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/ids.h"
+#include "engine/random.h"
+
+namespace cachalot {
+
+// Members in turn, in an order that is drawn anew each round (SWIM 4.3): none
+// waits for more than two rounds, and no two nodes go in step.
+class Rota {
+ public:
+  // A newcomer gets a random place, so that those who join together are not
+  // all visited together. REQUIRES: not in it.
+  void Add(NodeId id, Random& random);
+  // REQUIRES: in it.
+  void Remove(NodeId id);
+
+  // Nothing if it is empty.
+  std::optional<NodeId> Next(Random& random);
+
+  bool Contains(NodeId id) const;
+  size_t size() const { return order_.size(); }
+
+  // Adds the whole state, as text, for fingerprints.
+  void AppendState(std::string& text) const;
+
+ private:
+  std::vector<NodeId> order_;
+  size_t next_ = 0;  // the members before it had their turn in this round
+};
+
+}  // namespace cachalot
+
+#endif  // ENGINE_MEMBERSHIP_ROTA_H_

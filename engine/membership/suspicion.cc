@@ -1,0 +1,69 @@
+#include "engine/membership/suspicion.h"
+
+#include <algorithm>
+#include <array>
+
+#include "absl/algorithm/container.h"
+#include "absl/strings/str_cat.h"
+#include "engine/check.h"
+
+namespace cachalot {
+namespace {
+
+constexpr int kConfirmationsMax = 3;
+
+// How much of the way from max to min has been gone, in thousandths:
+// log(confirmations + 1) / log(wanted + 1), Lifeguard's formula.
+constexpr std::array<std::array<int, kConfirmationsMax + 1>,
+                     kConfirmationsMax + 1>
+    kShrinkPerMille = {{{1000, 1000, 1000, 1000},
+                        {0, 1000, 1000, 1000},
+                        {0, 631, 1000, 1000},
+                        {0, 500, 792, 1000}}};
+
+}  // namespace
+
+Suspicion::Suspicion(SlowInstant start, const Terms& terms, NodeId accuser)
+    : start_(start), terms_(terms), heard_from_({accuser}), held_until_(start) {
+  CHECK(terms_.confirmations_wanted >= 0);
+  CHECK(terms_.confirmations_wanted <= kConfirmationsMax);
+  CHECK(terms_.min <= terms_.max);
+}
+
+void Suspicion::Confirm(NodeId member) {
+  if (confirmations_ == terms_.confirmations_wanted) return;
+  if (absl::c_linear_search(heard_from_, member)) return;
+  heard_from_.push_back(member);
+  ++confirmations_;
+}
+
+void Suspicion::ConfirmFully() { confirmations_ = terms_.confirmations_wanted; }
+
+void Suspicion::Postpone(absl::Duration lost) { start_ = start_ + lost; }
+
+void Suspicion::HoldUntil(SlowInstant instant) {
+  held_until_ = std::max(held_until_, instant);
+}
+
+SlowInstant Suspicion::deadline() const {
+  const int per_mille =
+      kShrinkPerMille[static_cast<size_t>(terms_.confirmations_wanted)]
+                     [static_cast<size_t>(confirmations_)];
+  const absl::Duration lasts =
+      terms_.max - (terms_.max - terms_.min) * per_mille / 1000;
+  return std::max(start_ + lasts, held_until_);
+}
+
+void Suspicion::AppendState(std::string& text) const {
+  absl::StrAppend(&text, start_.nanoseconds(), ",",
+                  absl::ToInt64Nanoseconds(terms_.min), ",",
+                  absl::ToInt64Nanoseconds(terms_.max), ",",
+                  terms_.confirmations_wanted, ",", confirmations_, ",",
+                  held_until_.nanoseconds());
+  for (const NodeId& id : heard_from_) {
+    absl::StrAppend(&text, ",", id.ToString());
+  }
+  text += ';';
+}
+
+}  // namespace cachalot
