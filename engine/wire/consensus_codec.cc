@@ -97,13 +97,18 @@ Offset<wire::Append> ToTable(Writer& writer, const Append& append) {
 }
 
 Append FromTable(Reader& reader, const wire::Append& append) {
-  return {.term = reader.Ordinal<Term>(append.term()),
-          .previous_index = reader.Ordinal<LogIndex>(append.previous_index()),
-          .previous_term = reader.Ordinal<Term>(append.previous_term()),
-          .commit = reader.Ordinal<LogIndex>(append.commit()),
-          .read_round = append.read_round(),
-          .entries = reader.Tables(append.entries(), limits::kAppendEntriesMax,
-                                   "entries")};
+  Append result = {
+      .term = reader.Ordinal<Term>(append.term()),
+      .previous_index = reader.Ordinal<LogIndex>(append.previous_index()),
+      .previous_term = reader.Ordinal<Term>(append.previous_term()),
+      .commit = reader.Ordinal<LogIndex>(append.commit()),
+      .read_round = append.read_round(),
+      .entries = reader.Tables(append.entries(), limits::kAppendEntriesMax,
+                               "entries")};
+  size_t size = 0;
+  for (const Entry& entry : result.entries) size += entry.payload.size();
+  reader.Require(size <= limits::kAppendBytesMax, "entries");
+  return result;
 }
 
 Offset<wire::AppendReply> ToTable(Writer& writer, const AppendReply& reply) {
