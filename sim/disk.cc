@@ -7,14 +7,11 @@ namespace cachalot::sim {
 
 Disk::Disk(Delay delay, Chance chance) : delay_(delay), chance_(chance) {}
 
-void Disk::Save(RealInstant now, SaveState order) {
+RealInstant Disk::Save(RealInstant now, SaveState order) {
   RealInstant done = now + chance_.Draw(delay_);
   if (!open_.empty()) done = std::max(done, open_.back().done);
   open_.push_back({done, std::move(order)});
-}
-
-RealInstant Disk::NextDue() const {
-  return open_.empty() ? RealInstant::Never() : open_.front().done;
+  return done;
 }
 
 std::optional<SaveId> Disk::FinishDue(RealInstant now) {

@@ -21,10 +21,9 @@ class Disk {
  public:
   Disk(Delay delay, Chance chance);
 
-  void Save(RealInstant now, SaveState order);
+  // Returns when it will be done.
+  RealInstant Save(RealInstant now, SaveState order);
 
-  // When the next order will be done; Never() if there is none.
-  RealInstant NextDue() const;
   // Does all orders that are due and returns the last of them; nothing if none
   // is due.
   std::optional<SaveId> FinishDue(RealInstant now);

@@ -1,0 +1,115 @@
+#ifndef SIM_NEMESIS_H_
+#define SIM_NEMESIS_H_
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "sim/agenda.h"
+#include "sim/chance.h"
+#include "sim/instant.h"
+#include "sim/world.h"
+
+namespace cachalot::sim {
+
+enum class Fault : uint8_t {
+  kPartition,  // two or three sides
+  kOneWayCut,  // one machine is not heard, or hears nothing
+  kCrash,      // and starts again later, with its disk if it keeps one
+  kWipe,       // as kCrash, but the disk is lost
+  kPause,
+  kReset,  // of every stream of one machine
+  kSlowDisk,
+  kClockRates,
+  kLeave,  // and starts again later
+};
+inline constexpr size_t kFaultCount = 9;
+
+const char* FaultName(Fault fault);
+
+struct NemesisOptions {
+  // Relative to each other; zero: never.
+  std::array<uint64_t, kFaultCount> weights{};
+  // From one fault to the next.
+  Delay calm = {absl::Milliseconds(100), absl::Seconds(3)};
+  Delay partition = {absl::Milliseconds(50), absl::Seconds(5)};
+  Delay downtime = {absl::Milliseconds(10), absl::Seconds(5)};
+  Delay pause = {absl::Milliseconds(10), absl::Seconds(3)};
+  Delay slow_disk = {absl::Milliseconds(100), absl::Seconds(3)};
+  Delay slow_save = {absl::Milliseconds(1), absl::Milliseconds(200)};
+  // Machines that may be down at once; and from one loss of memory to the
+  // next, so that the cluster can choose other voters: without such mercy most
+  // runs would end with the loss of the majority.
+  uint64_t down_max = 1;
+  absl::Duration mercy;
+  // Clock rates stay within these of real time (sim/clock.h).
+  int64_t slow_ppm_min = -1000;
+  int64_t slow_ppm_max = 1000;
+  int64_t fast_ppm_min = -1000;
+  int64_t fast_ppm_max = 1000;
+};
+
+// Does harm by chance, and undoes it: a schedule of faults from the seed.
+class Nemesis {
+ public:
+  Nemesis(NemesisOptions options, uint64_t seed, RealInstant begin);
+
+  RealInstant NextDue() const { return agenda_.NextDue(); }
+  void RunNext(World& world);
+
+  // Everything is mended, resumed and started, and nothing more is done.
+  void Rest(World& world);
+
+  // How often each fault was done.
+  const std::array<uint64_t, kFaultCount>& done() const { return done_; }
+
+ private:
+  struct NextFault {};
+  struct Mend {};
+  struct Restart {
+    HostId host;
+  };
+  struct Resume {
+    HostId host;
+  };
+  struct SpeedUpDisk {
+    HostId host;
+  };
+  using Due = std::variant<NextFault, Mend, Restart, Resume, SpeedUpDisk>;
+
+  void Undo(World& world, const NextFault& due);
+  void Undo(World& world, const Mend& due);
+  void Undo(World& world, const Restart& due);
+  void Undo(World& world, const Resume& due);
+  void Undo(World& world, const SpeedUpDisk& due);
+
+  Fault DrawFault();
+  // False if there was nobody to do it to.
+  bool Do(World& world, Fault fault);
+  bool Partition(World& world);
+  bool CutOneWay(World& world);
+  bool Crash(World& world, bool wipes);
+  bool Pause(World& world);
+  bool Reset(World& world);
+  bool SlowDisk(World& world);
+  bool BendClock(World& world);
+  bool LeaveCluster(World& world);
+
+  std::vector<HostId> Running(const World& world) const;
+  bool MayLose(const World& world, bool loses_memory) const;
+  void Say(World& world, std::string what);
+
+  NemesisOptions options_;
+  Chance chance_;
+  Agenda<Due> agenda_;
+  RealInstant next_loss_;
+  std::array<uint64_t, kFaultCount> done_{};
+};
+
+}  // namespace cachalot::sim
+
+#endif  // SIM_NEMESIS_H_

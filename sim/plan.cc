@@ -1,0 +1,241 @@
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "sim/chance.h"
+#include "sim/swarm.h"
+
+namespace cachalot::sim {
+namespace {
+
+// Most often nothing, else anything up to `max`.
+Rate DrawRate(Chance& chance, Rate max) {
+  if (chance.Happens(Rate::Percent(40))) return Rate::Never();
+  return Rate{static_cast<uint32_t>(chance.Between(uint64_t{0}, max.ppm))};
+}
+
+NetworkOptions DrawNetwork(Chance chance) {
+  NetworkOptions options;
+  const absl::Duration min =
+      chance.Between(absl::Microseconds(20), absl::Milliseconds(3));
+  options.delay = {
+      min, min + chance.Between(absl::Microseconds(10), absl::Milliseconds(15)),
+      DrawRate(chance, Rate::Percent(3)),
+      chance.Between(absl::Milliseconds(20), absl::Milliseconds(600))};
+  options.loss = DrawRate(chance, Rate::Percent(20));
+  options.duplication = DrawRate(chance, Rate::Percent(20));
+  options.reset = DrawRate(chance, Rate{2000});
+  options.give_up_min =
+      chance.Between(absl::Milliseconds(50), absl::Milliseconds(500));
+  options.give_up_max =
+      options.give_up_min +
+      chance.Between(absl::Milliseconds(10), absl::Seconds(4));
+  return options;
+}
+
+WorldOptions DrawWorld(uint64_t seed) {
+  Chance chance(seed, "plan of the world");
+  WorldOptions options;
+  options.network = DrawNetwork(Chance(seed, "plan of the network"));
+  options.scheduling = {
+      absl::Microseconds(1),
+      chance.Between(absl::Microseconds(10), absl::Milliseconds(2)),
+      DrawRate(chance, Rate::Percent(1)), absl::Milliseconds(50)};
+  options.short_turn = DrawRate(chance, Rate::Percent(50));
+  return options;
+}
+
+MembershipOptions DrawMembership(Chance chance) {
+  MembershipOptions options;
+  options.probe_interval =
+      chance.Between(absl::Milliseconds(200), absl::Milliseconds(800));
+  options.probe_timeout =
+      options.probe_interval *
+      static_cast<int64_t>(chance.Between(uint64_t{15}, uint64_t{40})) / 100;
+  options.indirect_probes = static_cast<int>(chance.Below(4));
+  options.pause_tolerance =
+      chance.Between(absl::Milliseconds(200), absl::Milliseconds(1200));
+  options.gossip_interval =
+      chance.Between(absl::Milliseconds(50), absl::Milliseconds(200));
+  options.push_pull_interval =
+      chance.Between(absl::Seconds(2), absl::Seconds(15));
+  options.join_retry_max = absl::Seconds(2);
+  options.reconnect_interval =
+      chance.Between(absl::Milliseconds(500), absl::Seconds(2));
+  return options;
+}
+
+ConsensusOptions DrawConsensus(Chance chance) {
+  ConsensusOptions options;
+  options.heartbeat_interval =
+      chance.Between(absl::Milliseconds(30), absl::Milliseconds(120));
+  options.election_timeout =
+      options.heartbeat_interval *
+      static_cast<int64_t>(chance.Between(uint64_t{4}, uint64_t{8}));
+  options.appends_in_flight_max =
+      static_cast<int>(chance.Pick(std::vector<uint64_t>{64, 16, 4, 1}));
+  options.compact_after_entries =
+      chance.Pick(std::vector<uint64_t>{16384, 512, 64, 16, 4});
+  options.compact_keep_entries =
+      chance.Below(options.compact_after_entries / 2 + 1);
+  options.voters_max =
+      static_cast<int>(chance.Pick(std::vector<uint64_t>{5, 3, 7, 1}));
+  options.replace_voter_after =
+      chance.Between(absl::Seconds(1), absl::Seconds(5));
+  options.promote_after =
+      chance.Between(absl::Milliseconds(100), absl::Seconds(1));
+  return options;
+}
+
+LeaseOptions DrawLease(Chance chance) {
+  LeaseOptions options;
+  options.session_ttl = chance.Between(absl::Seconds(1), absl::Seconds(8));
+  options.rate_bound_ppm =
+      chance.Pick(std::vector<int64_t>{1000, 0, 100, 10000, 100000});
+  options.slack = chance.Between(absl::ZeroDuration(), absl::Milliseconds(5));
+  options.retry_min =
+      chance.Between(absl::Milliseconds(30), absl::Milliseconds(300));
+  options.request_timeout =
+      chance.Between(absl::Milliseconds(500), absl::Seconds(5));
+  return options;
+}
+
+// The slow clock may be as slow as it likes and the fast one as fast; by how
+// much they err the other way is bounded.
+int64_t DrawFreedom(Chance& chance, int64_t bound) {
+  if (chance.Happens(Rate::Percent(70))) return bound;
+  return chance.Pick(std::vector<int64_t>{bound, 20000, 100000});
+}
+
+ClockPair DrawClock(Chance chance, int64_t bound) {
+  const int64_t day = absl::ToInt64Nanoseconds(absl::Hours(24));
+  return {Clock(chance.Between(int64_t{0}, day),
+                chance.Between(-DrawFreedom(chance, bound), bound)),
+          Clock(chance.Between(int64_t{0}, day),
+                chance.Between(-bound, DrawFreedom(chance, bound)))};
+}
+
+// The first machine founds the cluster and the others join it through some of
+// those before them; or all found it together.
+void DrawHosts(Plan& plan) {
+  Chance chance(plan.seed, "plan of the machines");
+  const uint64_t count =
+      chance.Pick(std::vector<uint64_t>{3, 3, 5, 4, 2, 1, 6, 7});
+  const bool keeps_disks = chance.Happens(Rate::Percent(50));
+  const bool founds_together = chance.Happens(Rate::Percent(30));
+  const bool knows_all_seeds = chance.Happens(Rate::Percent(70));
+  HostOptions common;
+  common.node.membership = DrawMembership(Chance(plan.seed, "membership"));
+  common.node.consensus = DrawConsensus(Chance(plan.seed, "consensus"));
+  common.node.lease = DrawLease(Chance(plan.seed, "lease"));
+  common.node.birth_delay =
+      chance.Between(absl::Milliseconds(10), absl::Seconds(1));
+  common.keeps_disk = keeps_disks;
+  if (keeps_disks) {
+    common.save_delay = {
+        absl::Microseconds(20),
+        chance.Between(absl::Microseconds(50), absl::Milliseconds(10)),
+        DrawRate(chance, Rate::Percent(2)), absl::Milliseconds(100)};
+  }
+  for (uint64_t i = 1; i <= count; ++i) {
+    HostOptions host = common;
+    host.clock = DrawClock(Chance(plan.seed, "clock", i),
+                           common.node.lease.rate_bound_ppm);
+    for (uint64_t j = 1; j <= (knows_all_seeds ? count : 1); ++j) {
+      if (j != i) host.node.seeds.push_back(HostAddress(HostId(j)));
+    }
+    if (founds_together) {
+      host.node.bootstrap_expect = static_cast<int>(count);
+    } else {
+      host.node.bootstrap_expect = i == 1 ? 1 : 0;
+    }
+    plan.hosts.push_back(std::move(host));
+  }
+}
+
+NemesisOptions DrawNemesis(const Plan& plan) {
+  Chance chance(plan.seed, "plan of the nemesis");
+  NemesisOptions options;
+  for (uint64_t& weight : options.weights) {
+    weight = chance.Happens(Rate::Percent(40)) ? 0 : 1 + chance.Below(10);
+  }
+  options.calm.max = chance.Between(absl::Milliseconds(200), absl::Seconds(4));
+  options.partition.max =
+      chance.Between(absl::Milliseconds(100), absl::Seconds(8));
+  options.downtime.max =
+      chance.Between(absl::Milliseconds(50), absl::Seconds(6));
+  options.pause.max = chance.Between(absl::Milliseconds(50), absl::Seconds(6));
+  options.down_max = std::max<uint64_t>(1, (plan.hosts.size() - 1) / 2);
+  const ConsensusOptions& consensus = plan.hosts[0].node.consensus;
+  options.mercy = consensus.replace_voter_after + consensus.promote_after +
+                  options.downtime.max +
+                  chance.Between(absl::Seconds(1), absl::Seconds(6));
+  const int64_t bound = plan.hosts[0].node.lease.rate_bound_ppm;
+  options.slow_ppm_min = -DrawFreedom(chance, bound);
+  options.slow_ppm_max = bound;
+  options.fast_ppm_min = -bound;
+  options.fast_ppm_max = DrawFreedom(chance, bound);
+  return options;
+}
+
+WorkloadOptions DrawWorkload(uint64_t seed) {
+  Chance chance(seed, "plan of the clients");
+  WorkloadOptions options;
+  options.clients_per_host = 1 + chance.Below(4);
+  options.keys = 1 + chance.Below(4);
+  options.think.max = chance.Between(absl::Milliseconds(20), absl::Seconds(1));
+  options.hold.max = chance.Between(absl::Milliseconds(2), absl::Seconds(2));
+  options.ttl.min =
+      chance.Between(absl::Milliseconds(100), absl::Milliseconds(900));
+  options.ttl.max =
+      options.ttl.min + chance.Between(absl::Milliseconds(1), absl::Seconds(8));
+  options.wait.max = chance.Between(absl::Milliseconds(20), absl::Seconds(5));
+  options.waits = Rate::Percent(static_cast<uint32_t>(chance.Below(101)));
+  options.renews = Rate::Percent(static_cast<uint32_t>(chance.Below(70)));
+  options.abandons = DrawRate(chance, Rate::Percent(30));
+  options.withdraws = DrawRate(chance, Rate::Percent(50));
+  options.lists = DrawRate(chance, Rate::Percent(20));
+  return options;
+}
+
+}  // namespace
+
+Plan Plan::Draw(uint64_t seed) {
+  Plan plan;
+  plan.seed = seed;
+  plan.world = DrawWorld(seed);
+  DrawHosts(plan);
+  plan.nemesis = DrawNemesis(plan);
+  plan.workload = DrawWorkload(seed);
+  Chance chance(seed, "plan of the run");
+  plan.judge.rate_bound_ppm = plan.hosts[0].node.lease.rate_bound_ppm;
+  plan.judge.tables_every = chance.Pick(std::vector<uint64_t>{8, 1, 2, 32});
+  plan.quiet = chance.Between(absl::Milliseconds(10), absl::Seconds(4));
+  plan.harm = chance.Between(absl::Seconds(5), absl::Seconds(25));
+  return plan;
+}
+
+std::string Plan::Describe() const {
+  const NodeOptions& node = hosts[0].node;
+  std::string text = absl::StrCat(
+      "seed ", seed, ": ", hosts.size(), " machines",
+      hosts[0].keeps_disk ? " with disks" : " without disks", ", up to ",
+      node.consensus.voters_max, " voters, heartbeat ",
+      absl::FormatDuration(node.consensus.heartbeat_interval), ", election ",
+      absl::FormatDuration(node.consensus.election_timeout), ", session ",
+      absl::FormatDuration(node.lease.session_ttl), ", rate bound ",
+      node.lease.rate_bound_ppm, " ppm; delay ",
+      absl::FormatDuration(world.network.delay.min), "..",
+      absl::FormatDuration(world.network.delay.max), ", loss ",
+      world.network.loss.ppm, " ppm; ", workload.clients_per_host,
+      " clients each, ", workload.keys, " keys; faults:");
+  for (size_t i = 0; i < kFaultCount; ++i) {
+    if (nemesis.weights[i] == 0) continue;
+    absl::StrAppend(&text, " ", FaultName(static_cast<Fault>(i)), "=",
+                    nemesis.weights[i]);
+  }
+  return text;
+}
+
+}  // namespace cachalot::sim

@@ -1,0 +1,277 @@
+#include "sim/swarm.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "engine/check.h"
+
+namespace cachalot::sim {
+namespace {
+
+// How long a node may take to bring one lock from a healed world.
+constexpr absl::Duration LastWait() { return absl::Seconds(10); }
+
+class Runner {
+ public:
+  Runner(const Plan& plan, Trace trace)
+      : plan_(plan),
+        world_(plan.world, plan.seed, trace),
+        judge_(plan.judge),
+        workload_(plan.workload, plan.seed),
+        nemesis_(plan.nemesis, plan.seed, RealInstant() + plan.quiet) {
+    world_.AddWatcher(&judge_);
+    world_.AddWatcher(&workload_);
+  }
+
+  RunResult Run();
+
+ private:
+  void BeginAll();
+  // Until `end`, or the first violation.
+  void RunUntil(RealInstant end, bool with_nemesis);
+  void Hear(const Notice& notice);
+  void KnowWhereClustersAre();
+
+  void Heal();
+  void StartAll();
+  std::string FindExcuse() const;
+  bool IsAliveSomewhere(NodeId id) const;
+  bool HasMajority(const std::vector<Voter>& voters) const;
+  void DemandProgress();
+  bool AskEverywhere();
+  bool HasConverged() const;
+  std::string WhoIsBehind() const;
+
+  const Plan& plan_;
+  World world_;
+  Judge judge_;
+  Workload workload_;
+  Nemesis nemesis_;
+  // Of the last phase: the open acquire of each machine, and who is done.
+  std::map<HostId, RequestId> last_asked_;
+  std::set<HostId> last_served_;
+};
+
+RunResult Runner::Run() {
+  BeginAll();
+  RunUntil(RealInstant() + plan_.quiet + plan_.harm, /*with_nemesis=*/true);
+  RunResult result;
+  if (judge_.violations().empty()) {
+    Heal();
+    RunUntil(world_.now() + absl::Seconds(2), /*with_nemesis=*/false);
+    result.excuse = FindExcuse();
+    if (result.excuse.empty()) DemandProgress();
+  }
+  result.seed = plan_.seed;
+  if (!judge_.violations().empty()) {
+    result.violation = judge_.violations().front();
+  }
+  result.steps = world_.steps();
+  result.simulated = world_.now() - RealInstant();
+  result.hash = world_.hash();
+  result.grants = judge_.grants();
+  result.operations = workload_.history().size();
+  for (const ClusterId cluster : judge_.clusters()) {
+    result.committed += judge_.committed(cluster).value();
+  }
+  result.network = world_.network().counters();
+  result.faults = nemesis_.done();
+  return result;
+}
+
+void Runner::BeginAll() {
+  for (const HostOptions& options : plan_.hosts) world_.AddHost(options);
+  StartAll();
+}
+
+void Runner::StartAll() {
+  for (uint64_t i = 1; i <= world_.host_count(); ++i) {
+    if (world_.node(HostId(i)) == nullptr) world_.Start(HostId(i));
+  }
+}
+
+void Runner::RunUntil(RealInstant end, bool with_nemesis) {
+  while (judge_.violations().empty()) {
+    const RealInstant world_due = world_.NextDue();
+    const RealInstant client_due = workload_.NextDue();
+    const RealInstant fault_due =
+        with_nemesis ? nemesis_.NextDue() : RealInstant::Never();
+    const RealInstant due = std::min({world_due, client_due, fault_due});
+    if (due > end) break;
+    if (world_due == due) {
+      world_.RunNext();
+      for (const Notice& notice : world_.TakeNotices()) Hear(notice);
+      continue;
+    }
+    world_.PassTime(std::max(due, world_.now()));
+    if (client_due == due) {
+      workload_.RunNext(world_);
+    } else {
+      KnowWhereClustersAre();
+      nemesis_.RunNext(world_);
+    }
+  }
+  if (judge_.violations().empty()) {
+    world_.PassTime(std::min(end, world_.NextDue()));
+  }
+}
+
+void Runner::Hear(const Notice& notice) {
+  workload_.Hear(world_, notice);
+  const auto* answer = std::get_if<AnswerRequest>(&notice.what);
+  if (answer == nullptr) return;
+  const auto found = last_asked_.find(notice.host);
+  if (found == last_asked_.end()) return;
+  if (found->second != answer->request) return;
+  last_asked_.erase(found);
+  if (answer->answer.outcome != Outcome::kOk) return;
+  last_served_.insert(notice.host);
+  world_.Submit(notice.host, ReleaseRequest{"the-last", answer->answer.token});
+}
+
+// Births are explicit: once there is a cluster, nobody founds another, however
+// often its process starts.
+void Runner::KnowWhereClustersAre() {
+  if (judge_.clusters().empty()) return;
+  for (uint64_t i = 1; i <= world_.host_count(); ++i) {
+    world_.node_options(HostId(i)).bootstrap_expect = 0;
+  }
+}
+
+// --- The healed world
+// ---------------------------------------------------------
+
+void Runner::Heal() {
+  world_.trace().Line(world_.now(), "** *", "everything is healed");
+  KnowWhereClustersAre();
+  nemesis_.Rest(world_);
+  StartAll();
+  NetworkOptions network = world_.network().options();
+  network.delay = {absl::Microseconds(100), absl::Milliseconds(2)};
+  network.loss = Rate::Never();
+  network.duplication = Rate::Never();
+  network.reset = Rate::Never();
+  world_.network().set_options(network);
+  for (uint64_t i = 1; i <= world_.host_count(); ++i) {
+    world_.SlowDisk(HostId(i), {absl::ZeroDuration(), absl::Milliseconds(1)});
+  }
+  workload_.Stop();
+}
+
+// A cluster that kept its state in memory is lost with the majority of its
+// voters: no progress can be asked of it. These runs are counted.
+std::string Runner::FindExcuse() const {
+  if (judge_.clusters().empty()) return "no cluster was born";
+  const ClusterId cluster = judge_.clusters().front();
+  const Configuration& agreed = judge_.configuration(cluster);
+  if (!HasMajority(agreed.voters)) return "the majority was lost for good";
+  if (agreed.IsJoint() && !HasMajority(agreed.outgoing)) {
+    return "the majority was lost for good, in a change of voters";
+  }
+  for (uint64_t i = 1; i <= world_.host_count(); ++i) {
+    const Node* node = world_.node(HostId(i));
+    if (node == nullptr || node->identity().cluster != cluster) continue;
+    const Configuration& own = node->consensus().configuration();
+    if (!own.voters.empty() && !HasMajority(own.voters)) {
+      return "the majority was lost for good, before a change was agreed";
+    }
+    if (own.IsJoint() && !HasMajority(own.outgoing)) {
+      return "the majority was lost for good, in a change of voters";
+    }
+  }
+  return "";
+}
+
+bool Runner::IsAliveSomewhere(NodeId id) const {
+  for (uint64_t i = 1; i <= world_.host_count(); ++i) {
+    const Node* node = world_.node(HostId(i));
+    if (node != nullptr && node->id() == id) return true;
+  }
+  return false;
+}
+
+bool Runner::HasMajority(const std::vector<Voter>& voters) const {
+  const auto alive = std::count_if(
+      voters.begin(), voters.end(),
+      [this](const Voter& voter) { return IsAliveSomewhere(voter.id); });
+  return static_cast<size_t>(alive) > voters.size() / 2;
+}
+
+void Runner::DemandProgress() {
+  const RealInstant deadline = world_.now() + plan_.recovery;
+  while (judge_.violations().empty() && world_.now() < deadline) {
+    if (AskEverywhere() && HasConverged()) return;
+    RunUntil(world_.now() + absl::Milliseconds(200), /*with_nemesis=*/false);
+    StartAll();  // what left before it was healed
+  }
+  if (!judge_.violations().empty()) return;
+  judge_.Complain(
+      world_, HostId(1),
+      absl::StrCat("no progress within ", absl::FormatDuration(plan_.recovery),
+                   " of a healed world: ", WhoIsBehind()));
+}
+
+// Everybody waits for one lock, which goes from hand to hand. True when all had
+// it.
+bool Runner::AskEverywhere() {
+  for (uint64_t i = 1; i <= world_.host_count(); ++i) {
+    const HostId host(i);
+    if (last_served_.contains(host) || world_.node(host) == nullptr) continue;
+    const auto asked = last_asked_.find(host);
+    if (asked != last_asked_.end()) continue;
+    AcquireRequest request;
+    request.key = "the-last";
+    request.ttl = absl::Seconds(5);
+    request.wait = LastWait();
+    last_asked_[host] = world_.Submit(host, std::move(request));
+  }
+  return last_served_.size() == world_.host_count();
+}
+
+// Every voter has applied all that was committed.
+bool Runner::HasConverged() const {
+  const ClusterId cluster = judge_.clusters().front();
+  const LogIndex committed = judge_.committed(cluster);
+  for (uint64_t i = 1; i <= world_.host_count(); ++i) {
+    const Node* node = world_.node(HostId(i));
+    if (node == nullptr) return false;
+    if (node->identity().cluster != cluster) return false;
+    if (!judge_.configuration(cluster).Contains(node->id())) continue;
+    if (node->consensus().applied() < committed) return false;
+  }
+  return true;
+}
+
+std::string Runner::WhoIsBehind() const {
+  std::string text;
+  for (uint64_t i = 1; i <= world_.host_count(); ++i) {
+    const HostId host(i);
+    const Node* node = world_.node(host);
+    absl::StrAppend(&text, text.empty() ? "" : "; ", HostName(host), " ");
+    if (node == nullptr) {
+      absl::StrAppend(&text, "does not run");
+      continue;
+    }
+    const Consensus& consensus = node->consensus();
+    absl::StrAppend(&text, RoleName(consensus.role()), " in term ",
+                    consensus.term().value(), ", applied ",
+                    consensus.applied().value(), " of ",
+                    consensus.last_index().value(),
+                    node->identity().cluster.IsNone() ? ", no cluster" : "",
+                    node->client().has_session() ? "" : ", no session",
+                    last_served_.contains(host) ? "" : ", got no lock");
+  }
+  return text;
+}
+
+}  // namespace
+
+RunResult Run(const Plan& plan, Trace trace) {
+  return Runner(plan, trace).Run();
+}
+
+}  // namespace cachalot::sim

@@ -1,0 +1,371 @@
+#include "sim/world.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "engine/check.h"
+#include "engine/overloaded.h"
+
+namespace cachalot::sim {
+
+std::string HostName(HostId host) { return absl::StrCat("n", host.value()); }
+
+Address HostAddress(HostId host) {
+  return Address::V4(10, 0, static_cast<uint8_t>(host.value() >> 8),
+                     static_cast<uint8_t>(host.value()), 7946);
+}
+
+// Passes a node's notes on.
+class World::Listener : public Observer {
+ public:
+  Listener(World* world, HostId host) : world_(world), host_(host) {}
+
+  void Note(absl::string_view decision) override {
+    world_->Hear(host_, decision);
+  }
+
+ private:
+  World* world_;
+  HostId host_;
+};
+
+World::World(WorldOptions options, uint64_t seed, Trace trace)
+    : options_(options),
+      seed_(seed),
+      trace_(trace),
+      describer_([this](const Address& address) { return NameOf(address); }),
+      network_(options.network, Chance(seed, "network")) {}
+
+World::~World() = default;
+
+void World::AddWatcher(Watcher* watcher, bool listens) {
+  watchers_.push_back(watcher);
+  if (listens) listeners_.push_back(watcher);
+}
+
+// --- Machines and processes
+// ---------------------------------------------------
+
+HostId World::AddHost(HostOptions options) {
+  const HostId id(hosts_.size() + 1);
+  const Delay save_delay = options.save_delay;
+  hosts_.push_back(
+      Host{.options = std::move(options),
+           .disk = Disk(save_delay, Chance(seed_, "disk", id.value())),
+           .chance = Chance(seed_, "scheduling", id.value()),
+           .listener = nullptr});
+  hosts_.back().listener = std::make_unique<Listener>(this, id);
+  return id;
+}
+
+World::Host& World::At(HostId host) {
+  return hosts_[static_cast<size_t>(host.value() - 1)];
+}
+
+const World::Host& World::At(HostId host) const {
+  return hosts_[static_cast<size_t>(host.value() - 1)];
+}
+
+void World::Start(HostId id) {
+  Host& host = At(id);
+  CHECK(!host.node.has_value()) << HostName(id) << " runs already";
+  ++host.process;
+  std::optional<SavedState> saved;
+  if (host.options.keeps_disk) {
+    saved = host.disk.Kept();
+  } else {
+    host.disk.Wipe();
+  }
+  Tell(id, "*", saved.has_value() ? "starts with its disk" : "starts");
+  absl::StatusOr<Node> node =
+      Node::Create(OptionsOfNextProcess(id), Read(id), std::move(saved));
+  CHECK(node.ok()) << node.status().ToString();
+  host.node = *std::move(node);
+  network_.Open(HostAddress(id));
+  for (Watcher* watcher : watchers_) watcher->Started(*this, id);
+  // The first turn arms the timers.
+  Arrive(id, TimeAdvanced{});
+}
+
+NodeOptions World::OptionsOfNextProcess(HostId id) {
+  const Host& host = At(id);
+  NodeOptions options = host.options.node;
+  options.seed =
+      Chance(seed_, "process", id.value() * 1000 + host.process).Seed();
+  options.name = HostName(id);
+  options.address = HostAddress(id);
+  // Seconds, as a driver takes them from the wall clock.
+  options.birth_epoch =
+      1000 + static_cast<uint64_t>(now_.nanoseconds()) / 1000000000;
+  const bool is_heard = trace_.is_on() || !listeners_.empty();
+  options.observer = is_heard ? host.listener.get() : nullptr;
+  return options;
+}
+
+void World::Crash(HostId id) {
+  Tell(id, "*", "crashes");
+  Stop(id);
+  At(id).disk.Crash();
+  network_.Crash(now_, HostAddress(id));
+}
+
+void World::Exit(HostId id) {
+  Tell(id, "*", "exits");
+  Stop(id);
+  // It has said goodbye for good: nobody comes back under its name.
+  At(id).disk.Wipe();
+  network_.Exit(now_, HostAddress(id));
+}
+
+void World::Stop(HostId id) {
+  Host& host = At(id);
+  CHECK(host.node.has_value()) << HostName(id) << " does not run";
+  for (Watcher* watcher : watchers_) watcher->Stopping(*this, id);
+  host.node.reset();
+  host.is_paused = false;
+  host.has_exited = false;
+  host.inbox.clear();
+  host.datagrams_in_inbox = 0;
+  host.turn_is_planned = false;
+  host.wake_at = RealInstant::Never();
+}
+
+void World::Pause(HostId id) {
+  Host& host = At(id);
+  CHECK(host.node.has_value()) << HostName(id) << " does not run";
+  Tell(id, "*", "is paused");
+  host.is_paused = true;
+}
+
+void World::Resume(HostId id) {
+  Host& host = At(id);
+  CHECK(host.is_paused) << HostName(id) << " is not paused";
+  Tell(id, "*", "goes on");
+  host.is_paused = false;
+  Arrive(id, TimeAdvanced{});
+}
+
+void World::WipeDisk(HostId id) { At(id).disk.Wipe(); }
+
+void World::SlowDisk(HostId id, Delay delay) { At(id).disk.set_delay(delay); }
+
+void World::SpeedUpDisk(HostId id) {
+  At(id).disk.set_delay(At(id).options.save_delay);
+}
+
+void World::SetClockRates(HostId id, int64_t slow_ppm, int64_t fast_ppm) {
+  Host& host = At(id);
+  host.options.clock.slow.SetRate(now_, slow_ppm);
+  host.options.clock.fast.SetRate(now_, fast_ppm);
+  if (host.node.has_value()) ArmWake(id);
+}
+
+NodeOptions& World::node_options(HostId id) { return At(id).options.node; }
+
+const Node* World::node(HostId id) const {
+  const std::optional<Node>& node = At(id).node;
+  return node.has_value() ? &*node : nullptr;
+}
+
+std::string World::NameOf(const Address& address) const {
+  for (uint64_t i = 1; i <= hosts_.size(); ++i) {
+    if (HostAddress(HostId(i)) == address) return HostName(HostId(i));
+  }
+  return address.ToString();
+}
+
+// --- Callers
+// ------------------------------------------------------------------
+
+RequestId World::Submit(HostId id, Request request) {
+  CHECK(At(id).node.has_value()) << HostName(id) << " does not run";
+  const RequestId name(next_request_++);
+  Arrive(id, RequestSubmitted{name, std::move(request)});
+  return name;
+}
+
+void World::Withdraw(HostId id, RequestId request) {
+  Arrive(id, RequestWithdrawn{request});
+}
+
+void World::Leave(HostId id) { Arrive(id, LeaveRequested{}); }
+
+std::vector<Notice> World::TakeNotices() { return std::exchange(notices_, {}); }
+
+// --- Time
+// ---------------------------------------------------------------------
+
+RealInstant World::NextDue() const {
+  return std::min(agenda_.NextDue(), network_.NextDue());
+}
+
+void World::PassTime(RealInstant at) {
+  CHECK(at <= NextDue());
+  CHECK(at >= now_);
+  now_ = at;
+}
+
+void World::RunNext() {
+  const RealInstant due = NextDue();
+  CHECK(due != RealInstant::Never()) << "nothing will ever happen";
+  CHECK(due >= now_);
+  now_ = due;
+  if (network_.NextDue() > due) {
+    std::visit([this](const auto& item) { Happen(item); }, agenda_.TakeNext());
+    return;
+  }
+  std::optional<Network::Arrival> arrival = network_.HappenNext(now_);
+  if (!arrival.has_value()) return;
+  for (uint64_t i = 1; i <= hosts_.size(); ++i) {
+    if (HostAddress(HostId(i)) != arrival->to) continue;
+    Arrive(HostId(i), std::move(arrival->event));
+    return;
+  }
+}
+
+void World::Arrive(HostId id, Event event) {
+  Host& host = At(id);
+  if (!host.node.has_value()) return;
+  if (std::holds_alternative<DatagramReceived>(event)) {
+    if (host.datagrams_in_inbox >= options_.datagrams_kept_max) return;
+    ++host.datagrams_in_inbox;
+  }
+  host.inbox.push_back(std::move(event));
+  PlanTurn(id);
+}
+
+void World::PlanTurn(HostId id) {
+  Host& host = At(id);
+  if (host.turn_is_planned || host.is_paused) return;
+  host.turn_is_planned = true;
+  agenda_.Add(now_ + host.chance.Draw(options_.scheduling),
+              TurnDue{id, host.process});
+}
+
+// The loop of io/driver.h, for all nodes.
+void World::Happen(const TurnDue& due) {
+  Host& host = At(due.host);
+  if (!host.node.has_value() || host.process != due.process) return;
+  host.turn_is_planned = false;
+  if (host.is_paused) return;
+  size_t batch = host.inbox.size();
+  if (batch > 1 && host.chance.Happens(options_.short_turn)) {
+    batch = static_cast<size_t>(host.chance.Between(uint64_t{1}, batch));
+  }
+  for (; batch > 0 && !host.has_exited; --batch) {
+    const Event event = std::move(host.inbox.front());
+    host.inbox.pop_front();
+    if (std::holds_alternative<DatagramReceived>(event)) {
+      --host.datagrams_in_inbox;
+    }
+    Step(due.host, event);
+  }
+  if (!host.has_exited) Step(due.host, TurnEnded{});
+  if (host.has_exited) {
+    Exit(due.host);
+    return;
+  }
+  ArmWake(due.host);
+  if (!host.inbox.empty()) PlanTurn(due.host);
+}
+
+void World::Happen(const WakeDue& due) {
+  Host& host = At(due.host);
+  if (!host.node.has_value() || host.process != due.process) return;
+  if (host.wake_at == due.at) host.wake_at = RealInstant::Never();
+  if (host.is_paused) return;  // Resume() wakes it
+  if (host.node->NextDeadline().IsDue(Read(due.host))) {
+    Arrive(due.host, TimeAdvanced{});
+  } else {
+    ArmWake(due.host);
+  }
+}
+
+void World::Happen(const SaveDue& due) {
+  Host& host = At(due.host);
+  if (!host.node.has_value() || host.process != due.process) return;
+  const std::optional<SaveId> save = host.disk.FinishDue(now_);
+  if (save.has_value()) Arrive(due.host, StateSaved{*save});
+}
+
+void World::ArmWake(HostId id) {
+  Host& host = At(id);
+  const RealInstant due = host.options.clock.When(host.node->NextDeadline());
+  if (due == RealInstant::Never() || host.wake_at <= due) return;
+  host.wake_at = due;
+  agenda_.Add(std::max(due, now_), WakeDue{id, host.process, due});
+}
+
+void World::Step(HostId id, const Event& event) {
+  Host& host = At(id);
+  ++steps_;
+  line_is_told_ = false;
+  if (trace_.is_on()) {
+    const std::string what = describer_.Describe(event);
+    if (!what.empty()) Tell(id, "<", what);
+  }
+  const Now now = Read(id);
+  const Actions actions = host.node->Step(now, event);
+  CHECK(!host.node->NextDeadline().IsDue(now))
+      << HostName(id) << " wants to be woken in the past";
+  hash_.Add(static_cast<uint64_t>(now_.nanoseconds()));
+  hash_.Add(id.value());
+  hash_.Add(event);
+  hash_.Add(actions);
+  for (const Action& action : actions) Perform(id, action);
+  for (Watcher* watcher : watchers_) {
+    watcher->Stepped(*this, id, event, actions);
+  }
+}
+
+void World::Perform(HostId id, const Action& action) {
+  if (trace_.is_on()) Tell(id, ">", describer_.Describe(action));
+  Host& host = At(id);
+  const Address self = HostAddress(id);
+  std::visit(Overloaded{
+                 [&](const SendDatagram& send) {
+                   network_.SendDatagram(now_, self, send.to, send.bytes);
+                 },
+                 [&](const SendFrame& send) {
+                   network_.SendFrame(now_, self, send.to, send.bytes);
+                 },
+                 [&](const SaveState& order) {
+                   const RealInstant done = host.disk.Save(now_, order);
+                   agenda_.Add(done, SaveDue{id, host.process});
+                 },
+                 [&](const AnswerRequest& answer) {
+                   notices_.push_back({id, answer});
+                 },
+                 [&](const NotifyHolder& notice) {
+                   notices_.push_back({id, notice});
+                 },
+                 [&](const AnnounceStanding& standing) {
+                   notices_.push_back({id, standing});
+                 },
+                 [&](const LeaveCompleted& completed) {
+                   notices_.push_back({id, completed});
+                   host.has_exited = true;
+                 },
+             },
+             action);
+}
+
+// --- Telling
+// ------------------------------------------------------------------
+
+void World::Tell(HostId id, absl::string_view mark, absl::string_view what) {
+  line_is_told_ = true;
+  if (!trace_.is_on()) return;
+  trace_.Line(now_, absl::StrCat(HostName(id), " ", mark), what);
+}
+
+void World::Hear(HostId id, absl::string_view decision) {
+  for (Watcher* listener : listeners_) listener->Noted(*this, id, decision);
+  if (!trace_.is_on()) return;
+  if (!line_is_told_) Tell(id, ".", "time passes");
+  trace_.Thought(decision);
+}
+
+}  // namespace cachalot::sim

@@ -1,0 +1,229 @@
+#ifndef SIM_WORLD_H_
+#define SIM_WORLD_H_
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "engine/action.h"
+#include "engine/address.h"
+#include "engine/event.h"
+#include "engine/ids.h"
+#include "engine/node.h"
+#include "engine/observer.h"
+#include "engine/options.h"
+#include "engine/request.h"
+#include "sim/agenda.h"
+#include "sim/chance.h"
+#include "sim/clock.h"
+#include "sim/describe.h"
+#include "sim/disk.h"
+#include "sim/instant.h"
+#include "sim/network.h"
+#include "sim/trace.h"
+
+namespace cachalot::sim {
+
+// One machine: an address, clocks, a disk, and room for one process at a time.
+// The first is 1 and called "n1".
+using HostId = StrongId<struct HostKind>;
+
+std::string HostName(HostId host);
+Address HostAddress(HostId host);
+
+struct HostOptions {
+  // Of each process that starts here. The world fills in seed, name, address,
+  // birth epoch and observer.
+  NodeOptions node;
+  ClockPair clock = {Clock(0, 0), Clock(0, 0)};
+  Delay save_delay;
+  // If not, a process starts with nothing, under an identity of its own.
+  bool keeps_disk = false;
+};
+
+struct WorldOptions {
+  NetworkOptions network;
+  // From an event's arrival to the turn in which the process takes it in.
+  Delay scheduling = {absl::Microseconds(1), absl::Microseconds(50)};
+  // A turn takes in some of what has arrived, not all of it.
+  Rate short_turn = Rate::Percent(10);
+  // What a kernel keeps for a process that does not read.
+  size_t datagrams_kept_max = 200;
+};
+
+// What a node told its callers.
+struct Notice {
+  HostId host;
+  std::variant<AnswerRequest, NotifyHolder, AnnounceStanding, LeaveCompleted>
+      what;
+};
+
+class World;
+
+// Looks on. Called while the world is at rest after each step.
+class Watcher {
+ public:
+  virtual ~Watcher() = default;
+
+  virtual void Started(const World&, HostId) {}
+  virtual void Stepped(const World&, HostId, const Event&, const Actions&) {}
+  // The process is about to be gone.
+  virtual void Stopping(const World&, HostId) {}
+  // A node's decision with its reason; only if the world was told to listen.
+  virtual void Noted(const World&, HostId, absl::string_view) {}
+};
+
+// The second driver of the engine: machines with their processes, the network
+// between them, and virtual real time that jumps from one happening to the
+// next. What io/ does with sockets and files for one node, this does for all
+// of them at once, and everything that may vary is chance from the seed.
+//
+// A process reads what has arrived in turns: a batch of events, then
+// TurnEnded. While it is paused, events queue up.
+class World {
+ public:
+  World(WorldOptions options, uint64_t seed, Trace trace = Trace());
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+  ~World();
+
+  // Not owned; outlives the world. `listens`: wants to be told of notes.
+  void AddWatcher(Watcher* watcher, bool listens = false);
+
+  // --- Machines and processes
+  // -------------------------------------------------
+
+  HostId AddHost(HostOptions options);
+  // Starts a process with what the disk kept. REQUIRES: none runs there.
+  void Start(HostId host);
+  // SIGKILL. REQUIRES: a process runs there.
+  void Crash(HostId host);
+  // SIGSTOP and SIGCONT.
+  void Pause(HostId host);
+  void Resume(HostId host);
+  void WipeDisk(HostId host);
+  void SlowDisk(HostId host, Delay delay);
+  void SpeedUpDisk(HostId host);  // to what its options say
+  void SetClockRates(HostId host, int64_t slow_ppm, int64_t fast_ppm);
+  // For the processes that start from now on.
+  NodeOptions& node_options(HostId host);
+
+  // --- Callers
+  // ----------------------------------------------------------------
+
+  RequestId Submit(HostId host, Request request);
+  void Withdraw(HostId host, RequestId request);
+  void Leave(HostId host);
+  // What callers were told since the last call, in order.
+  std::vector<Notice> TakeNotices();
+
+  // --- Time
+  // -------------------------------------------------------------------
+
+  RealInstant now() const { return now_; }
+  RealInstant NextDue() const;
+  // Moves on to the next happening and lets it happen.
+  void RunNext();
+  // Nothing happens until `at`, but time passes. REQUIRES: at <= NextDue().
+  void PassTime(RealInstant at);
+
+  Network& network() { return network_; }
+
+  // --- For watching
+  // -----------------------------------------------------------
+
+  size_t host_count() const { return hosts_.size(); }
+  // Null if no process runs there.
+  const Node* node(HostId host) const;
+  bool IsPaused(HostId host) const { return At(host).is_paused; }
+  const ClockPair& clock(HostId host) const { return At(host).options.clock; }
+  const Disk& disk(HostId host) const { return At(host).disk; }
+  bool KeepsDisk(HostId host) const { return At(host).options.keeps_disk; }
+  Now Read(HostId host) const { return At(host).options.clock.At(now_); }
+  // "n2", or the address if no machine has it.
+  std::string NameOf(const Address& address) const;
+  const Network& network() const { return network_; }
+
+  uint64_t steps() const { return steps_; }
+  uint64_t hash() const { return hash_.value(); }
+  Trace& trace() { return trace_; }
+
+ private:
+  class Listener;
+
+  struct Host {
+    HostOptions options;
+    Disk disk;
+    Chance chance;  // of scheduling
+    std::unique_ptr<Listener> listener;
+
+    // The process.
+    std::optional<Node> node;
+    uint64_t process = 0;  // counts them
+    bool is_paused = false;
+    bool has_exited = false;
+    std::deque<Event> inbox;
+    size_t datagrams_in_inbox = 0;
+    bool turn_is_planned = false;
+    RealInstant wake_at = RealInstant::Never();
+  };
+
+  struct TurnDue {
+    HostId host;
+    uint64_t process;
+  };
+  struct WakeDue {
+    HostId host;
+    uint64_t process;
+    RealInstant at;
+  };
+  struct SaveDue {
+    HostId host;
+    uint64_t process;
+  };
+  using Due = std::variant<TurnDue, WakeDue, SaveDue>;
+
+  Host& At(HostId host);
+  const Host& At(HostId host) const;
+
+  void Happen(const TurnDue& due);
+  void Happen(const WakeDue& due);
+  void Happen(const SaveDue& due);
+  void Arrive(HostId host, Event event);
+  void PlanTurn(HostId host);
+  void ArmWake(HostId host);
+  void Step(HostId host, const Event& event);
+  void Perform(HostId host, const Action& action);
+  void Stop(HostId host);
+  void Exit(HostId host);
+  NodeOptions OptionsOfNextProcess(HostId host);
+  void Tell(HostId host, absl::string_view mark, absl::string_view what);
+  void Hear(HostId host, absl::string_view decision);
+
+  WorldOptions options_;
+  uint64_t seed_;
+  Trace trace_;
+  Describer describer_;
+  std::vector<Watcher*> watchers_;
+  std::vector<Watcher*> listeners_;
+
+  RealInstant now_;
+  Agenda<Due> agenda_;
+  Network network_;
+  std::deque<Host> hosts_;
+  std::vector<Notice> notices_;
+  uint64_t next_request_ = 1;
+  bool line_is_told_ = false;  // of the step that is being made
+
+  uint64_t steps_ = 0;
+  TraceHash hash_;
+};
+
+}  // namespace cachalot::sim
+
+#endif  // SIM_WORLD_H_
