@@ -72,7 +72,7 @@ bool ReadSome(int fd, std::string& text) {
 
 }  // namespace
 
-ExitCode ExitCode::FromWaitStatus(int wait_status) {
+ExitStatus ExitStatus::FromWaitStatus(int wait_status) {
   if (WIFSIGNALED(wait_status)) return {128 + WTERMSIG(wait_status)};
   return {WEXITSTATUS(wait_status)};
 }
@@ -118,14 +118,14 @@ ChildProcess::ChildProcess(ChildProcess&& other) noexcept
       process_(std::move(other.process_)),
       output_(std::move(other.output_)),
       unread_(std::move(other.unread_)),
-      exit_code_(other.exit_code_) {}
+      exit_status_(other.exit_status_) {}
 
 ChildProcess& ChildProcess::operator=(ChildProcess&& other) noexcept {
   std::swap(pid_, other.pid_);
   std::swap(process_, other.process_);
   std::swap(output_, other.output_);
   std::swap(unread_, other.unread_);
-  std::swap(exit_code_, other.exit_code_);
+  std::swap(exit_status_, other.exit_status_);
   return *this;
 }
 
@@ -146,27 +146,37 @@ std::optional<std::string> ChildProcess::ReadLine(absl::Time deadline) {
 }
 
 void ChildProcess::Signal(int signal) {
-  if (!exit_code_.has_value()) kill(pid_, signal);
+  if (!exit_status_.has_value()) kill(pid_, signal);
 }
 
-std::optional<ExitCode> ChildProcess::Wait(absl::Time deadline) {
-  if (exit_code_.has_value()) return exit_code_;
+std::optional<ExitStatus> ChildProcess::Wait(absl::Time deadline) {
+  if (exit_status_.has_value()) return exit_status_;
   if (!WaitUntilReadable(process_.get(), deadline)) return std::nullopt;
   return Reap();
 }
 
-ExitCode ChildProcess::Kill() {
-  if (exit_code_.has_value()) return *exit_code_;
+ExitStatus ChildProcess::Kill() {
+  if (exit_status_.has_value()) return *exit_status_;
   kill(pid_, SIGKILL);
   return Reap();
 }
 
-ExitCode ChildProcess::Reap() {
+ExitStatus ChildProcess::Reap() {
   int wait_status = 0;
   while (waitpid(pid_, &wait_status, 0) < 0 && errno == EINTR) {
   }
-  exit_code_ = ExitCode::FromWaitStatus(wait_status);
-  return *exit_code_;
+  exit_status_ = ExitStatus::FromWaitStatus(wait_status);
+  return *exit_status_;
+}
+
+CommandResult ChildProcess::Finish(absl::Time deadline) {
+  CommandResult result;
+  while (const std::optional<std::string> line = ReadLine(deadline)) {
+    absl::StrAppend(&result.output, *line, "\n");
+  }
+  const std::optional<ExitStatus> exit_status = Wait(deadline);
+  result.exit_status = exit_status.has_value() ? *exit_status : Kill();
+  return result;
 }
 
 absl::StatusOr<CommandResult> RunCommand(std::vector<std::string> arguments,
@@ -174,13 +184,7 @@ absl::StatusOr<CommandResult> RunCommand(std::vector<std::string> arguments,
   absl::StatusOr<ChildProcess> child =
       ChildProcess::Start(std::move(arguments));
   if (!child.ok()) return child.status();
-  CommandResult result;
-  while (const std::optional<std::string> line = child->ReadLine(deadline)) {
-    absl::StrAppend(&result.output, *line, "\n");
-  }
-  const std::optional<ExitCode> exit_code = child->Wait(deadline);
-  result.exit_code = exit_code.has_value() ? *exit_code : child->Kill();
-  return result;
+  return child->Finish(deadline);
 }
 
 }  // namespace cachalot::tools

@@ -15,11 +15,16 @@ namespace cachalot::tools {
 
 // How a process ended: its exit code, or 128 + the signal that ended it, as a
 // shell has it.
-struct ExitCode {
+struct ExitStatus {
   int value = 0;
 
   bool ok() const { return value == 0; }
-  static ExitCode FromWaitStatus(int wait_status);
+  static ExitStatus FromWaitStatus(int wait_status);
+};
+
+struct CommandResult {
+  ExitStatus exit_status;
+  std::string output;  // both streams
 };
 
 // A program run as a child, whose output can be read line by line. It does not
@@ -49,29 +54,27 @@ class ChildProcess {
   // somebody else's.
   void Signal(int signal);
   // Nothing if the child still runs at `deadline`. May be asked again.
-  std::optional<ExitCode> Wait(absl::Time deadline);
+  std::optional<ExitStatus> Wait(absl::Time deadline);
+  // Reads all that is left and waits for the end; at `deadline` kills the child
+  // (exit code 137).
+  CommandResult Finish(absl::Time deadline);
   // SIGKILL, and waits for the end.
-  ExitCode Kill();
+  ExitStatus Kill();
 
  private:
   ChildProcess(pid_t pid, FileDescriptor process, FileDescriptor output);
 
   // Waits, whatever comes, for a child that is ending.
-  ExitCode Reap();
+  ExitStatus Reap();
 
   pid_t pid_ = -1;
   FileDescriptor process_;  // readable when the child has ended
   FileDescriptor output_;
   std::string unread_;
-  std::optional<ExitCode> exit_code_;
+  std::optional<ExitStatus> exit_status_;
 };
 
-struct CommandResult {
-  ExitCode exit_code;
-  std::string output;  // both streams
-};
-
-// Runs a program to its end. At `deadline` it is killed (exit code 137).
+// Start() and Finish() in one.
 //
 // Errors: as ChildProcess::Start.
 absl::StatusOr<CommandResult> RunCommand(std::vector<std::string> arguments,

@@ -57,14 +57,14 @@ TEST(RunCommandTest, CollectsOutputAndExitCode) {
   const CommandResult result =
       RunCommand({"/bin/bash", "-c", "echo a; echo b; exit 2"}, Soon()).value();
   EXPECT_EQ(result.output, "a\nb\n");
-  EXPECT_EQ(result.exit_code.value, 2);
+  EXPECT_EQ(result.exit_status.value, 2);
 }
 
 TEST(RunCommandTest, StopsAtTheDeadline) {
   const CommandResult result = RunCommand({"/bin/bash", "-c", "exec sleep 100"},
                                           absl::Now() + absl::Milliseconds(10))
                                    .value();
-  EXPECT_EQ(result.exit_code.value, 128 + SIGKILL);
+  EXPECT_EQ(result.exit_status.value, 128 + SIGKILL);
 }
 
 }  // namespace

@@ -1,0 +1,153 @@
+#include "tools/agent.h"
+
+#include <memory>
+#include <utility>
+
+#include "absl/container/btree_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "engine/ids.h"
+#include "engine/request.h"
+#include "io/coordinator.h"
+#include "io/local/client.h"
+#include "tools/interrupt.h"
+#include "tools/words.h"
+
+namespace cachalot::tools {
+
+namespace {
+
+constexpr char kProgram[] = "cachalot agent";
+
+// How soon a person reads of a change in the membership. Costs the node
+// nothing that can be measured.
+constexpr absl::Duration WatchInterval() { return absl::Milliseconds(250); }
+
+// Says what has changed among the members since the last look.
+class MemberWatch {
+ public:
+  void Look(Coordinator& coordinator) {
+    const absl::StatusOr<std::vector<MemberInfo>> members =
+        coordinator.GetMembersLocal();
+    if (!members.ok()) return;
+    absl::btree_map<NodeId, MemberInfo> now;
+    for (const MemberInfo& member : *members) {
+      now[member.id] = member;
+      const auto before = seen_.find(member.id);
+      SayChange(before == seen_.end() ? nullptr : &before->second, member);
+    }
+    for (const auto& [id, member] : seen_) {
+      if (!now.contains(id)) Say(absl::StrCat(member.name, " is forgotten"));
+    }
+    seen_ = std::move(now);
+  }
+
+ private:
+  static void SayChange(const MemberInfo* before, const MemberInfo& member) {
+    if (before == nullptr) {
+      Say(absl::StrCat(member.name, " (", member.id.ToShortString(), ") at ",
+                       member.address.ToString(), ": ",
+                       MemberStateName(member.state), ", ",
+                       MemberRoleName(member.role)));
+      return;
+    }
+    if (before->state != member.state) {
+      Say(absl::StrCat(member.name, " is ", MemberStateName(member.state)));
+    }
+    if (before->role != member.role) {
+      Say(absl::StrCat(member.name, " is now ", MemberRoleName(member.role)));
+    }
+  }
+
+  absl::btree_map<NodeId, MemberInfo> seen_;
+};
+
+// True when somebody has told it to leave over the local socket.
+bool HasLeft(Coordinator& coordinator) {
+  return absl::IsFailedPrecondition(coordinator.GetStatus().status());
+}
+
+// Returns when the node has left or is to leave.
+void Watch(Coordinator& coordinator) {
+  MemberWatch members;
+  while (!HasLeft(coordinator)) {
+    members.Look(coordinator);
+    if (!SleepUntil(absl::Now() + WatchInterval())) return;
+  }
+}
+
+// Where programs on this machine will look for the agent.
+absl::StatusOr<std::string> SocketPath(const AgentOptions& options) {
+  if (!options.socket.empty()) return options.socket;
+  int port = 0;
+  const size_t colon = options.bind.rfind(':');
+  if (colon != std::string::npos &&
+      absl::SimpleAtoi(options.bind.substr(colon + 1), &port) && port == 0) {
+    return absl::InvalidArgumentError(
+        "with port 0 in --bind nobody can tell where the local socket is: "
+        "give --socket PATH");
+  }
+  return DefaultSocketPath(port);
+}
+
+// What the library would refuse too, in the words of the command line.
+absl::Status RequireSeeds(const AgentOptions& options) {
+  if (!options.join.empty() || options.bootstrap_expect.value_or(0) > 0) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "name a member of the cluster with --join HOST:PORT; to found one, name "
+      "this agent itself: --join ",
+      options.bind));
+}
+
+CoordinatorOptions ToCoordinatorOptions(const AgentOptions& options,
+                                        const std::string& socket) {
+  CoordinatorOptions result;
+  result.bind = options.bind;
+  result.advertise = options.advertise;
+  result.seeds = options.join;
+  result.name = options.name;
+  result.bootstrap_expect = options.bootstrap_expect;
+  result.local_socket = socket;
+  result.lease.session_ttl = options.session_ttl;
+  result.on_standing = [](const Standing& standing) {
+    Say(Describe(standing));
+  };
+  return result;
+}
+
+}  // namespace
+
+ExitCode RunAgent(const AgentOptions& options) {
+  if (absl::Status status = RequireSeeds(options); !status.ok()) {
+    return Fail(kProgram, status);
+  }
+  const absl::StatusOr<std::string> socket = SocketPath(options);
+  if (!socket.ok()) return Fail(kProgram, socket.status());
+  CatchInterrupts();
+  absl::StatusOr<std::unique_ptr<Coordinator>> created =
+      Coordinator::Create(ToCoordinatorOptions(options, *socket));
+  if (!created.ok()) return Fail(kProgram, created.status());
+  Coordinator& coordinator = **created;
+  Say(absl::StrCat(coordinator.name(), " listens on ",
+                   coordinator.address().ToString(), " and ", *socket));
+
+  Watch(coordinator);
+
+  if (HasLeft(coordinator)) {
+    Say("told to leave");
+    return ExitCode::kOk;
+  }
+  LetNextInterruptEndTheProcess();
+  Say("leaving");
+  const absl::Status left = coordinator.Leave();
+  if (!left.ok()) return Fail(kProgram, left);
+  Say("left");
+  return ExitCode::kOk;
+}
+
+}  // namespace cachalot::tools

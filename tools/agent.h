@@ -1,0 +1,32 @@
+#ifndef TOOLS_AGENT_H_
+#define TOOLS_AGENT_H_
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "tools/exit_codes.h"
+
+namespace cachalot::tools {
+
+// `cachalot agent`: a member of a cluster as a process of its own, for programs
+// that do not link the library.
+struct AgentOptions {
+  std::string bind;
+  std::vector<std::string> join;
+  std::string advertise;  // empty: see CoordinatorOptions
+  std::string name;
+  std::optional<int> bootstrap_expect;
+  absl::Duration session_ttl = absl::Seconds(10);
+  std::string socket;  // empty: DefaultSocketPath() of the port
+};
+
+// Runs until Ctrl+C, SIGTERM or `cachalot leave`, then leaves the cluster; a
+// second signal ends it at once. Prints a line for each change of its own
+// standing and of other members'.
+ExitCode RunAgent(const AgentOptions& options);
+
+}  // namespace cachalot::tools
+
+#endif  // TOOLS_AGENT_H_

@@ -1,0 +1,229 @@
+// cachalot: runs an agent, and talks to one.
+
+#include <string>
+
+#include "CLI/CLI.hpp"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "tools/agent.h"
+#include "tools/client_commands.h"
+#include "tools/exit_codes.h"
+#include "tools/words.h"
+
+namespace cachalot::tools {
+namespace {
+
+// All that the command line can say. CLI11 fills it; the chosen command's
+// callback reads it and sets `exit_code`.
+struct CommandLine {
+  AgentOptions agent;
+  ClientOptions client;
+  LockArguments lock;
+  absl::Duration wait = absl::Seconds(30);  // of `lock` alone
+  ListArguments list;
+  ExitCode exit_code = ExitCode::kOk;
+};
+
+void AddDuration(CLI::App& app, const std::string& name,
+                 absl::Duration& duration, const std::string& description) {
+  app.add_option_function<std::string>(
+         name,
+         [name, &duration](const std::string& text) {
+           if (!ReadDuration(text, duration)) {
+             throw CLI::ValidationError(
+                 name,
+                 absl::StrCat("\"", text,
+                              "\" is not a duration; write 30s or 1m30s"));
+           }
+         },
+         absl::StrCat(description, " [", Words(duration), "]"))
+      ->type_name("DURATION");
+}
+
+CLI::App& AddCommand(CLI::App& app, const std::string& name,
+                     const std::string& description,
+                     const std::string& example) {
+  CLI::App& command = *app.add_subcommand(name, description);
+  command.footer(
+      absl::StrCat("Example:\n  ", example, "\n\n", ExitCodesHelp()));
+  return command;
+}
+
+// What all commands have that talk to an agent.
+CLI::App& AddClientCommand(CLI::App& app, ClientOptions& options,
+                           const std::string& name,
+                           const std::string& description,
+                           const std::string& example) {
+  CLI::App& command = AddCommand(app, name, description, example);
+  command.add_option("--agent", options.socket, "the agent's local socket")
+      ->envname("CACHALOT_AGENT")
+      ->type_name("PATH");
+  command
+      .add_option("--port", options.port,
+                  "the agent's port, if its socket is where it is by default "
+                  "[7946]")
+      ->check(CLI::Range(1, 65535))
+      ->type_name("PORT");
+  command.add_flag("--json", options.json, "answer in one line of JSON");
+  AddDuration(command, "--timeout", options.timeout,
+              "how long the agent may take");
+  return command;
+}
+
+void AddKey(CLI::App& command, LockArguments& lock) {
+  command.add_option("key", lock.key, "the lock's name, 1 to 1024 bytes")
+      ->required()
+      ->type_name("");
+}
+
+void AddOwner(CLI::App& command, LockArguments& lock) {
+  command
+      .add_option("--owner", lock.owner,
+                  "a label of yours, shown to others; renew and release must "
+                  "give the same")
+      ->type_name("LABEL");
+}
+
+void AddToken(CLI::App& command, LockArguments& lock) {
+  command
+      .add_option("--token", lock.token,
+                  "the grant's token; without it, the grant that the agent has "
+                  "for this key and owner")
+      ->type_name("TOKEN");
+}
+
+void AddAgent(CLI::App& app, CommandLine& line) {
+  AgentOptions& options = line.agent;
+  CLI::App& command =
+      AddCommand(app, "agent", "run a member of the cluster until Ctrl+C",
+                 "cachalot agent --bind localhost:7947 --join localhost:7946");
+  command.add_option("--bind", options.bind, "where to listen; port 0: any")
+      ->required()
+      ->type_name("HOST:PORT");
+  command
+      .add_option("--join", options.join,
+                  "where members may be found; the own address alone founds a "
+                  "cluster")
+      ->type_name("HOST:PORT...");
+  command
+      .add_option("--advertise", options.advertise,
+                  "where others reach this agent, if not at --bind")
+      ->type_name("HOST:PORT");
+  command.add_option("--name", options.name, "for people [the address]")
+      ->type_name("NAME");
+  command
+      .add_option("--bootstrap-expect", options.bootstrap_expect,
+                  "found a cluster when so many agents have met that all "
+                  "expect so many")
+      ->type_name("N");
+  AddDuration(command, "--session-ttl", options.session_ttl,
+              "locks of an agent that dies are free after this");
+  command
+      .add_option("--socket", options.socket,
+                  "the local socket [/tmp/cachalot-PORT.sock or in "
+                  "$XDG_RUNTIME_DIR]")
+      ->type_name("PATH");
+  command.callback([&line] { line.exit_code = RunAgent(line.agent); });
+}
+
+void AddLockCommands(CLI::App& app, CommandLine& line) {
+  LockArguments& lock = line.lock;
+
+  CLI::App& try_lock =
+      AddClientCommand(app, line.client, "try", "take a lock if it is free",
+                       "cachalot try nightly-backup --ttl 1m && ./backup; "
+                       "cachalot release nightly-backup");
+  AddKey(try_lock, lock);
+  AddDuration(try_lock, "--ttl", lock.ttl, "the lease");
+  AddOwner(try_lock, lock);
+  try_lock.callback(
+      [&line] { line.exit_code = Acquire(line.client, line.lock); });
+
+  CLI::App& wait =
+      AddClientCommand(app, line.client, "lock", "take a lock, waiting for it",
+                       "cachalot lock nightly-backup --ttl 1m --wait 5m");
+  AddKey(wait, lock);
+  AddDuration(wait, "--ttl", lock.ttl, "the lease");
+  AddDuration(wait, "--wait", line.wait, "how long to wait for it");
+  AddOwner(wait, lock);
+  wait.callback([&line] {
+    line.lock.wait = line.wait;
+    line.exit_code = Acquire(line.client, line.lock);
+  });
+
+  CLI::App& renew =
+      AddClientCommand(app, line.client, "renew", "extend the lease of a lock",
+                       "cachalot renew nightly-backup --ttl 1m");
+  AddKey(renew, lock);
+  AddDuration(renew, "--ttl", lock.ttl, "the lease, from now");
+  AddOwner(renew, lock);
+  AddToken(renew, lock);
+  renew.callback([&line] { line.exit_code = Renew(line.client, line.lock); });
+
+  CLI::App& release =
+      AddClientCommand(app, line.client, "release", "give up a lock",
+                       "cachalot release nightly-backup");
+  AddKey(release, lock);
+  AddOwner(release, lock);
+  AddToken(release, lock);
+  release.callback(
+      [&line] { line.exit_code = Release(line.client, line.lock); });
+}
+
+void AddListCommands(CLI::App& app, CommandLine& line) {
+  CLI::App& locks = AddClientCommand(app, line.client, "locks",
+                                     "list the locks that are held",
+                                     "cachalot locks --prefix nightly-");
+  locks.add_option("--prefix", line.list.prefix, "only keys that begin so")
+      ->type_name("TEXT");
+  locks.add_flag("--local", line.list.local,
+                 "what this agent knows, without asking the leader");
+  locks.callback(
+      [&line] { line.exit_code = ListLocks(line.client, line.list); });
+
+  CLI::App& members =
+      AddClientCommand(app, line.client, "members", "list the members",
+                       "cachalot members --json");
+  members.add_flag("--local", line.list.local,
+                   "what this agent knows, without asking the leader");
+  members.callback(
+      [&line] { line.exit_code = ListMembers(line.client, line.list); });
+
+  CLI::App& status = AddClientCommand(app, line.client, "status",
+                                      "show where the agent stands",
+                                      "cachalot status --port 7947");
+  status.callback([&line] { line.exit_code = ShowStatus(line.client); });
+
+  CLI::App& leave = AddClientCommand(
+      app, line.client, "leave",
+      "make the agent release its locks, leave the cluster and end",
+      "cachalot leave --port 7947");
+  leave.callback([&line] { line.exit_code = Leave(line.client); });
+}
+
+int Main(int argc, char** argv) {
+  CommandLine line;
+  CLI::App app("cachalot: locks that are safe across a cluster.");
+  app.footer(absl::StrCat(
+      "Example:\n"
+      "  cachalot agent --bind localhost:7946 --join localhost:7946 &\n"
+      "  cachalot lock nightly-backup --ttl 1m\n"
+      "  cachalot locks\n\n",
+      ExitCodesHelp()));
+  app.require_subcommand(1);
+  AddAgent(app, line);
+  AddLockCommands(app, line);
+  AddListCommands(app, line);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const bool is_help = app.exit(error) == 0;
+    return static_cast<int>(is_help ? ExitCode::kOk : ExitCode::kInvalid);
+  }
+  return static_cast<int>(line.exit_code);
+}
+
+}  // namespace
+}  // namespace cachalot::tools
+
+int main(int argc, char** argv) { return cachalot::tools::Main(argc, argv); }

@@ -1,0 +1,191 @@
+// The README's example: several processes, one lock, one winner.
+//
+//   time_lock <bind_address> <seed_node> <lock_time>
+//
+// Run it in three terminals. Each joins the cluster of `seed_node` (the one
+// whose seed is itself founds it), waits for `lock_time`, and tries to take
+// "example-key" for two minutes. One succeeds, and renews the lock after 45
+// seconds; all say every ten seconds who has it. Ctrl+C releases, leaves, ends.
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "CLI/CLI.hpp"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "io/coordinator.h"
+#include "tools/exit_codes.h"
+#include "tools/interrupt.h"
+#include "tools/lock_time.h"
+#include "tools/words.h"
+
+namespace cachalot::tools {
+namespace {
+
+constexpr char kKey[] = "example-key";
+constexpr absl::Duration Lease() { return absl::Seconds(120); }
+constexpr absl::Duration RenewAfter() { return absl::Seconds(45); }
+constexpr absl::Duration StatusInterval() { return absl::Seconds(10); }
+
+void SayChange(const LockChange& change) {
+  switch (change.belief) {
+    case Belief::kHeld:
+      Say(absl::StrCat("sure of ", change.key, " again"));
+      return;
+    case Belief::kSuspect:
+      Say(absl::StrCat("the lease of ", change.key, " is running out"));
+      return;
+    case Belief::kLost:
+      Say(absl::StrCat("lost ", change.key, ": ",
+                       LossReasonName(change.reason)));
+      return;
+  }
+}
+
+// Waits until this node can take locks. False if interrupted before.
+bool Connect(Coordinator& coordinator) {
+  // In short waits, so that Ctrl+C is heard.
+  constexpr int kTriesPerLine = 10;
+  for (int tries = 1; !Interrupted(); ++tries) {
+    const absl::Status status = coordinator.Connect(absl::Milliseconds(500));
+    if (status.ok()) return true;
+    if (tries % kTriesPerLine == 0) Say(status.message());
+  }
+  return false;
+}
+
+// Tries for the lock until there is an answer: held by us, or by another.
+// Nothing if it is another's or an interrupt came.
+std::optional<HeldLock> TryForLock(Coordinator& coordinator) {
+  while (!Interrupted()) {
+    LockOptions options;
+    options.on_change = SayChange;
+    absl::StatusOr<HeldLock> lock =
+        coordinator.TryLock(kKey, Lease(), std::move(options));
+    if (lock.ok()) return *std::move(lock);
+    if (absl::IsAlreadyExists(lock.status())) {
+      Say(absl::StrCat("not locked: ", lock.status().message()));
+      return std::nullopt;
+    }
+    Say(absl::StrCat("trying again: ", lock.status().message()));
+    SleepUntil(absl::Now() + absl::Seconds(1));
+  }
+  return std::nullopt;
+}
+
+void SayWhoHoldsIt(Coordinator& coordinator) {
+  const absl::StatusOr<std::vector<LockInfo>> locks =
+      coordinator.GetLocks(kKey);
+  if (!locks.ok()) {
+    Say(absl::StrCat("unknown who holds it: ", locks.status().message()));
+    return;
+  }
+  for (const LockInfo& lock : *locks) {
+    if (lock.key != kKey) continue;
+    Say(absl::StrCat(kKey, " is held by ", lock.holder_name, ", token ",
+                     lock.token.ToString(), ", for another ",
+                     Words(lock.remaining)));
+    return;
+  }
+  Say(absl::StrCat(kKey, " is free"));
+}
+
+void Renew(HeldLock& lock) {
+  const absl::Status status = lock.Renew(Lease());
+  Say(status.ok() ? absl::StrCat("renewed for another ", Words(Lease()))
+                  : absl::StrCat("not renewed: ", status.message()));
+}
+
+// Says who holds the lock, and renews our own once, until interrupted.
+void Watch(Coordinator& coordinator, std::optional<HeldLock>& lock) {
+  absl::Time next_status = absl::Now() + StatusInterval();
+  absl::Time renewal =
+      lock.has_value() ? absl::Now() + RenewAfter() : absl::InfiniteFuture();
+  while (SleepUntil(std::min(next_status, renewal))) {
+    if (absl::Now() >= renewal) {
+      Renew(*lock);
+      renewal = absl::InfiniteFuture();
+    } else {
+      SayWhoHoldsIt(coordinator);
+      next_status += StatusInterval();
+    }
+  }
+}
+
+ExitCode Run(CoordinatorOptions options, absl::Time lock_time) {
+  absl::StatusOr<std::unique_ptr<Coordinator>> created =
+      Coordinator::Create(std::move(options));
+  if (!created.ok()) return Fail("time_lock", created.status());
+  Coordinator& coordinator = **created;
+  Say(absl::StrCat("listening on ", coordinator.address().ToString()));
+
+  std::optional<HeldLock> lock;
+  if (Connect(coordinator)) {
+    Say(absl::StrCat(
+        "connected; waiting for ",
+        absl::FormatTime("%H:%M:%S", lock_time, absl::LocalTimeZone())));
+    if (SleepUntil(lock_time)) lock = TryForLock(coordinator);
+    if (lock.has_value()) {
+      Say(absl::StrCat("locked ", kKey, " for ", Words(Lease()), ", token ",
+                       lock->token().ToString()));
+    }
+    Watch(coordinator, lock);
+  }
+
+  LetNextInterruptEndTheProcess();
+  if (lock.has_value() && lock->state() != Belief::kLost) {
+    const absl::Status released = lock->Release();
+    Say(released.ok() ? absl::StrCat("released ", kKey)
+                      : absl::StrCat("not released: ", released.message()));
+  }
+  const absl::Status left = coordinator.Leave();
+  Say(left.ok() ? "left" : absl::StrCat("not left: ", left.message()));
+  return ExitCode::kOk;
+}
+
+ExitCode Main(int argc, char** argv) {
+  CoordinatorOptions options;
+  std::string seed;
+  std::string time_text;
+  CLI::App app("Tries to take one lock at one time, in several processes.");
+  app.add_option("bind_address", options.bind, "where to listen, HOST:PORT")
+      ->required();
+  app.add_option("seed_node", seed,
+                 "a member of the cluster, HOST:PORT; the own address founds "
+                 "one")
+      ->required();
+  app.add_option("lock_time", time_text,
+                 "when to try: 14:30, 14:30:15, 2026-11-23T14:30:00Z or +30s")
+      ->required();
+  app.footer(
+      "Example, in three terminals:\n"
+      "  time_lock localhost:7946 localhost:7946 +30s\n"
+      "  time_lock localhost:7947 localhost:7946 +30s\n"
+      "  time_lock localhost:7948 localhost:7946 +30s\n");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? ExitCode::kOk : ExitCode::kInvalid;
+  }
+
+  const absl::StatusOr<absl::Time> lock_time =
+      ParseLockTime(time_text, absl::Now(), absl::LocalTimeZone());
+  if (!lock_time.ok()) return Fail("time_lock", lock_time.status());
+  options.seeds = {seed};
+  CatchInterrupts();
+  return Run(std::move(options), *lock_time);
+}
+
+}  // namespace
+}  // namespace cachalot::tools
+
+int main(int argc, char** argv) {
+  return static_cast<int>(cachalot::tools::Main(argc, argv));
+}

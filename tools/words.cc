@@ -1,0 +1,43 @@
+#include "tools/words.h"
+
+#include <cstdio>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+
+namespace cachalot::tools {
+
+void Say(absl::string_view what) {
+  const std::string line = absl::StrCat(
+      absl::FormatTime("%H:%M:%E3S", absl::Now(), absl::LocalTimeZone()), "  ",
+      what, "\n");
+  // One call: stdio keeps each whole.
+  std::fputs(line.c_str(), stdout);
+  std::fflush(stdout);
+}
+
+std::string Words(absl::Duration duration) {
+  const bool is_short = absl::AbsDuration(duration) < absl::Seconds(10);
+  const absl::Duration unit =
+      is_short ? absl::Milliseconds(100) : absl::Seconds(1);
+  std::string words = absl::FormatDuration(absl::Trunc(duration, unit));
+  return words == "0" ? "0s" : words;
+}
+
+bool ReadDuration(const std::string& text, absl::Duration& duration) {
+  absl::Duration read;
+  if (!absl::ParseDuration(text, &read)) return false;
+  if (read < absl::ZeroDuration()) return false;
+  if (read == absl::InfiniteDuration()) return false;
+  duration = read;
+  return true;
+}
+
+std::string Describe(const Standing& standing) {
+  if (!standing.joined) return "looking for the cluster";
+  if (!standing.has_leader) return "joined, looking for the leader";
+  if (!standing.has_session) return "the leader is known, opening a session";
+  return "ready: locks can be taken";
+}
+
+}  // namespace cachalot::tools
