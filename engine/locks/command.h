@@ -123,6 +123,8 @@ struct Expire {
 // the former leader. Locks' own deadlines are not touched.
 struct BeginTerm {
   absl::Duration grace;
+  // The epoch of the leader's cluster: tokens are of no lower one.
+  Epoch epoch;
 
   friend bool operator==(const BeginTerm&, const BeginTerm&) = default;
 };

@@ -294,6 +294,9 @@ void LockTable::Do(const Expire& command, Turn& turn) {
 }
 
 void LockTable::Do(const BeginTerm& command, Turn& turn) {
+  if (command.epoch > epoch_ && command.epoch < kEpochEnd) {
+    epoch_ = command.epoch;
+  }
   sessions_.GiveGrace(turn.time, command.grace);
 }
 

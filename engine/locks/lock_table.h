@@ -70,6 +70,10 @@ class LockTable {
                              bool* more) const;
   std::optional<LockInfo> Find(absl::string_view key, ClusterTime time) const;
   Epoch epoch() const { return epoch_; }
+  // The last entry and its time; whoever decodes a table compares them with
+  // what came with it.
+  LogIndex applied() const { return applied_; }
+  ClusterTime time() const { return time_; }
   size_t session_count() const { return sessions_.size(); }
   size_t lock_count() const { return locks_.size(); }
 

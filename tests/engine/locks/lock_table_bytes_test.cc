@@ -1,0 +1,126 @@
+// What LockTable::Decode makes of bytes that are not a table: a refusal, or a
+// table in which every invariant holds.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "engine/ids.h"
+#include "engine/locks/command.h"
+#include "engine/locks/lock_table.h"
+#include "engine/random.h"
+#include "gtest/gtest.h"
+#include "tests/engine/locks/command_generator.h"
+
+namespace cachalot {
+namespace {
+
+// A table after a random history.
+LockTable MakeTable(uint64_t seed) {
+  CommandGenerator generator(seed);
+  LockTable table(Epoch(7));
+  ClusterTime time;
+  for (uint64_t i = 1; i <= 60; ++i) {
+    time = time + absl::Milliseconds(100);
+    generator.Learn(table.Apply(LogIndex(i), time, generator.NextEntry()));
+  }
+  return table;
+}
+
+// True if they are refused.
+bool Refuses(absl::string_view bytes) {
+  const absl::StatusOr<LockTable> table = LockTable::Decode(bytes);
+  if (!table.ok()) {
+    EXPECT_EQ(table.status().code(), absl::StatusCode::kInvalidArgument);
+    return true;
+  }
+  table->CheckInvariants();
+  return false;
+}
+
+TEST(LockTableBytesTest, NothingIsNotATable) { EXPECT_TRUE(Refuses("")); }
+
+TEST(LockTableBytesTest, AnotherKindOfBytesIsNotATable) {
+  std::string bytes = MakeTable(1).Encode();
+  bytes[4] = 'X';  // the identifier
+  EXPECT_TRUE(Refuses(bytes));
+}
+
+TEST(LockTableBytesTest, APartIsNotATable) {
+  const std::string bytes = MakeTable(2).Encode();
+  ASSERT_FALSE(Refuses(bytes));
+  for (size_t size = 0; size < bytes.size(); ++size) {
+    // The end may be padding that nobody reads.
+    if (!Refuses(absl::string_view(bytes).substr(0, size))) {
+      EXPECT_GE(size + 8, bytes.size());
+    }
+  }
+}
+
+TEST(LockTableBytesTest, TheBytesMayBeginAnywhere) {
+  const LockTable table = MakeTable(3);
+  const std::string bytes = table.Encode();
+  for (size_t shift = 0; shift < 8; ++shift) {
+    const std::string shifted = std::string(shift, 'x') + bytes;
+    const absl::StatusOr<LockTable> decoded =
+        LockTable::Decode(absl::string_view(shifted).substr(shift));
+    ASSERT_TRUE(decoded.ok()) << decoded.status();
+    EXPECT_EQ(decoded->Fingerprint(), table.Fingerprint());
+  }
+}
+
+TEST(LockTableBytesTest, ChangedBytesDoNoHarm) {
+  Random random(4);
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    const std::string bytes = MakeTable(seed).Encode();
+    for (int i = 0; i < 300; ++i) {
+      std::string changed = bytes;
+      for (uint64_t n = 1 + random.Below(3); n > 0; --n) {
+        changed[random.Below(changed.size())] =
+            static_cast<char>(random.Below(256));
+      }
+      Refuses(changed);
+    }
+  }
+}
+
+TEST(LockTableBytesTest, RandomBytesAreNotATable) {
+  Random random(5);
+  for (int i = 0; i < 5000; ++i) {
+    std::string bytes(random.Below(300), '\0');
+    for (char& byte : bytes) byte = static_cast<char>(random.Below(256));
+    if (bytes.size() >= 8) bytes.replace(4, 4, "CLKT");
+    EXPECT_TRUE(Refuses(bytes));
+  }
+}
+
+// A table that was changed and accepted is a table like any other.
+TEST(LockTableBytesTest, AnAcceptedTableWorks) {
+  Random random(6);
+  int accepted = 0;
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    const std::string bytes = MakeTable(seed).Encode();
+    for (int i = 0; i < 100; ++i) {
+      std::string changed = bytes;
+      changed[random.Below(changed.size())] ^= 1;
+      absl::StatusOr<LockTable> table = LockTable::Decode(changed);
+      if (!table.ok()) continue;
+      ++accepted;
+      CommandGenerator generator(seed);
+      for (uint64_t n = 1; n <= 30; ++n) {
+        // After whatever entry and time the table says.
+        const LogIndex index(UINT64_MAX - 100 + n);
+        generator.Learn(table->Apply(index, ClusterTime(UINT64_MAX),
+                                     generator.NextEntry()));
+      }
+      table->CheckInvariants();
+    }
+  }
+  EXPECT_GT(accepted, 0);
+}
+
+}  // namespace
+}  // namespace cachalot

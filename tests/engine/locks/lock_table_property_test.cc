@@ -1,0 +1,213 @@
+// LockTable against random histories: beside a model that is too simple to be
+// wrong, through its bytes and back, and with every message sent twice.
+
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "engine/cluster_time.h"
+#include "engine/ids.h"
+#include "engine/locks/command.h"
+#include "engine/locks/lock_table.h"
+#include "engine/random.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/engine/locks/command_generator.h"
+#include "tests/engine/locks/lock_table_model.h"
+#include "tests/engine/locks/print_reply.h"
+
+namespace cachalot {
+namespace {
+
+constexpr uint64_t kSeeds = 400;
+constexpr uint64_t kEntries = 150;
+
+// One history: what is drawn besides the commands.
+class History {
+ public:
+  explicit History(uint64_t seed) : generator(seed), random(seed, "history") {}
+
+  // To the next entry.
+  void Advance() {
+    index = LogIndex(index.value() + 1 + random.Below(2));
+    time = time + random.Between(absl::ZeroDuration(), absl::Seconds(1));
+  }
+  // Now and then so far that closed sessions are forgotten.
+  void AdvanceFar() {
+    Advance();
+    if (random.Chance(1, 100)) time = time + absl::Hours(30);
+  }
+
+  CommandGenerator generator;
+  Random random;
+  LogIndex index;
+  ClusterTime time;
+};
+
+void ExpectSame(const LockTable& table, const LockTableModel& model,
+                History& history) {
+  EXPECT_EQ(table.epoch(), model.epoch());
+  EXPECT_EQ(table.session_count(), model.session_count());
+  EXPECT_EQ(table.lock_count(), model.lock_count());
+  EXPECT_EQ(table.NextDeadline(), model.NextDeadline());
+
+  Random& random = history.random;
+  const ClusterTime later =
+      history.time + random.Between(absl::ZeroDuration(), absl::Seconds(5));
+  const size_t limit = random.Below(6);
+  EXPECT_EQ(table.Due(later, limit), model.Due(later, limit));
+
+  const char* const words[] = {"", "a/", "a/1", "a/3", "b", "b/", "b/2", "c"};
+  const ListLocksRequest request{
+      .prefix = words[random.Below(std::size(words))],
+      .after = words[random.Below(std::size(words))],
+      .limit = static_cast<uint32_t>(random.Below(4))};
+  for (const ListLocksRequest& asked : {ListLocksRequest(), request}) {
+    bool table_has_more = false;
+    bool model_has_more = false;
+    EXPECT_EQ(table.List(asked, later, &table_has_more),
+              model.List(asked, later, &model_has_more));
+    EXPECT_EQ(table_has_more, model_has_more);
+  }
+}
+
+// The entry's commands, with what is due as a leader would find it.
+std::vector<LockCommand> Draw(History& history, const LockTable& table) {
+  std::vector<LockCommand> commands = history.generator.NextEntry();
+  if (history.random.Chance(1, 3)) {
+    Expire due = table.Due(history.time, 1 + history.random.Below(4));
+    if (!due.empty()) commands.push_back(std::move(due));
+  }
+  return commands;
+}
+
+TEST(LockTablePropertyTest, DoesWhatTheModelDoes) {
+  uint64_t grants = 0;
+  uint64_t revocations = 0;
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    History history(seed);
+    LockTable table(Epoch(7));
+    LockTableModel model(Epoch(7));
+    for (uint64_t i = 0; i < kEntries && !testing::Test::HasFailure(); ++i) {
+      history.AdvanceFar();
+      const std::vector<LockCommand> commands = Draw(history, table);
+      const std::vector<Reply> replies =
+          table.Apply(history.index, history.time, commands);
+      EXPECT_EQ(replies, model.Apply(history.index, history.time, commands));
+      history.generator.Learn(replies);
+      table.CheckInvariants();
+      ExpectSame(table, model, history);
+      for (const Reply& reply : replies) {
+        if (reply.kind == Reply::Kind::kRevoked) ++revocations;
+        if (reply.token.index == history.index) ++grants;
+      }
+    }
+  }
+  // The histories go somewhere.
+  EXPECT_GT(grants, kSeeds * 10);
+  EXPECT_GT(revocations, kSeeds / 2);
+}
+
+TEST(LockTablePropertyTest, BytesAndBackChangeNothingThatFollows) {
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    History history(seed);
+    LockTable table(Epoch(7));
+    LockTable restored(Epoch(7));
+    for (uint64_t i = 0; i < kEntries && !testing::Test::HasFailure(); ++i) {
+      history.AdvanceFar();
+      const std::vector<LockCommand> commands = Draw(history, table);
+      const std::vector<Reply> replies =
+          table.Apply(history.index, history.time, commands);
+      EXPECT_EQ(replies, restored.Apply(history.index, history.time, commands));
+      history.generator.Learn(replies);
+      const std::string bytes = table.Encode();
+      EXPECT_TRUE(bytes == restored.Encode());
+      EXPECT_EQ(table.Due(history.time, 10), restored.Due(history.time, 10));
+      if (!history.random.Chance(1, 8)) continue;
+      absl::StatusOr<LockTable> decoded = LockTable::Decode(bytes);
+      ASSERT_TRUE(decoded.ok()) << decoded.status();
+      restored = *std::move(decoded);
+      restored.CheckInvariants();
+      EXPECT_EQ(table.Fingerprint(), restored.Fingerprint());
+    }
+  }
+}
+
+TEST(LockTablePropertyTest, ACopyGoesItsOwnWay) {
+  for (uint64_t seed = 1; seed <= 50; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    History history(seed);
+    LockTable table(Epoch(7));
+    for (uint64_t i = 0; i < kEntries && !testing::Test::HasFailure(); ++i) {
+      history.AdvanceFar();
+      const std::vector<LockCommand> commands = Draw(history, table);
+      LockTable copy = table;
+      const uint64_t before = table.Fingerprint();
+      const std::vector<Reply> replies =
+          copy.Apply(history.index, history.time, commands);
+      copy.CheckInvariants();
+      EXPECT_EQ(table.Fingerprint(), before);
+      EXPECT_EQ(table.Apply(history.index, history.time, commands), replies);
+      EXPECT_EQ(table.Fingerprint(), copy.Fingerprint());
+      history.generator.Learn(replies);
+      if (history.random.Chance(1, 2)) table = std::move(copy);
+    }
+  }
+}
+
+// Whether the same command may come again at any time. Not the leader's own:
+// they look at the time. Not what was refused for want of a session or of room
+// among the memos: it leaves no trace, and its sender knows it.
+bool MayComeAgain(const LockCommand& command,
+                  const std::vector<Reply>& replies) {
+  if (std::holds_alternative<Expire>(command)) return false;
+  if (std::holds_alternative<BeginTerm>(command)) return false;
+  const SessionId sender = std::visit(
+      [](const auto& body) {
+        if constexpr (requires { body.session; }) return body.session;
+        return SessionId();
+      },
+      command);
+  return std::none_of(replies.begin(), replies.end(), [&](const Reply& reply) {
+    return reply.session == sender &&
+           (reply.kind == Reply::Kind::kSessionGone ||
+            reply.outcome == Outcome::kBusy ||
+            reply.outcome == Outcome::kInvalid);
+  });
+}
+
+TEST(LockTablePropertyTest, DuplicatesChangeNothing) {
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    History history(seed);
+    LockTable table(Epoch(7));
+    LockTable doubled(Epoch(7));
+    std::vector<LockCommand> sent;
+    for (uint64_t i = 0; i < kEntries && !testing::Test::HasFailure(); ++i) {
+      history.Advance();
+      std::vector<LockCommand> commands = Draw(history, table);
+      const std::vector<Reply> replies =
+          table.Apply(history.index, history.time, commands);
+      history.generator.Learn(replies);
+      for (const LockCommand& command : commands) {
+        if (MayComeAgain(command, replies)) sent.push_back(command);
+      }
+      for (uint64_t n = sent.empty() ? 0 : history.random.Below(4); n > 0;
+           --n) {
+        commands.push_back(sent[history.random.Below(sent.size())]);
+      }
+      doubled.Apply(history.index, history.time, commands);
+      EXPECT_TRUE(table.Encode() == doubled.Encode());
+    }
+  }
+}
+
+}  // namespace
+}  // namespace cachalot

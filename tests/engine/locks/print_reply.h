@@ -1,0 +1,33 @@
+#ifndef TESTS_ENGINE_LOCKS_PRINT_REPLY_H_
+#define TESTS_ENGINE_LOCKS_PRINT_REPLY_H_
+
+#include <ostream>
+
+#include "engine/locks/command.h"
+#include "engine/request.h"
+
+namespace cachalot {
+
+// Found by GoogleTest, so that a failure shows words.
+inline void PrintTo(const Reply& reply, std::ostream* out) {
+  static constexpr const char* kKinds[] = {"opened",   "kept",   "closed",
+                                           "answered", "queued", "session gone",
+                                           "revoked"};
+  *out << "{" << kKinds[static_cast<size_t>(reply.kind)] << " " << reply.session
+       << " sequence=" << reply.sequence << " renewal=" << reply.renewal
+       << " outcome=" << reply.outcome << " token=" << reply.token
+       << " index=" << reply.index << " key=" << reply.key
+       << " remaining=" << reply.remaining << " holder=" << reply.holder << " '"
+       << reply.holder_name << "' '" << reply.owner << "'}";
+}
+
+inline void PrintTo(const LockInfo& lock, std::ostream* out) {
+  *out << "{" << lock.key << " token=" << lock.token << " " << lock.holder
+       << " '" << lock.holder_name << "' '" << lock.owner
+       << "' remaining=" << lock.remaining << " waiters=" << lock.waiters
+       << "}";
+}
+
+}  // namespace cachalot
+
+#endif  // TESTS_ENGINE_LOCKS_PRINT_REPLY_H_
