@@ -13,6 +13,7 @@
 #include "engine/action.h"
 #include "engine/client/client.h"
 #include "engine/consensus/consensus.h"
+#include "engine/consensus/voters.h"
 #include "engine/event.h"
 #include "engine/ids.h"
 #include "engine/instant.h"
@@ -99,3 +100,125 @@ class Node {
   void CheckInvariants() const;
   // A hash of the whole state, the same in every build.
   uint64_t Fingerprint() const;
+
+ private:
+  enum class Phase : uint8_t {
+    kSeeking,  // no cluster yet
+    kMember,
+    kLeaving,
+    kLeft,
+  };
+
+  Node(NodeOptions options, const Now& now, Identity identity);
+
+  // Events.
+  void Handle(const TimeAdvanced&, Outbox&) {}
+  void Handle(const TurnEnded& event, Outbox& out);
+  void Handle(const DatagramReceived& event, Outbox& out);
+  void Handle(const FrameReceived& event, Outbox& out);
+  void Handle(const LinkChanged& event, Outbox& out);
+  void Handle(const SeedsResolved& event, Outbox& out);
+  void Handle(const StateSaved& event, Outbox& out);
+  void Handle(const RequestSubmitted& event, Outbox& out);
+  void Handle(const RequestWithdrawn& event, Outbox& out);
+  void Handle(const LeaveRequested& event, Outbox& out);
+
+  // Messages.
+  void Receive(absl::string_view bytes, Outbox& out);
+  bool Admit(const Envelope& envelope, Outbox& out);
+  void Dispatch(const Envelope& envelope, Outbox& out);
+  void OnForward(NodeId from, const Forward& forward, Outbox& out);
+  void OnReplies(const Replies& replies);
+  void OnRedirect(const Redirect& redirect);
+
+  // Cluster: birth, joining, giving way.
+  void FireBirth(Outbox& out);
+  void FoundCluster(std::vector<Voter> voters, Outbox& out);
+  void Adopt(ClusterId cluster, Epoch epoch);
+  void EnterCluster();
+  void StartOver(absl::string_view why, const Address& hint);
+  void MeetOtherCluster(const Envelope& envelope, const PushPull& message,
+                        Outbox& out);
+  void AskToJoin(const Address& address, Outbox& out);
+
+  // The machines' talk with each other.
+  void FireTimers(const Now& now, Outbox& out);
+  void Settle(Outbox& out);
+  void TakeSnapshot(Outbox& out);
+  void ApplyCommitted();
+  void Deliver(std::vector<Reply> replies);
+  void AnswerReads(Outbox& out);
+  void UpdateLeader();
+  void DrainClient();
+  void ProposeExpiry();
+  void ReviewVoters();
+  std::vector<VoterHealth> JudgeVoters() const;
+  void FireLeave(Outbox& out);
+  void Flush(Outbox& out);
+  void FlushProposals();
+  void Announce();
+
+  // Actions.
+  void Emit(Outbox& out);
+  void Emit(const Outgoing& outgoing);
+  std::optional<Address> AddressOf(NodeId id) const;
+  SlowInstant NextExpiry() const;
+  void Note(absl::string_view text) const {
+    if (options_.observer != nullptr) options_.observer->Note(text);
+  }
+
+  NodeOptions options_;
+  Random random_;
+  Identity identity_;
+  bool identity_saved_ = false;
+  Phase phase_ = Phase::kSeeking;
+  Now now_;
+  NodeStats stats_;
+
+  Membership membership_;
+  Consensus consensus_;
+  LockTable table_;
+  Client client_;
+
+  // Seeking.
+  SlowInstant birth_at_ = SlowInstant::Never();
+  SlowInstant next_join_ask_;
+  absl::btree_set<NodeId> founders_;  // met, and expecting as many as we do
+  // A cluster that we are bound to, but that nobody leads yet, is given up
+  // then.
+  SlowInstant unbind_at_ = SlowInstant::Never();
+  Epoch epoch_seen_;  // the highest of any cluster
+
+  // Where the leader may be while consensus does not know.
+  NodeId leader_guess_;
+  SlowInstant next_guess_;
+
+  // Gathered within the turn.
+  std::vector<LockCommand> proposals_;
+  Forward forward_;
+  absl::btree_map<NodeId, Replies> replies_;
+  SlowInstant flush_by_ = SlowInstant::Never();
+
+  // Promises, in the order of the saves they wait for.
+  std::deque<Outgoing> withheld_;
+
+  // Reads that wait for proof of leadership: who asked what.
+  absl::btree_map<uint64_t, std::pair<NodeId, Read>> reads_;
+  uint64_t last_read_ = 0;
+
+  // Leader's duties.
+  LogIndex expiry_proposed_;  // not proposed again before it is applied
+  SlowInstant expiry_not_before_;
+  SlowInstant next_voter_review_;
+
+  // Leaving.
+  SlowInstant leave_by_ = SlowInstant::Never();
+  SlowInstant next_leave_intent_;
+
+  AnnounceStanding standing_;
+  Actions actions_;
+};
+
+}  // namespace cachalot
+
+#endif  // ENGINE_NODE_H_

@@ -38,7 +38,10 @@ std::ostream& operator<<(std::ostream& out, const Configuration& config) {
 }
 
 void SavedState::Apply(const StateChange& change) {
-  if (change.identity.has_value()) identity = *change.identity;
+  if (change.identity.has_value()) {
+    *this = SavedState();
+    identity = *change.identity;
+  }
   if (change.snapshot.has_value()) {
     snapshot = change.snapshot;
     const LogIndex next = snapshot->index.Next();

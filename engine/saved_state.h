@@ -62,7 +62,7 @@ struct Snapshot {
   friend bool operator==(const Snapshot&, const Snapshot&) = default;
 };
 
-// Who the node is. Written once, before anything else.
+// Who the node is. A new one forgets all that was kept under another.
 struct Identity {
   NodeId node;
   ClusterId cluster;

@@ -1,10 +1,254 @@
 #ifndef ENGINE_CLIENT_CLIENT_H_
 #define ENGINE_CLIENT_CLIENT_H_
-// Being written. The views that watchers may rely on:
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "engine/action.h"
+#include "engine/ids.h"
+#include "engine/instant.h"
+#include "engine/locks/command.h"
+#include "engine/observer.h"
+#include "engine/options.h"
+#include "engine/request.h"
+#include "engine/wire/message.h"
+
+namespace cachalot {
+
+// How long a holder may believe in a lease of `ttl` from the moment before it
+// asked for it: so short that, with clocks within the rate bound, its belief
+// ends before any grantor's lease does (locks.md 3.3; the proof is in 3.4).
+absl::Duration BeliefSpan(absl::Duration ttl, const LeaseOptions& options);
+
+// This node's own callers: its session with the cluster, their requests until
+// each is answered, once, and what it believes of the locks it was granted.
 //
-//   struct Held { RequestId request; std::string key; FencingToken token;
-//                 FastInstant belief_end; Belief belief; };
-//   std::vector<Held> held() const;      // all grants not yet lost
-//   bool has_session() const; SessionId session() const;
-//   FastInstant session_belief_end() const;
-#endif
+// Rules:
+//  - Belief counts from the moment before the request or keep-alive that earned
+//    it was sent, never from the arrival of the answer.
+//  - A lock is held while both its own lease and the session's are believed.
+//    What was lost stays lost: should the session turn out to have survived,
+//    its locks are given back.
+//  - Belief ends before a release is sent.
+//  - A request keeps its number over all retries, so that it takes effect once.
+//  - A caller that stopped waiting is answered at once; what may come of its
+//    request later is undone in the background.
+//
+// Speaks to whoever leads; the node finds out who that is. Reads the fast clock
+// only. A value.
+class Client {
+ public:
+  // A grant that is believed in.
+  struct Held {
+    RequestId request;
+    std::string key;
+    FencingToken token;
+    FastInstant belief_end;
+    Belief belief = Belief::kHeld;
+  };
+
+  // What came of a step, each in order.
+  struct Output {
+    std::vector<LockCommand> commands;  // to the leader
+    std::vector<Read> reads;            // to the leader
+    std::vector<AnswerRequest> answers;
+    std::vector<NotifyHolder> notices;
+  };
+
+  Client(LeaseOptions options, NodeId self, std::string name,
+         Observer* observer);
+
+  // The node has a cluster: opens a session in it. `epoch_floor` is the highest
+  // epoch that this node has seen in any other.
+  void Join(FastInstant now, Epoch epoch_floor);
+  // The node's cluster gave way to another: nothing that was granted counts any
+  // more, and what was asked for has come to nothing. Goes on as `self`.
+  void Dissolve(FastInstant now, NodeId self);
+
+  // Sessions are numbered after `number`: a node that came back under its name
+  // must not speak for a session of the process that it was.
+  void NumberSessionsFrom(uint64_t number) { session_.number = number; }
+
+  void Submit(FastInstant now, RequestId request, const Request& body);
+  void Withdraw(FastInstant now, RequestId request);
+  // Gives everything back and takes no more requests. Done when closed().
+  void Leave(FastInstant now);
+  bool closed() const { return state_ == State::kClosed; }
+
+  // There is a leader to speak to, or another one than before.
+  void NoteLeader(FastInstant now, NodeId leader);
+  // Answers may have been lost: ask again for all that is open.
+  void NoteLinkDown(FastInstant now);
+  void Receive(FastInstant now, const Reply& reply);
+  void Receive(FastInstant now, const ReadResult& result);
+  // The leader had too much to do and dropped what it was sent.
+  void NoteBusy(FastInstant now);
+
+  void FireTimers(FastInstant now);
+  FastInstant NextDeadline() const;
+  Output Take() { return std::exchange(output_, Output()); }
+  bool has_output() const {
+    return !output_.commands.empty() || !output_.reads.empty() ||
+           !output_.answers.empty() || !output_.notices.empty();
+  }
+
+  // --- Views ----------------------------------------------------------------
+
+  // All grants that are not lost, ordered by when they were asked for.
+  std::vector<Held> held() const;
+  std::optional<Held> Find(RequestId request) const;
+  bool has_session() const { return state_ == State::kOpen; }
+  SessionId session() const { return session_; }
+  FastInstant session_belief_end() const { return session_belief_end_; }
+  size_t requests_in_flight() const { return operations_.size(); }
+
+  void CheckInvariants() const;
+  uint64_t Fingerprint() const;
+
+ private:
+  enum class State : uint8_t {
+    kNone,     // no cluster
+    kOpening,  // a session is asked for
+    kOpen,
+    kClosing,  // everything is being given back
+    kClosed,
+  };
+
+  // A command on its way, until its outcome is known.
+  struct Operation {
+    RequestId request;    // none (0): nobody waits for it
+    LockCommand command;  // Acquire, Renew, Release or Withdraw
+    FastInstant first_sent = FastInstant::Never();
+    FastInstant next_send;
+    absl::Duration backoff;
+    FastInstant answer_by = FastInstant::Never();
+    bool queued = false;     // Acquire: the leader said that it waits
+    bool abandoned = false;  // Acquire: nobody wants the lock any more
+    // Renew: it makes sure of a grant that came late; the caller of the Acquire
+    // is answered when it has.
+    std::optional<Acquire> confirms;
+  };
+
+  // A grant whose caller was told.
+  struct Grant {
+    RequestId request;
+    std::string key;
+    FencingToken token;
+    absl::Duration ttl;
+    FastInstant lease_end;  // of belief in the lock's own lease
+    Belief belief = Belief::kHeld;
+    FastInstant next_check;  // its place in checks_
+  };
+
+  struct PendingRead {
+    RequestId request;
+    Read read;
+    FastInstant next_send;
+    absl::Duration backoff;
+    FastInstant answer_by;
+  };
+
+  // Requests.
+  void SubmitAcquire(FastInstant now, RequestId request,
+                     const AcquireRequest& body);
+  void SubmitRenew(FastInstant now, RequestId request,
+                   const RenewRequest& body);
+  void SubmitRelease(FastInstant now, RequestId request,
+                     const ReleaseRequest& body);
+  void SubmitRead(FastInstant now, RequestId request, Read read);
+  Sequence Begin(FastInstant now, RequestId request, LockCommand command,
+                 FastInstant answer_by);
+  void Answer(RequestId request, Outcome outcome, std::string text = {});
+  void AnswerAll(Outcome outcome, absl::string_view text);
+  void Abandon(FastInstant now, Sequence sequence);
+  void GiveBack(FastInstant now, const std::string& key, FencingToken token);
+  void OnDeadline(FastInstant now, Sequence sequence);
+  void Finish(Sequence sequence);
+  void TryAgain(FastInstant now, RequestId request, Acquire acquire,
+                FastInstant answer_by);
+
+  // Sending.
+  bool CanSend() const { return !leader_.IsNone(); }
+  void SendDue(FastInstant now);
+  void SendOperation(FastInstant now, Sequence sequence, Operation& operation);
+  void SendSession(FastInstant now);
+  void ResendAll(FastInstant now);
+  Sequence FirstOutstanding() const;
+
+  // Answers.
+  void OnAnswered(FastInstant now, const Reply& reply);
+  void OnGranted(FastInstant now, Sequence sequence, FencingToken token);
+  void OnConfirmed(FastInstant now, Sequence sequence, Outcome outcome);
+  void OnKept(FastInstant now, const Reply& reply);
+  void OnSessionGone(FastInstant now);
+
+  // Belief.
+  void Hold(FastInstant now, RequestId request, const Acquire& acquire,
+            FencingToken token, FastInstant lease_end);
+  FastInstant EarnedBefore(FastInstant first_sent, LogIndex grant) const;
+  FastInstant BeliefEnd(const Grant& grant) const;
+  void Reconsider(FastInstant now, Sequence sequence);
+  void ReconsiderAll(FastInstant now);
+  void Lose(Sequence sequence, LossReason reason);
+  void LoseAll(LossReason reason);
+  // Null if `token` is not believed to hold `key`.
+  Grant* FindGrant(absl::string_view key, FencingToken token);
+
+  absl::Duration KeepAliveInterval() const { return options_.session_ttl / 3; }
+  void OpenAnother(FastInstant now);
+  void Note(absl::string_view text) const {
+    if (observer_ != nullptr) observer_->Note(text);
+  }
+
+  LeaseOptions options_;
+  NodeId self_;
+  std::string name_;
+  Observer* observer_;
+  NodeId leader_;
+  FastInstant leader_since_;
+  Epoch epoch_floor_;
+
+  // The session.
+  State state_ = State::kNone;
+  SessionId session_;
+  FastInstant session_first_sent_ = FastInstant::Never();
+  FastInstant session_belief_end_;
+  FastInstant session_next_send_ = FastInstant::Never();
+  absl::Duration session_backoff_;
+  FastInstant close_by_ = FastInstant::Never();
+  uint64_t renewal_ = 0;
+  // Keep-alives without an answer: (renewal, moment before sending).
+  std::deque<std::pair<uint64_t, FastInstant>> keep_alives_;
+  // Those with one: (index at which it was applied, moment before sending).
+  std::deque<std::pair<LogIndex, FastInstant>> kept_;
+
+  // Requests.
+  uint64_t last_sequence_ = 0;
+  absl::btree_map<Sequence, Operation> operations_;
+  absl::btree_set<Sequence> undecided_;  // all of them but queued Acquires
+  absl::btree_map<RequestId, Sequence> by_request_;  // unanswered Acquires
+  absl::btree_map<uint64_t, PendingRead> reads_;
+  uint64_t last_read_ = 0;
+  // No operation and no read is due before these; they may be too early.
+  FastInstant next_send_ = FastInstant::Never();
+  FastInstant next_answer_by_ = FastInstant::Never();
+
+  // Grants, and when to look at each again.
+  absl::btree_map<Sequence, Grant> grants_;
+  absl::btree_map<std::string, Sequence> by_key_;
+  absl::btree_set<std::pair<FastInstant, Sequence>> checks_;
+
+  Output output_;
+};
+
+}  // namespace cachalot
+
+#endif  // ENGINE_CLIENT_CLIENT_H_

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/check.h"
 #include "engine/consensus/quorum.h"
+#include "engine/fingerprint.h"
 #include "engine/limits.h"
 #include "engine/overloaded.h"
 #include "engine/wire/codec.h"
@@ -32,13 +33,21 @@ const char* RoleName(Consensus::Role role) {
 }
 
 Consensus::Consensus(ConsensusOptions options, NodeId self, Random random,
-                     std::string opening, SlowInstant now, Observer* observer)
+                     SlowInstant now, Observer* observer)
     : options_(options),
       self_(self),
       random_(random),
-      opening_(std::move(opening)),
       observer_(observer),
       anchor_(now) {}
+
+void Consensus::SetOpening(std::string payload) {
+  opening_ = SharedBytes(std::move(payload));
+}
+
+void Consensus::NumberSavesFrom(SaveId last) {
+  CHECK(last_save_ == SaveId());
+  last_save_ = saved_ = last;
+}
 
 void Consensus::Restore(SlowInstant now, const SavedState& saved) {
   CHECK(log_.last_index() == LogIndex());
@@ -659,6 +668,27 @@ void Consensus::CheckInvariants() const {
       CHECK(progress.match <= log_.last_index());
     }
   }
+}
+
+uint64_t Consensus::Fingerprint() const {
+  class Fingerprint hash;
+  hash.Add(static_cast<uint64_t>(role())).Add(term_).Add(vote_).Add(leader_);
+  hash.Add(commit_).Add(applied_).Add(stable_).Add(last_save_).Add(saved_);
+  hash.Add(anchor_).Add(election_deadline_).Add(last_heard_leader_);
+  hash.Add(log_.base_index()).Add(log_.configuration_index());
+  for (LogIndex i = log_.first_index(); i <= log_.last_index(); i = i.Next()) {
+    const Entry& entry = *log_.Find(i);
+    hash.Add(entry.term).Add(entry.time).Add(entry.payload.view());
+  }
+  if (const Leader* leader = std::get_if<Leader>(&role_)) {
+    hash.Add(leader->read_round).Add(leader->next_heartbeat);
+    for (const auto& [peer, progress] : leader->followers) {
+      hash.Add(peer).Add(static_cast<uint64_t>(progress.mode));
+      hash.Add(progress.match).Add(progress.next).Add(progress.last_answer);
+      hash.Add(progress.read_round).Add(progress.snapshot_received);
+    }
+  }
+  return hash.value();
 }
 
 }  // namespace cachalot

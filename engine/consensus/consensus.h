@@ -58,10 +58,15 @@ class Consensus {
     friend bool operator==(const Counters&, const Counters&) = default;
   };
 
-  // `opening` is the payload of the first entry of each term that this node
-  // leads. Idle, without log and voters, until it hears of some.
+  // Idle, without log and voters, until it hears of some.
   Consensus(ConsensusOptions options, NodeId self, Random random,
-            std::string opening, SlowInstant now, Observer* observer);
+            SlowInstant now, Observer* observer);
+
+  // The payload of the first entry of each term that this node leads.
+  void SetOpening(std::string payload);
+  // Orders to save are numbered after `last`: those up to it were given under
+  // another identity, and are of no account any more.
+  void NumberSavesFrom(SaveId last);
 
   // Goes on from what was kept. The configuration entries must decode.
   void Restore(SlowInstant now, const SavedState& saved);
@@ -160,6 +165,7 @@ class Consensus {
   SaveId saved() const { return saved_; }
 
   void CheckInvariants() const;
+  uint64_t Fingerprint() const;
 
  private:
   struct Follower {

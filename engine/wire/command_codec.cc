@@ -153,12 +153,14 @@ Expire FromTable(Reader& reader, const wire::Expire& expire) {
 
 Offset<wire::BeginTerm> ToTable(Writer& writer, const BeginTerm& begin) {
   return wire::CreateBeginTerm(writer.builder(),
-                               absl::ToInt64Nanoseconds(begin.grace));
+                               absl::ToInt64Nanoseconds(begin.grace),
+                               begin.epoch.value());
 }
 
 BeginTerm FromTable(Reader& reader, const wire::BeginTerm& begin) {
   return {.grace = reader.Nanoseconds(begin.grace_ns(), absl::ZeroDuration(),
-                                      limits::TtlMax(), "grace")};
+                                      limits::TtlMax(), "grace"),
+          .epoch = Epoch(begin.epoch())};
 }
 
 // `Table` is what the verifier has found to be of its kind.

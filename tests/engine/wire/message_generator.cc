@@ -72,7 +72,8 @@ LockCommand MessageGenerator::DrawCommand(size_t kind) {
                     })};
     default:
       return BeginTerm{
-          .grace = DrawDuration(absl::ZeroDuration(), limits::TtlMax())};
+          .grace = DrawDuration(absl::ZeroDuration(), limits::TtlMax()),
+          .epoch = Epoch(DrawOrdinal())};
   }
 }
 

@@ -1,0 +1,241 @@
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/check.h"
+#include "engine/limits.h"
+#include "engine/node.h"
+#include "engine/wire/codec.h"
+
+// How a node comes to have a cluster: it founds one, joins one, or gives up its
+// own for an older one. What must never happen is that two clusters take
+// themselves for the same one; that two exist for a while cannot be excluded by
+// nodes that remember nothing, and is why epochs order their tokens.
+
+namespace cachalot {
+namespace {
+
+// A founder that is not elected by then starts over, under another name.
+constexpr absl::Duration UnbindAfter() { return absl::Seconds(3); }
+// Nodes that could all found a cluster do not try at the same instant.
+constexpr absl::Duration FoundingSpread() { return absl::Milliseconds(300); }
+constexpr absl::Duration JoinAskInterval() { return absl::Milliseconds(200); }
+
+// The first entry of each term.
+std::string OpeningPayload(const NodeOptions& options, Epoch epoch) {
+  const absl::Duration grace =
+      options.consensus.election_timeout + 2 * (options.lease.session_ttl / 3);
+  return EncodeCommands({BeginTerm{.grace = grace, .epoch = epoch}});
+}
+
+}  // namespace
+
+// Decides whether a message is for us to read; draws what conclusions there are
+// from the sender's cluster.
+bool Node::Admit(const Envelope& envelope, Outbox& out) {
+  if (envelope.from == identity_.node || envelope.from.IsNone()) {
+    ++stats_.misaddressed;
+    return false;
+  }
+  const auto* push_pull = std::get_if<PushPull>(&envelope.message);
+  const bool is_for_us = envelope.to == identity_.node ||
+                         (envelope.to.IsNone() && push_pull != nullptr);
+  if (push_pull != nullptr && phase_ != Phase::kLeaving) {
+    epoch_seen_ = std::max(epoch_seen_, push_pull->epoch);
+  }
+  if (envelope.cluster == identity_.cluster) {
+    if (!is_for_us) {
+      ++stats_.misaddressed;
+      return false;
+    }
+    if (!identity_.cluster.IsNone()) return true;
+    // Two without a cluster talk of nothing but whether to found one.
+    if (push_pull == nullptr) return false;
+    const bool like_us = options_.bootstrap_expect > 1 &&
+                         push_pull->bootstrap_expect ==
+                             static_cast<uint32_t>(options_.bootstrap_expect);
+    if (like_us && founders_.size() < limits::kVotersMax) {
+      founders_.insert(envelope.from);
+    }
+    return true;
+  }
+  if (envelope.cluster.IsNone()) {
+    // Somebody without a cluster introduces himself to a member of ours.
+    return is_for_us && push_pull != nullptr;
+  }
+  if (!identity_.cluster.IsNone()) {
+    ++stats_.other_cluster;
+    if (push_pull != nullptr) MeetOtherCluster(envelope, *push_pull, out);
+    return false;
+  }
+  if (phase_ != Phase::kSeeking) return false;
+  if (push_pull == nullptr || !is_for_us) {
+    // Meant for a process that listened here before: it had a cluster, and the
+    // sender can bring us in. Ask before we found another.
+    AskToJoin(envelope.from_address, out);
+    return false;
+  }
+  Adopt(envelope.cluster, push_pull->epoch);
+  return true;
+}
+
+void Node::AskToJoin(const Address& address, Outbox& out) {
+  if (next_join_ask_ > now_.slow || address.IsNone()) return;
+  next_join_ask_ = now_.slow + JoinAskInterval();
+  PushPull introduction{
+      .is_join = true,
+      .bootstrap_expect = static_cast<uint32_t>(options_.bootstrap_expect)};
+  introduction.members.push_back(membership_.self());
+  out.Send({.address = address, .message = std::move(introduction)});
+}
+
+void Node::Adopt(ClusterId cluster, Epoch epoch) {
+  CHECK(identity_.cluster.IsNone());
+  Note(absl::StrCat("join cluster ", cluster.ToShortString()));
+  identity_.cluster = cluster;
+  identity_.epoch = epoch;
+  EnterCluster();
+  client_.Join(now_.fast, epoch_seen_);
+}
+
+void Node::EnterCluster() {
+  phase_ = Phase::kMember;
+  birth_at_ = SlowInstant::Never();
+  // If this cluster never comes to have a leader, we are free again: nothing
+  // can have been agreed on, and our vote goes with our name.
+  unbind_at_ = now_.slow + UnbindAfter();
+  membership_.Introduce({.epoch = identity_.epoch});
+  consensus_.SetOpening(OpeningPayload(options_, identity_.epoch));
+}
+
+void Node::FireBirth(Outbox& out) {
+  if (phase_ == Phase::kSeeking && options_.bootstrap_expect > 1 &&
+      birth_at_ == SlowInstant::Never()) {
+    const size_t needed = static_cast<size_t>(options_.bootstrap_expect) - 1;
+    if (founders_.size() >= needed) {
+      birth_at_ =
+          now_.slow + random_.Between(absl::Nanoseconds(1), FoundingSpread());
+    }
+  }
+  if (unbind_at_ <= now_.slow) {
+    unbind_at_ = SlowInstant::Never();
+    const bool has_log = consensus_.last_index() > LogIndex();
+    if (phase_ == Phase::kMember && !has_log && consensus_.leader().IsNone()) {
+      StartOver("nobody leads this cluster", Address());
+    }
+  }
+  if (birth_at_ > now_.slow) return;
+  birth_at_ = SlowInstant::Never();
+  if (phase_ != Phase::kSeeking) return;
+  std::vector<Voter> voters = {
+      {.id = identity_.node, .address = options_.address}};
+  for (const NodeId& id : founders_) {
+    const auto member = membership_.others().find(id);
+    const bool is_alive = member != membership_.others().end() &&
+                          member->second.state == MemberState::kAlive;
+    if (!is_alive) continue;
+    if (voters.size() < static_cast<size_t>(options_.bootstrap_expect)) {
+      voters.push_back({.id = id, .address = member->second.address});
+    }
+  }
+  if (voters.size() < static_cast<size_t>(options_.bootstrap_expect)) return;
+  FoundCluster(std::move(voters), out);
+}
+
+// Each node binds itself to one cluster at most under one name, and a majority
+// of the founders must do so before anything is agreed on: of two attempts with
+// a founder in common, one succeeds.
+void Node::FoundCluster(std::vector<Voter> voters, Outbox& out) {
+  identity_.cluster =
+      ClusterId{.high = random_.Next(), .low = random_.Next() | 1};
+  identity_.epoch =
+      Epoch(std::max(options_.birth_epoch, epoch_seen_.value() + 1));
+  epoch_seen_ = identity_.epoch;
+  Note(absl::StrCat("found cluster ", identity_.cluster.ToShortString(),
+                    " with ", voters.size(), " voters"));
+  EnterCluster();
+  PushPull invitation{.is_reply = true, .epoch = identity_.epoch};
+  invitation.members.push_back(membership_.self());
+  for (const auto& [id, fact] : membership_.others()) {
+    invitation.members.push_back(fact);
+  }
+  for (const Voter& voter : voters) {
+    if (voter.id == identity_.node) continue;
+    out.Send({.to = voter.id, .address = voter.address, .message = invitation});
+  }
+  consensus_.Found(now_.slow, std::move(voters), out);
+  client_.Join(now_.fast, epoch_seen_);
+}
+
+// Two clusters have met: one was founded by nodes that had forgotten the other,
+// or could not hear it. The younger gives way; its members join the older and
+// bring the higher epoch along, so that tokens granted from then on are above
+// those of both.
+void Node::MeetOtherCluster(const Envelope& envelope, const PushPull& message,
+                            Outbox& out) {
+  if (phase_ != Phase::kMember) return;
+  const auto theirs = std::make_pair(message.epoch, envelope.cluster);
+  const auto ours = std::make_pair(identity_.epoch, identity_.cluster);
+  if (theirs < ours) {
+    StartOver(
+        absl::StrCat("cluster ", envelope.cluster.ToShortString(), " is older"),
+        envelope.from_address);
+    AskToJoin(envelope.from_address, out);
+    return;
+  }
+  if (next_join_ask_ > now_.slow) return;
+  next_join_ask_ = now_.slow + JoinAskInterval();
+  PushPull reply{.is_reply = true, .epoch = identity_.epoch};
+  reply.members.push_back(membership_.self());
+  out.Send({.to = envelope.from,
+            .address = envelope.from_address,
+            .message = std::move(reply)});
+}
+
+// Forgets the cluster, and with it the name: nobody speaks under a name that
+// has forgotten something (locks.md 4.2, D1).
+void Node::StartOver(absl::string_view why, const Address& hint) {
+  Note(absl::StrCat(why, " -> start over under another name"));
+  std::vector<Address> seeds = options_.seeds;
+  if (!hint.IsNone()) seeds.push_back(hint);
+  for (const auto& [id, fact] : membership_.others()) {
+    if (fact.state <= MemberState::kSuspect &&
+        seeds.size() < limits::kSeedsMax) {
+      seeds.push_back(fact.address);
+    }
+  }
+  std::sort(seeds.begin(), seeds.end());
+  seeds.erase(std::unique(seeds.begin(), seeds.end()), seeds.end());
+  identity_ = Identity{
+      .node = NodeId{.high = random_.Next(), .low = random_.Next() | 1}};
+  phase_ = Phase::kSeeking;
+  membership_ = Membership(options_.membership, identity_.node,
+                           options_.address, options_.name, std::move(seeds),
+                           Random(random_.Next(), "membership"), now_.slow,
+                           options_.observer);
+  membership_.Introduce(
+      {.epoch = Epoch(),
+       .bootstrap_expect = static_cast<uint32_t>(options_.bootstrap_expect)});
+  const SaveId last_save = consensus_.last_save();
+  consensus_ = Consensus(options_.consensus, identity_.node,
+                         Random(random_.Next(), "consensus"), now_.slow,
+                         options_.observer);
+  consensus_.NumberSavesFrom(last_save);
+  identity_saved_ = false;
+  table_ = LockTable(Epoch());
+  client_.Dissolve(now_.fast, identity_.node);
+  founders_.clear();
+  withheld_.clear();
+  proposals_.clear();
+  forward_ = Forward();
+  replies_.clear();
+  reads_.clear();
+  expiry_proposed_ = LogIndex();
+  leader_guess_ = NodeId();
+  unbind_at_ = SlowInstant::Never();
+  birth_at_ = options_.bootstrap_expect == 1 ? now_.slow + options_.birth_delay
+                                             : SlowInstant::Never();
+  next_join_ask_ = now_.slow;
+}
+
+}  // namespace cachalot

@@ -1,0 +1,229 @@
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "engine/check.h"
+#include "engine/client/client.h"
+#include "engine/fingerprint.h"
+
+// What this node believes of the locks it was granted (locks.md 3.3).
+
+namespace cachalot {
+
+absl::Duration BeliefSpan(absl::Duration ttl, const LeaseOptions& options) {
+  constexpr int64_t kMillion = 1'000'000;
+  // ttl * (1 - rho) / (1 + rho), rounded down. The grantor's clock may be fast
+  // by rho, the holder's slow by rho.
+  return ttl * (kMillion - options.rate_bound_ppm) /
+             (kMillion + options.rate_bound_ppm) -
+         options.slack;
+}
+
+// The latest moment that is known to lie before the entry `grant` was made: the
+// request itself was sent before it, and so was each keep-alive that was
+// applied at a lower index.
+FastInstant Client::EarnedBefore(FastInstant first_sent, LogIndex grant) const {
+  FastInstant earned = first_sent;
+  for (const auto& [index, before_sending] : kept_) {
+    if (index < grant) earned = std::max(earned, before_sending);
+  }
+  return earned;
+}
+
+void Client::OnGranted(FastInstant now, Sequence sequence, FencingToken token) {
+  Operation& operation = operations_.at(sequence);
+  const Acquire acquire = std::get<Acquire>(operation.command);
+  const RequestId request = operation.request;
+  const FastInstant answer_by = operation.answer_by;
+  const absl::Duration span = BeliefSpan(acquire.ttl, options_);
+  const FastInstant lease_end =
+      EarnedBefore(operation.first_sent, token.index) + span;
+  Finish(sequence);
+  const FastInstant end = std::min(lease_end, session_belief_end_);
+  if (lease_end - now >= span / 2 && end > now) {
+    Hold(now, request, acquire, token, lease_end);
+    return;
+  }
+  // A waiter's lease began at a moment that we only know to lie after our last
+  // word; or the answer was long on its way. Renew before handing it out.
+  Note(
+      absl::StrCat("grant of ", acquire.key, " is old news -> renew it first"));
+  Renew renew;
+  renew.key = acquire.key;
+  renew.token = token;
+  renew.ttl = acquire.ttl;
+  const Sequence renewal = Begin(now, request, std::move(renew), answer_by);
+  operations_.at(renewal).confirms = acquire;
+  by_request_[request] = renewal;
+}
+
+void Client::OnConfirmed(FastInstant now, Sequence sequence, Outcome outcome) {
+  Operation& operation = operations_.at(sequence);
+  const Renew renew = std::get<Renew>(operation.command);
+  Acquire acquire = *std::move(operation.confirms);
+  const RequestId request = operation.request;
+  const FastInstant answer_by = operation.answer_by;
+  const FastInstant lease_end =
+      operation.first_sent + BeliefSpan(renew.ttl, options_);
+  Finish(sequence);
+  if (outcome != Outcome::kOk) {
+    TryAgain(now, request, std::move(acquire), answer_by);
+    return;
+  }
+  if (std::min(lease_end, session_belief_end_) > now) {
+    Hold(now, request, acquire, renew.token, lease_end);
+    return;
+  }
+  Answer(request, Outcome::kUnavailable,
+         "the cluster answers too slowly for this lease; it is given back");
+  GiveBack(now, renew.key, renew.token);
+}
+
+void Client::Hold(FastInstant now, RequestId request, const Acquire& acquire,
+                  FencingToken token, FastInstant lease_end) {
+  const auto other = by_key_.find(acquire.key);
+  if (other != by_key_.end()) {
+    // The cluster took the old grant away; our belief in it was about to end.
+    Lose(other->second, LossReason::kRevoked);
+  }
+  Answer(request, Outcome::kOk);
+  output_.answers.back().answer.token = token;
+  const Sequence sequence = acquire.sequence;
+  Grant& grant = grants_[sequence];
+  grant.request = request;
+  grant.key = acquire.key;
+  grant.token = token;
+  grant.ttl = acquire.ttl;
+  grant.lease_end = lease_end;
+  grant.belief = Belief::kHeld;
+  grant.next_check = FastInstant::Never();
+  by_key_[acquire.key] = sequence;
+  Reconsider(now, sequence);
+}
+
+FastInstant Client::BeliefEnd(const Grant& grant) const {
+  return std::min(grant.lease_end, session_belief_end_);
+}
+
+void Client::Reconsider(FastInstant now, Sequence sequence) {
+  Grant& grant = grants_.at(sequence);
+  const FastInstant end = BeliefEnd(grant);
+  if (end <= now) {
+    const std::string key = grant.key;
+    const FencingToken token = grant.token;
+    Lose(sequence, LossReason::kExpired);
+    // Should the lease live on with the grantor, nobody uses it any more.
+    GiveBack(now, key, token);
+    return;
+  }
+  const FastInstant suspect_from =
+      std::min(grant.lease_end - grant.ttl / 3,
+               session_belief_end_ - options_.session_ttl / 3);
+  const Belief belief = suspect_from <= now ? Belief::kSuspect : Belief::kHeld;
+  if (belief != grant.belief) {
+    grant.belief = belief;
+    output_.notices.push_back(NotifyHolder{.request = grant.request,
+                                           .key = grant.key,
+                                           .token = grant.token,
+                                           .belief = belief});
+  }
+  checks_.erase({grant.next_check, sequence});
+  grant.next_check = belief == Belief::kHeld ? suspect_from : end;
+  checks_.insert({grant.next_check, sequence});
+}
+
+void Client::ReconsiderAll(FastInstant now) {
+  std::vector<Sequence> suspects;
+  for (const auto& [sequence, grant] : grants_) {
+    if (grant.belief == Belief::kSuspect) suspects.push_back(sequence);
+  }
+  for (const Sequence sequence : suspects) Reconsider(now, sequence);
+}
+
+void Client::Lose(Sequence sequence, LossReason reason) {
+  const auto found = grants_.find(sequence);
+  CHECK(found != grants_.end());
+  Grant& grant = found->second;
+  output_.notices.push_back(NotifyHolder{.request = grant.request,
+                                         .key = grant.key,
+                                         .token = grant.token,
+                                         .belief = Belief::kLost,
+                                         .reason = reason});
+  checks_.erase({grant.next_check, sequence});
+  by_key_.erase(grant.key);
+  grants_.erase(found);
+}
+
+void Client::LoseAll(LossReason reason) {
+  while (!grants_.empty()) Lose(grants_.begin()->first, reason);
+}
+
+Client::Grant* Client::FindGrant(absl::string_view key, FencingToken token) {
+  const auto named = by_key_.find(key);
+  if (named == by_key_.end()) return nullptr;
+  Grant& grant = grants_.at(named->second);
+  return grant.token == token ? &grant : nullptr;
+}
+
+std::vector<Client::Held> Client::held() const {
+  std::vector<Held> all;
+  for (const auto& [sequence, grant] : grants_) {
+    all.push_back(Held{.request = grant.request,
+                       .key = grant.key,
+                       .token = grant.token,
+                       .belief_end = BeliefEnd(grant),
+                       .belief = grant.belief});
+  }
+  return all;
+}
+
+std::optional<Client::Held> Client::Find(RequestId request) const {
+  for (const auto& [sequence, grant] : grants_) {
+    if (grant.request != request) continue;
+    return Held{.request = grant.request,
+                .key = grant.key,
+                .token = grant.token,
+                .belief_end = BeliefEnd(grant),
+                .belief = grant.belief};
+  }
+  return std::nullopt;
+}
+
+void Client::CheckInvariants() const {
+  CHECK(by_key_.size() == grants_.size());
+  CHECK(checks_.size() == grants_.size());
+  for (const auto& [sequence, grant] : grants_) {
+    CHECK(by_key_.at(grant.key) == sequence);
+    CHECK(checks_.contains({grant.next_check, sequence}));
+  }
+  for (const auto& [request, sequence] : by_request_) {
+    CHECK(operations_.at(sequence).request == request);
+  }
+  for (const auto& [sequence, operation] : operations_) {
+    CHECK(undecided_.contains(sequence) !=
+          (operation.queued && !operation.abandoned));
+  }
+  if (state_ == State::kNone) CHECK(grants_.empty());
+}
+
+uint64_t Client::Fingerprint() const {
+  class Fingerprint hash;
+  hash.Add(static_cast<uint64_t>(state_)).Add(session_).Add(leader_);
+  hash.Add(session_belief_end_).Add(session_next_send_).Add(renewal_);
+  for (const auto& [renewal, sent] : keep_alives_) hash.Add(renewal).Add(sent);
+  for (const auto& [index, sent] : kept_) hash.Add(index).Add(sent);
+  for (const auto& [sequence, operation] : operations_) {
+    hash.Add(sequence).Add(operation.request).Add(operation.command.index());
+    hash.Add(operation.first_sent).Add(operation.next_send);
+    hash.Add(operation.answer_by);
+    hash.Add(uint64_t{operation.queued} * 2 + uint64_t{operation.abandoned});
+  }
+  for (const auto& [sequence, grant] : grants_) {
+    hash.Add(sequence).Add(grant.request).Add(grant.key).Add(grant.token);
+    hash.Add(grant.lease_end).Add(static_cast<uint64_t>(grant.belief));
+  }
+  return hash.value();
+}
+
+}  // namespace cachalot

@@ -1,0 +1,686 @@
+#include "engine/client/client.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/check.h"
+#include "engine/fingerprint.h"
+#include "engine/limits.h"
+#include "engine/overloaded.h"
+
+// Requests, the session and the talk with the leader. Belief is in belief.cc.
+
+namespace cachalot {
+namespace {
+
+// Half of what one session may have open is for callers; the rest is for what
+// is undone behind them.
+constexpr size_t kCallersRequestsMax = limits::kRequestsPerSessionMax / 2;
+// Two nodes that each take the other for the leader do not spin.
+constexpr absl::Duration LeaderPatience() { return absl::Milliseconds(25); }
+constexpr size_t kKeepAlivesRemembered = 16;
+
+// The part that all numbered commands have.
+template <typename Command>
+void SetHeader(Command& command, SessionId session, Sequence sequence) {
+  command.session = session;
+  command.sequence = sequence;
+}
+
+std::string CheckKey(const std::string& key) {
+  if (!key.empty() && key.size() <= limits::kKeyBytesMax) return "";
+  return absl::StrCat("the key has ", key.size(), " bytes; it must have 1 to ",
+                      limits::kKeyBytesMax);
+}
+
+std::string CheckTtl(absl::Duration ttl) {
+  if (ttl >= limits::TtlMin() && ttl <= limits::TtlMax()) return "";
+  return absl::StrCat("the ttl is ", absl::FormatDuration(ttl),
+                      "; it must lie in ",
+                      absl::FormatDuration(limits::TtlMin()), " to ",
+                      absl::FormatDuration(limits::TtlMax()));
+}
+
+}  // namespace
+
+Client::Client(LeaseOptions options, NodeId self, std::string name,
+               Observer* observer)
+    : options_(options),
+      self_(self),
+      name_(std::move(name)),
+      observer_(observer) {}
+
+// --- The session ------------------------------------------------------------
+
+void Client::Join(FastInstant now, Epoch epoch_floor) {
+  CHECK(state_ == State::kNone);
+  epoch_floor_ = epoch_floor;
+  OpenAnother(now);
+}
+
+void Client::OpenAnother(FastInstant now) {
+  state_ = State::kOpening;
+  session_ = SessionId{.node = self_, .number = session_.number + 1};
+  session_first_sent_ = FastInstant::Never();
+  session_belief_end_ = now;
+  session_next_send_ = now;
+  session_backoff_ = options_.retry_min;
+  keep_alives_.clear();
+  kept_.clear();
+  SendSession(now);
+}
+
+void Client::SendSession(FastInstant now) {
+  if (!CanSend() || session_next_send_ > now) return;
+  switch (state_) {
+    case State::kNone:
+    case State::kClosed:
+      return;
+    case State::kOpening:
+      if (session_first_sent_ == FastInstant::Never()) {
+        session_first_sent_ = now;
+      }
+      output_.commands.push_back(OpenSession{.session = session_,
+                                             .ttl = options_.session_ttl,
+                                             .name = name_,
+                                             .epoch_floor = epoch_floor_});
+      break;
+    case State::kOpen:
+      keep_alives_.emplace_back(++renewal_, now);
+      if (keep_alives_.size() > kKeepAlivesRemembered) keep_alives_.pop_front();
+      output_.commands.push_back(
+          KeepAlive{.session = session_,
+                    .renewal = renewal_,
+                    .first_outstanding = FirstOutstanding()});
+      break;
+    case State::kClosing:
+      output_.commands.push_back(CloseSession{.session = session_});
+      break;
+  }
+  session_next_send_ = now + session_backoff_;
+  session_backoff_ =
+      std::min({session_backoff_ * 2, options_.retry_max, KeepAliveInterval()});
+}
+
+void Client::Leave(FastInstant now) {
+  if (state_ == State::kClosing || state_ == State::kClosed) return;
+  LoseAll(LossReason::kLeft);
+  AnswerAll(Outcome::kLeaving, "this node leaves the cluster");
+  if (state_ == State::kNone) {
+    state_ = State::kClosed;
+    return;
+  }
+  state_ = State::kClosing;
+  close_by_ = now + options_.leave_timeout;
+  session_next_send_ = now;
+  session_backoff_ = options_.retry_min;
+  SendSession(now);
+}
+
+void Client::Dissolve(FastInstant now, NodeId self) {
+  LoseAll(LossReason::kDissolved);
+  self_ = self;
+  leader_ = NodeId();
+  if (state_ != State::kClosing && state_ != State::kClosed) {
+    state_ = State::kNone;
+  }
+  session_next_send_ = FastInstant::Never();
+  session_belief_end_ = now;
+  keep_alives_.clear();
+  kept_.clear();
+  OnSessionGone(now);
+}
+
+void Client::OnSessionGone(FastInstant now) {
+  // Nothing of the old session will ever be granted: what was asked for can be
+  // asked for again; what was to be given back is free.
+  std::vector<std::pair<Sequence, Operation>> old(
+      std::make_move_iterator(operations_.begin()),
+      std::make_move_iterator(operations_.end()));
+  operations_.clear();
+  undecided_.clear();
+  by_request_.clear();
+  for (auto& [sequence, operation] : old) {
+    if (operation.request == RequestId()) continue;
+    if (auto* acquire = std::get_if<Acquire>(&operation.command)) {
+      TryAgain(now, operation.request, *std::move(acquire),
+               operation.answer_by);
+    } else if (operation.confirms.has_value()) {
+      TryAgain(now, operation.request, *std::move(operation.confirms),
+               operation.answer_by);
+    } else {
+      Answer(operation.request, Outcome::kNotHeld, "the session has expired");
+    }
+  }
+}
+
+// --- Requests ---------------------------------------------------------------
+
+void Client::Submit(FastInstant now, RequestId request, const Request& body) {
+  if (state_ == State::kClosing || state_ == State::kClosed) {
+    Answer(request, Outcome::kLeaving, "this node leaves the cluster");
+    return;
+  }
+  if (operations_.size() + reads_.size() >= kCallersRequestsMax) {
+    Answer(request, Outcome::kBusy,
+           absl::StrCat("more than ", kCallersRequestsMax,
+                        " requests of this node are open"));
+    return;
+  }
+  std::visit(
+      Overloaded{
+          [&](const AcquireRequest& r) { SubmitAcquire(now, request, r); },
+          [&](const RenewRequest& r) { SubmitRenew(now, request, r); },
+          [&](const ReleaseRequest& r) { SubmitRelease(now, request, r); },
+          [&](const ListLocksRequest& r) {
+            SubmitRead(now, request, Read{.locks = r});
+          },
+          [&](const ListMembersRequest&) {
+            SubmitRead(now, request, Read{.wants_members = true});
+          }},
+      body);
+}
+
+void Client::SubmitAcquire(FastInstant now, RequestId request,
+                           const AcquireRequest& body) {
+  std::string wrong = CheckKey(body.key);
+  if (wrong.empty()) wrong = CheckTtl(body.ttl);
+  if (wrong.empty() && body.owner.size() > limits::kOwnerBytesMax) {
+    wrong = absl::StrCat("the owner has ", body.owner.size(),
+                         " bytes; it may have ", limits::kOwnerBytesMax);
+  }
+  if (wrong.empty() && body.wait < absl::ZeroDuration()) {
+    wrong = "the wait is negative";
+  }
+  if (!wrong.empty()) {
+    Answer(request, Outcome::kInvalid, std::move(wrong));
+    return;
+  }
+  const bool waits = body.wait > absl::ZeroDuration();
+  const absl::Duration patience =
+      waits ? std::min(body.wait, limits::WaitMax()) : options_.request_timeout;
+  Acquire acquire;
+  acquire.key = body.key;
+  acquire.ttl = body.ttl;
+  acquire.waits = waits;
+  acquire.owner = body.owner;
+  TryAgain(now, request, std::move(acquire), now + patience);
+}
+
+void Client::TryAgain(FastInstant now, RequestId request, Acquire acquire,
+                      FastInstant answer_by) {
+  const Sequence sequence = Begin(now, request, std::move(acquire), answer_by);
+  by_request_[request] = sequence;
+}
+
+void Client::SubmitRenew(FastInstant now, RequestId request,
+                         const RenewRequest& body) {
+  std::string wrong = CheckKey(body.key);
+  if (wrong.empty()) wrong = CheckTtl(body.ttl);
+  if (!wrong.empty()) {
+    Answer(request, Outcome::kInvalid, std::move(wrong));
+    return;
+  }
+  if (FindGrant(body.key, body.token) == nullptr) {
+    Answer(request, Outcome::kNotHeld);
+    return;
+  }
+  Renew renew;
+  renew.key = body.key;
+  renew.token = body.token;
+  renew.ttl = body.ttl;
+  Begin(now, request, std::move(renew), now + options_.request_timeout);
+}
+
+void Client::SubmitRelease(FastInstant now, RequestId request,
+                           const ReleaseRequest& body) {
+  if (FindGrant(body.key, body.token) == nullptr) {
+    Answer(request, Outcome::kNotHeld);
+    return;
+  }
+  Lose(by_key_.find(body.key)->second, LossReason::kReleased);
+  Release release;
+  release.key = body.key;
+  release.token = body.token;
+  Begin(now, request, std::move(release), now + options_.request_timeout);
+}
+
+void Client::SubmitRead(FastInstant now, RequestId request, Read read) {
+  read.number = ++last_read_;
+  PendingRead& pending = reads_[read.number];
+  pending = PendingRead{.request = request,
+                        .read = std::move(read),
+                        .next_send = now,
+                        .backoff = options_.retry_min,
+                        .answer_by = now + options_.request_timeout};
+  next_answer_by_ = std::min(next_answer_by_, pending.answer_by);
+  next_send_ = now;
+  SendDue(now);
+}
+
+Sequence Client::Begin(FastInstant now, RequestId request, LockCommand command,
+                       FastInstant answer_by) {
+  const Sequence sequence(++last_sequence_);
+  Operation& operation = operations_[sequence];
+  operation.request = request;
+  operation.command = std::move(command);
+  operation.next_send = now;
+  operation.backoff = options_.retry_min;
+  operation.answer_by = answer_by;
+  undecided_.insert(sequence);
+  next_answer_by_ = std::min(next_answer_by_, answer_by);
+  if (CanSend() && state_ == State::kOpen) {
+    SendOperation(now, sequence, operation);
+  } else {
+    next_send_ = std::min(next_send_, now);
+  }
+  return sequence;
+}
+
+void Client::Finish(Sequence sequence) {
+  const auto found = operations_.find(sequence);
+  if (found == operations_.end()) return;
+  const auto named = by_request_.find(found->second.request);
+  if (named != by_request_.end() && named->second == sequence) {
+    by_request_.erase(named);
+  }
+  operations_.erase(found);
+  undecided_.erase(sequence);
+}
+
+void Client::Answer(RequestId request, Outcome outcome, std::string text) {
+  if (request == RequestId()) return;
+  AnswerRequest& answer = output_.answers.emplace_back();
+  answer.request = request;
+  answer.answer.outcome = outcome;
+  answer.answer.text = std::move(text);
+}
+
+void Client::AnswerAll(Outcome outcome, absl::string_view text) {
+  for (auto& [sequence, operation] : operations_) {
+    Answer(operation.request, outcome, std::string(text));
+  }
+  for (auto& [number, read] : reads_) {
+    Answer(read.request, outcome, std::string(text));
+  }
+  operations_.clear();
+  undecided_.clear();
+  by_request_.clear();
+  reads_.clear();
+}
+
+void Client::Withdraw(FastInstant now, RequestId request) {
+  const auto named = by_request_.find(request);
+  if (named == by_request_.end()) return;  // answered, or not to be undone
+  Answer(request, Outcome::kWithdrawn);
+  Abandon(now, named->second);
+}
+
+// The caller of an Acquire has been answered, and not with the lock: whatever
+// comes of it is undone.
+void Client::Abandon(FastInstant now, Sequence sequence) {
+  Operation& operation = operations_.at(sequence);
+  by_request_.erase(operation.request);
+  operation.request = RequestId();
+  if (operation.confirms.has_value()) {
+    const Renew renew = std::get<Renew>(operation.command);
+    Finish(sequence);
+    GiveBack(now, renew.key, renew.token);
+    return;
+  }
+  if (operation.first_sent == FastInstant::Never()) {
+    Finish(sequence);
+    return;
+  }
+  operation.abandoned = true;
+  operation.next_send = FastInstant::Never();
+  undecided_.insert(sequence);
+  cachalot::Withdraw withdraw;
+  withdraw.key = std::get<Acquire>(operation.command).key;
+  withdraw.acquire = sequence;
+  Begin(now, RequestId(), std::move(withdraw), FastInstant::Never());
+}
+
+void Client::GiveBack(FastInstant now, const std::string& key,
+                      FencingToken token) {
+  Release release;
+  release.key = key;
+  release.token = token;
+  Begin(now, RequestId(), std::move(release), FastInstant::Never());
+}
+
+void Client::OnDeadline(FastInstant now, Sequence sequence) {
+  Operation& operation = operations_.at(sequence);
+  operation.answer_by = FastInstant::Never();
+  const RequestId request = operation.request;
+  const bool was_sent = operation.first_sent != FastInstant::Never();
+  const bool is_acquire = std::holds_alternative<Acquire>(operation.command);
+  if (is_acquire || operation.confirms.has_value()) {
+    if (operation.queued || operation.confirms.has_value()) {
+      Answer(request, Outcome::kTimedOut, "the wait ended first");
+    } else {
+      Answer(request, Outcome::kUnavailable,
+             was_sent ? "the leader did not answer; the lock is not held"
+                      : "no leader was reached");
+    }
+    Abandon(now, sequence);
+    return;
+  }
+  if (was_sent) {
+    Answer(request, Outcome::kUnknown,
+           "no answer came in time; it may have happened, or may yet");
+    operation.request = RequestId();
+    return;
+  }
+  if (std::holds_alternative<Release>(operation.command)) {
+    Answer(request, Outcome::kUnknown,
+           "no leader was reached; the lock is free when its lease ends");
+    operation.request = RequestId();
+    return;
+  }
+  Answer(request, Outcome::kUnavailable, "no leader was reached");
+  Finish(sequence);
+}
+
+// --- The talk with the leader -----------------------------------------------
+
+void Client::NoteLeader(FastInstant now, NodeId leader) {
+  if (leader == leader_) return;
+  leader_ = leader;
+  if (leader.IsNone()) return;
+  const FastInstant soonest = leader_since_ + LeaderPatience();
+  leader_since_ = now;
+  if (soonest > now) {
+    session_next_send_ = std::max(session_next_send_, soonest);
+    next_send_ = std::min(next_send_, soonest);
+    return;
+  }
+  ResendAll(now);
+}
+
+void Client::NoteLinkDown(FastInstant now) {
+  if (leader_since_ + LeaderPatience() > now) return;
+  leader_since_ = now;
+  ResendAll(now);
+}
+
+void Client::NoteBusy(FastInstant now) {
+  // What was dropped is sent again when its time comes.
+  next_send_ = std::min(next_send_, now + options_.retry_min);
+}
+
+void Client::ResendAll(FastInstant now) {
+  session_next_send_ = now;
+  session_backoff_ = options_.retry_min;
+  for (auto& [sequence, operation] : operations_) {
+    if (!operation.abandoned) operation.next_send = now;
+    operation.backoff = options_.retry_min;
+  }
+  for (auto& [number, read] : reads_) {
+    read.next_send = now;
+    read.backoff = options_.retry_min;
+  }
+  next_send_ = now;
+  SendSession(now);
+  SendDue(now);
+}
+
+Sequence Client::FirstOutstanding() const {
+  return undecided_.empty() ? Sequence(last_sequence_ + 1)
+                            : *undecided_.begin();
+}
+
+void Client::SendDue(FastInstant now) {
+  if (!CanSend() || next_send_ > now) return;
+  next_send_ = FastInstant::Never();
+  if (state_ == State::kOpen) {
+    for (auto& [sequence, operation] : operations_) {
+      if (operation.next_send <= now) {
+        SendOperation(now, sequence, operation);
+      } else {
+        next_send_ = std::min(next_send_, operation.next_send);
+      }
+    }
+  }
+  for (auto& [number, pending] : reads_) {
+    if (pending.next_send <= now) {
+      output_.reads.push_back(pending.read);
+      pending.next_send = now + pending.backoff;
+      pending.backoff = std::min(pending.backoff * 2, options_.retry_max);
+    }
+    next_send_ = std::min(next_send_, pending.next_send);
+  }
+}
+
+void Client::SendOperation(FastInstant now, Sequence sequence,
+                           Operation& operation) {
+  if (operation.first_sent == FastInstant::Never()) operation.first_sent = now;
+  operation.next_send = now + operation.backoff;
+  operation.backoff = std::min(operation.backoff * 2, options_.retry_max);
+  if (operation.queued) operation.next_send = now + KeepAliveInterval();
+  next_send_ = std::min(next_send_, operation.next_send);
+  std::visit(
+      [&](auto& command) {
+        using Command = std::decay_t<decltype(command)>;
+        if constexpr (requires(Command c) {
+                        c.first_outstanding;
+                        c.sequence;
+                      }) {
+          SetHeader(command, session_, sequence);
+          command.first_outstanding = FirstOutstanding();
+        }
+      },
+      operation.command);
+  output_.commands.push_back(operation.command);
+}
+
+void Client::Receive(FastInstant now, const Reply& reply) {
+  if (reply.session != session_) return;  // of a session that is over
+  switch (reply.kind) {
+    case Reply::Kind::kOpened:
+      if (state_ != State::kOpening) return;
+      state_ = State::kOpen;
+      session_belief_end_ =
+          session_first_sent_ + BeliefSpan(options_.session_ttl, options_);
+      session_next_send_ = session_first_sent_ + KeepAliveInterval();
+      session_backoff_ = options_.retry_min;
+      kept_.emplace_back(reply.index, session_first_sent_);
+      next_send_ = now;
+      SendSession(now);
+      SendDue(now);
+      return;
+    case Reply::Kind::kKept:
+      OnKept(now, reply);
+      return;
+    case Reply::Kind::kClosed:
+      if (state_ == State::kClosing) state_ = State::kClosed;
+      return;
+    case Reply::Kind::kAnswered:
+      OnAnswered(now, reply);
+      return;
+    case Reply::Kind::kQueued: {
+      const auto found = operations_.find(reply.sequence);
+      if (found == operations_.end() || found->second.abandoned) return;
+      Operation& operation = found->second;
+      if (!std::holds_alternative<Acquire>(operation.command)) return;
+      operation.queued = true;
+      operation.next_send = now + KeepAliveInterval();
+      next_send_ = std::min(next_send_, operation.next_send);
+      undecided_.erase(reply.sequence);
+      return;
+    }
+    case Reply::Kind::kSessionGone:
+      if (state_ == State::kClosing) {
+        state_ = State::kClosed;
+        return;
+      }
+      if (state_ != State::kOpen && state_ != State::kOpening) return;
+      Note("session is gone -> open another");
+      LoseAll(LossReason::kRevoked);
+      state_ = State::kNone;
+      OnSessionGone(now);
+      OpenAnother(now);
+      return;
+    case Reply::Kind::kRevoked:
+      if (FindGrant(reply.key, reply.token) != nullptr) {
+        Lose(by_key_.find(reply.key)->second, LossReason::kRevoked);
+      }
+      return;
+  }
+}
+
+void Client::OnKept(FastInstant now, const Reply& reply) {
+  if (state_ != State::kOpen) return;
+  const auto sent = std::find_if(
+      keep_alives_.begin(), keep_alives_.end(),
+      [&reply](const auto& k) { return k.first == reply.renewal; });
+  if (sent == keep_alives_.end()) return;
+  const FastInstant before_sending = sent->second;
+  keep_alives_.erase(keep_alives_.begin(), std::next(sent));
+  session_belief_end_ =
+      std::max(session_belief_end_,
+               before_sending + BeliefSpan(options_.session_ttl, options_));
+  session_next_send_ = before_sending + KeepAliveInterval();
+  session_backoff_ = options_.retry_min;
+  kept_.emplace_back(reply.index, before_sending);
+  if (kept_.size() > kKeepAlivesRemembered) kept_.pop_front();
+  ReconsiderAll(now);
+}
+
+void Client::OnAnswered(FastInstant now, const Reply& reply) {
+  const auto found = operations_.find(reply.sequence);
+  if (found == operations_.end()) return;  // answered before
+  Operation& operation = found->second;
+  const RequestId request = operation.request;
+  if (auto* withdraw = std::get_if<cachalot::Withdraw>(&operation.command)) {
+    Finish(withdraw->acquire);
+    Finish(reply.sequence);
+    return;
+  }
+  if (auto* acquire = std::get_if<Acquire>(&operation.command)) {
+    if (operation.abandoned) return;  // its Withdraw undoes it
+    switch (reply.outcome) {
+      case Outcome::kOk:
+        OnGranted(now, reply.sequence, reply.token);
+        return;
+      case Outcome::kHeld: {
+        Answer(request, Outcome::kHeld);
+        cachalot::Answer& answer = output_.answers.back().answer;
+        answer.token = reply.token;
+        answer.holder = LockInfo{.key = acquire->key,
+                                 .token = reply.token,
+                                 .holder = reply.holder,
+                                 .holder_name = reply.holder_name,
+                                 .owner = reply.owner,
+                                 .remaining = reply.remaining};
+        Finish(reply.sequence);
+        return;
+      }
+      case Outcome::kWithdrawn: {
+        // It was granted, and lost again before we heard of it.
+        Acquire again = *acquire;
+        const FastInstant answer_by = operation.answer_by;
+        Finish(reply.sequence);
+        TryAgain(now, request, std::move(again), answer_by);
+        return;
+      }
+      default:
+        Answer(request, reply.outcome);
+        Finish(reply.sequence);
+        return;
+    }
+  }
+  if (auto* renew = std::get_if<Renew>(&operation.command)) {
+    if (operation.confirms.has_value()) {
+      OnConfirmed(now, reply.sequence, reply.outcome);
+      return;
+    }
+    Grant* grant = FindGrant(renew->key, renew->token);
+    if (grant != nullptr && reply.outcome == Outcome::kOk) {
+      grant->ttl = renew->ttl;
+      grant->lease_end =
+          std::max(grant->lease_end,
+                   operation.first_sent + BeliefSpan(renew->ttl, options_));
+      Reconsider(now, by_key_.find(renew->key)->second);
+      grant = FindGrant(renew->key, renew->token);
+    } else if (grant != nullptr && reply.outcome == Outcome::kNotHeld) {
+      Lose(by_key_.find(renew->key)->second, LossReason::kRevoked);
+      grant = nullptr;
+    }
+    const bool lost = grant == nullptr && reply.outcome == Outcome::kOk;
+    Answer(request, lost ? Outcome::kNotHeld : reply.outcome);
+    if (request != RequestId())
+      output_.answers.back().answer.token = renew->token;
+    Finish(reply.sequence);
+    return;
+  }
+  // Release. To a caller whose lease ended on the way it is no error: the lock
+  // is not held, as was asked.
+  Answer(request, reply.outcome);
+  Finish(reply.sequence);
+}
+
+void Client::Receive(FastInstant /*now*/, const ReadResult& result) {
+  const auto found = reads_.find(result.number);
+  if (found == reads_.end()) return;
+  Answer(found->second.request, Outcome::kOk);
+  cachalot::Answer& answer = output_.answers.back().answer;
+  answer.locks = result.locks;
+  answer.more = result.more;
+  answer.members = result.members;
+  reads_.erase(found);
+}
+
+// --- Timers -----------------------------------------------------------------
+
+void Client::FireTimers(FastInstant now) {
+  // Belief first: nothing that happens at this instant may extend what has
+  // ended at it.
+  while (!checks_.empty() && checks_.begin()->first <= now) {
+    Reconsider(now, checks_.begin()->second);
+  }
+  if (close_by_ <= now && state_ == State::kClosing) state_ = State::kClosed;
+  if (next_answer_by_ <= now) {
+    next_answer_by_ = FastInstant::Never();
+    std::vector<Sequence> late;
+    for (const auto& [sequence, operation] : operations_) {
+      if (operation.answer_by <= now) {
+        late.push_back(sequence);
+      } else {
+        next_answer_by_ = std::min(next_answer_by_, operation.answer_by);
+      }
+    }
+    for (const Sequence sequence : late) OnDeadline(now, sequence);
+    for (auto it = reads_.begin(); it != reads_.end();) {
+      if (it->second.answer_by <= now) {
+        Answer(it->second.request, Outcome::kUnavailable,
+               "no leader answered in time");
+        it = reads_.erase(it);
+      } else {
+        next_answer_by_ = std::min(next_answer_by_, it->second.answer_by);
+        ++it;
+      }
+    }
+  }
+  SendSession(now);
+  SendDue(now);
+}
+
+FastInstant Client::NextDeadline() const {
+  FastInstant next = next_answer_by_;
+  if (!checks_.empty()) next = std::min(next, checks_.begin()->first);
+  if (state_ == State::kClosing) next = std::min(next, close_by_);
+  if (CanSend()) {
+    if (state_ != State::kNone && state_ != State::kClosed) {
+      next = std::min(next, session_next_send_);
+    }
+    if (state_ == State::kOpen || !reads_.empty()) {
+      next = std::min(next, next_send_);
+    }
+  }
+  return next;
+}
+
+}  // namespace cachalot

@@ -1,0 +1,640 @@
+#include "engine/node.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/check.h"
+#include "engine/fingerprint.h"
+#include "engine/limits.h"
+#include "engine/overloaded.h"
+#include "engine/wire/codec.h"
+
+// The step, and how the machines meet in it. How a node comes to have a cluster
+// is in birth.cc, what a leader does besides in duties.cc.
+
+namespace cachalot {
+namespace {
+
+// A step later than this after the deadline means that this process was held
+// up, and that messages wait which would have kept timers from firing.
+constexpr absl::Duration StallMin() { return absl::Milliseconds(100); }
+// A driver that forgets to end a turn is late by no more than this.
+constexpr absl::Duration TurnMax() { return absl::Milliseconds(1); }
+// How long a guess at the leader is tried before the next.
+constexpr absl::Duration GuessInterval() { return absl::Milliseconds(200); }
+
+Membership MakeMembership(const NodeOptions& options, NodeId self,
+                          const std::vector<Address>& seeds, uint64_t seed,
+                          const Now& now) {
+  return Membership(options.membership, self, options.address, options.name,
+                    seeds, Random(seed, "membership"), now.slow,
+                    options.observer);
+}
+
+NodeId DrawNodeId(Random& random) {
+  return NodeId{.high = random.Next(), .low = random.Next() | 1};
+}
+
+// Every part of a saved state that comes from a disk is checked before use.
+absl::Status Validate(const SavedState& saved) {
+  if (saved.identity.node.IsNone()) {
+    return absl::InvalidArgumentError("the saved state names no node");
+  }
+  if (saved.snapshot.has_value() &&
+      saved.first != saved.snapshot->index.Next()) {
+    return absl::InvalidArgumentError(
+        "the saved log does not go on from the saved snapshot");
+  }
+  Term term = saved.snapshot.has_value() ? saved.snapshot->term : Term();
+  ClusterTime time =
+      saved.snapshot.has_value() ? saved.snapshot->time : ClusterTime();
+  for (const Entry& entry : saved.entries) {
+    if (entry.term < term || entry.time < time) {
+      return absl::InvalidArgumentError("terms or times fall in the saved log");
+    }
+    term = entry.term;
+    time = entry.time;
+    if (entry.kind == EntryKind::kConfiguration) {
+      const auto configuration = DecodeConfiguration(entry.payload.view());
+      if (!configuration.ok()) return configuration.status();
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+// --- Creation ---------------------------------------------------------------
+
+absl::StatusOr<Node> Node::Create(NodeOptions options, const Now& now,
+                                  std::optional<SavedState> saved) {
+  if (absl::Status status = cachalot::Validate(options); !status.ok()) {
+    return status;
+  }
+  if (!saved.has_value() || saved->identity.cluster.IsNone()) {
+    Random random(options.seed, "identity");
+    Identity identity{.node = DrawNodeId(random)};
+    return Node(std::move(options), now, identity);
+  }
+  if (absl::Status status = Validate(*saved); !status.ok()) return status;
+  LockTable table((Epoch()));
+  if (saved->snapshot.has_value() && saved->snapshot->index != LogIndex()) {
+    absl::StatusOr<LockTable> decoded =
+        LockTable::Decode(saved->snapshot->table.view());
+    if (!decoded.ok()) return decoded.status();
+    table = *std::move(decoded);
+  }
+  Node node(std::move(options), now, saved->identity);
+  node.table_ = std::move(table);
+  node.consensus_.Restore(now.slow, *saved);
+  node.EnterCluster();
+  node.identity_saved_ = true;
+  node.epoch_seen_ = saved->identity.epoch;
+  // Whoever voted with us may be where it was.
+  for (const Voter& voter : node.consensus_.configuration().voters) {
+    if (voter.id != node.identity_.node) {
+      node.options_.seeds.push_back(voter.address);
+    }
+  }
+  node.membership_.SetSeeds(now.slow, node.options_.seeds);
+  // A number that no earlier process of this node has used.
+  node.client_.NumberSessionsFrom(node.options_.birth_epoch << 20);
+  node.client_.Join(now.fast, node.epoch_seen_);
+  return node;
+}
+
+Node::Node(NodeOptions options, const Now& now, Identity identity)
+    : options_(std::move(options)),
+      random_(options_.seed, "node"),
+      identity_(identity),
+      now_(now),
+      membership_(MakeMembership(options_, identity_.node, options_.seeds,
+                                 options_.seed, now)),
+      consensus_(options_.consensus, identity_.node,
+                 Random(options_.seed, "consensus"), now.slow,
+                 options_.observer),
+      table_((Epoch())),
+      client_(options_.lease, identity_.node, options_.name, options_.observer),
+      next_join_ask_(now.slow),
+      next_guess_(now.slow),
+      expiry_not_before_(now.slow),
+      next_voter_review_(now.slow),
+      next_leave_intent_(now.slow) {
+  membership_.Introduce(
+      {.epoch = Epoch(),
+       .bootstrap_expect = static_cast<uint32_t>(options_.bootstrap_expect)});
+  if (options_.bootstrap_expect == 1)
+    birth_at_ = now.slow + options_.birth_delay;
+}
+
+// --- The step ---------------------------------------------------------------
+
+Actions Node::Step(const Now& now, const Event& event) {
+  CHECK(now_.slow <= now.slow) << "the slow clock went backwards";
+  CHECK(now_.fast <= now.fast) << "the fast clock went backwards";
+  if (phase_ == Phase::kLeft) return {};
+  Outbox out;
+  FireTimers(now, out);                                       // 1. time
+  std::visit([&](const auto& e) { Handle(e, out); }, event);  // 2. news
+  Settle(out);                                                // 3. effects
+  Emit(out);                                                  // 4. orders
+  const bool is_later = !NextDeadline().IsDue(now_);
+  CHECK(is_later) << "the driver would spin";
+  return std::exchange(actions_, Actions());
+}
+
+void Node::FireTimers(const Now& now, Outbox& out) {
+  const SlowInstant due = NextDeadline().slow;
+  now_ = now;
+  if (due != SlowInstant::Never() && now.slow - due >= StallMin()) {
+    const absl::Duration lateness = now.slow - due;
+    ++stats_.stalls;
+    consensus_.NoteStall(now.slow, lateness);
+    membership_.NoteStall(now.slow, lateness);
+    // Keep-alives may wait in our sockets (rule 20).
+    expiry_not_before_ = std::max(expiry_not_before_, now.slow + lateness);
+  }
+  client_.FireTimers(now.fast);  // belief ends before anything else happens
+  membership_.FireTimers(now.slow, out);
+  consensus_.FireTimers(now.slow, out);
+  FireBirth(out);
+  FireLeave(out);
+  if (flush_by_ <= now.slow) Flush(out);
+}
+
+Deadline Node::NextDeadline() const {
+  Deadline deadline;
+  if (phase_ == Phase::kLeft) return deadline;
+  deadline.fast = client_.NextDeadline();
+  deadline.slow =
+      std::min({membership_.NextDeadline(), consensus_.NextDeadline(),
+                birth_at_, unbind_at_, leave_by_, flush_by_, NextExpiry()});
+  if (consensus_.leads()) {
+    deadline.slow = std::min(deadline.slow, next_voter_review_);
+  }
+  if (phase_ == Phase::kLeaving && client_.closed()) {
+    deadline.slow = std::min(deadline.slow, next_leave_intent_);
+  }
+  const bool guesses = phase_ == Phase::kMember && consensus_.leader().IsNone();
+  if (guesses) deadline.slow = std::min(deadline.slow, next_guess_);
+  return deadline;
+}
+
+// Lets what each machine concluded reach the next, in one fixed direction.
+void Node::Settle(Outbox& out) {
+  for (const Membership::Change& change : membership_.TakeChanges()) {
+    if (change.fact.state != MemberState::kAlive) {
+      founders_.erase(change.fact.id);
+    }
+    next_voter_review_ = now_.slow;
+  }
+  if (consensus_.arrived_snapshot() != nullptr) TakeSnapshot(out);
+  ApplyCommitted();
+  AnswerReads(out);
+  ReviewVoters();
+  ProposeExpiry();
+  UpdateLeader();
+  DrainClient();
+  if (unbind_at_ != SlowInstant::Never() &&
+      consensus_.last_index() > LogIndex()) {
+    unbind_at_ = SlowInstant::Never();
+  }
+  // The last goodbye may have been said just now.
+  FireLeave(out);
+  Announce();
+  const bool has_work = !proposals_.empty() || !forward_.commands.empty() ||
+                        !forward_.reads.empty() || !replies_.empty() ||
+                        consensus_.NeedsFlush();
+  if (!has_work) {
+    flush_by_ = SlowInstant::Never();
+  } else if (flush_by_ == SlowInstant::Never()) {
+    flush_by_ = now_.slow + TurnMax();
+  }
+}
+
+void Node::TakeSnapshot(Outbox& out) {
+  absl::StatusOr<LockTable> table =
+      LockTable::Decode(consensus_.arrived_snapshot()->table.view());
+  if (!table.ok()) {
+    Note(absl::StrCat("snapshot does not decode: ", table.status().message()));
+    consensus_.RejectSnapshot();
+    return;
+  }
+  table_ = *std::move(table);
+  consensus_.InstallSnapshot(now_.slow, out);
+}
+
+void Node::ApplyCommitted() {
+  while (const Entry* entry = consensus_.NextCommitted()) {
+    const LogIndex index = consensus_.applied().Next();
+    if (entry->kind == EntryKind::kCommands) {
+      // What does not decode has no effect, on any node alike.
+      absl::StatusOr<std::vector<LockCommand>> commands =
+          DecodeCommands(entry->payload.view());
+      if (!commands.ok()) {
+        ++stats_.undecodable;
+        commands = std::vector<LockCommand>();
+      }
+      std::vector<Reply> replies = table_.Apply(index, entry->time, *commands);
+      consensus_.AdvanceApplied();
+      if (consensus_.leads()) Deliver(std::move(replies));
+    } else {
+      consensus_.AdvanceApplied();
+      next_voter_review_ = now_.slow;
+    }
+  }
+  if (consensus_.wants_snapshot() || consensus_.wants_compaction()) {
+    if (consensus_.applied() > LogIndex()) {
+      consensus_.StoreSnapshot(now_.slow, table_.Encode());
+    }
+  }
+}
+
+void Node::Deliver(std::vector<Reply> replies) {
+  for (Reply& reply : replies) {
+    if (reply.session.node == identity_.node) {
+      client_.Receive(now_.fast, reply);
+    } else {
+      replies_[reply.session.node].replies.push_back(std::move(reply));
+    }
+  }
+}
+
+void Node::DrainClient() {
+  Client::Output output = client_.Take();
+  for (AnswerRequest& answer : output.answers) {
+    actions_.push_back(std::move(answer));
+  }
+  for (NotifyHolder& notice : output.notices) {
+    actions_.push_back(std::move(notice));
+  }
+  if (consensus_.leads()) {
+    for (LockCommand& command : output.commands) {
+      proposals_.push_back(std::move(command));
+    }
+    for (Read& read : output.reads) {
+      reads_[++last_read_] = {identity_.node, std::move(read)};
+      consensus_.RequestRead(last_read_);
+    }
+    return;
+  }
+  for (LockCommand& command : output.commands) {
+    forward_.commands.push_back(std::move(command));
+  }
+  for (Read& read : output.reads) forward_.reads.push_back(std::move(read));
+}
+
+void Node::UpdateLeader() {
+  NodeId leader = consensus_.leader();
+  if (!leader.IsNone()) {
+    leader_guess_ = NodeId();
+  } else if (phase_ == Phase::kMember) {
+    if (next_guess_ <= now_.slow) {
+      next_guess_ = now_.slow + GuessInterval();
+      std::vector<NodeId> alive;
+      for (const auto& [id, fact] : membership_.others()) {
+        if (fact.state == MemberState::kAlive) alive.push_back(id);
+      }
+      leader_guess_ =
+          alive.empty() ? NodeId() : alive[random_.Below(alive.size())];
+    }
+    leader = leader_guess_;
+  }
+  client_.NoteLeader(now_.fast, leader);
+}
+
+void Node::Announce() {
+  AnnounceStanding standing;
+  standing.joined = !identity_.cluster.IsNone();
+  standing.has_leader = !consensus_.leader().IsNone();
+  standing.has_session = client_.has_session();
+  if (standing.joined == standing_.joined &&
+      standing.has_leader == standing_.has_leader &&
+      standing.has_session == standing_.has_session) {
+    return;
+  }
+  standing_ = standing;
+  actions_.push_back(standing);
+}
+
+// --- Events -----------------------------------------------------------------
+
+void Node::Handle(const TurnEnded&, Outbox& out) { Flush(out); }
+
+void Node::Handle(const DatagramReceived& event, Outbox& out) {
+  Receive(event.bytes, out);
+}
+
+void Node::Handle(const FrameReceived& event, Outbox& out) {
+  Receive(event.bytes, out);
+}
+
+void Node::Handle(const LinkChanged& event, Outbox& /*out*/) {
+  if (event.up) return;
+  NodeId peer;
+  for (const auto& [id, fact] : membership_.others()) {
+    if (fact.address == event.peer && fact.state <= MemberState::kSuspect) {
+      peer = id;
+    }
+  }
+  if (peer.IsNone()) return;
+  consensus_.NoteLinkDown(peer);
+  const NodeId leader = consensus_.leader();
+  if (peer == (leader.IsNone() ? leader_guess_ : leader)) {
+    client_.NoteLinkDown(now_.fast);
+  }
+}
+
+void Node::Handle(const SeedsResolved& event, Outbox& /*out*/) {
+  options_.seeds = event.seeds;
+  if (options_.seeds.size() > limits::kSeedsMax) {
+    options_.seeds.resize(limits::kSeedsMax);
+  }
+  membership_.SetSeeds(now_.slow, options_.seeds);
+}
+
+void Node::Handle(const StateSaved& event, Outbox& out) {
+  consensus_.NoteSaved(now_.slow, event.save, out);
+  while (!withheld_.empty() && withheld_.front().after <= event.save) {
+    Emit(withheld_.front());
+    withheld_.pop_front();
+  }
+}
+
+void Node::Handle(const RequestSubmitted& event, Outbox& /*out*/) {
+  client_.Submit(now_.fast, event.request, event.body);
+}
+
+void Node::Handle(const RequestWithdrawn& event, Outbox& /*out*/) {
+  client_.Withdraw(now_.fast, event.request);
+}
+
+void Node::Handle(const LeaveRequested&, Outbox& out) {
+  if (phase_ == Phase::kLeaving) return;
+  Note("asked to leave");
+  phase_ = Phase::kLeaving;
+  birth_at_ = SlowInstant::Never();
+  leave_by_ = now_.slow + options_.lease.leave_timeout;
+  client_.Leave(now_.fast);
+  FireLeave(out);
+}
+
+// --- Messages ---------------------------------------------------------------
+
+void Node::Receive(absl::string_view bytes, Outbox& out) {
+  const absl::StatusOr<Envelope> envelope = Decode(bytes);
+  if (!envelope.ok()) {
+    ++(absl::IsUnimplemented(envelope.status()) ? stats_.other_version
+                                                : stats_.undecodable);
+    return;
+  }
+  if (Admit(*envelope, out)) Dispatch(*envelope, out);
+}
+
+void Node::Dispatch(const Envelope& envelope, Outbox& out) {
+  const NodeId from = envelope.from;
+  const auto to_membership = [&](const auto& m) {
+    membership_.Receive(now_.slow, from, envelope.from_address, m, out);
+  };
+  const auto to_consensus = [&](const auto& m) {
+    consensus_.Receive(now_.slow, from, m, out);
+  };
+  std::visit(Overloaded{[&](const Ping& m) { to_membership(m); },
+                        [&](const PingRequest& m) { to_membership(m); },
+                        [&](const Ack& m) { to_membership(m); },
+                        [&](const Nack& m) { to_membership(m); },
+                        [&](const Gossip& m) { to_membership(m); },
+                        [&](const PushPull& m) { to_membership(m); },
+                        [&](const VoteRequest& m) { to_consensus(m); },
+                        [&](const VoteReply& m) { to_consensus(m); },
+                        [&](const Append& m) { to_consensus(m); },
+                        [&](const AppendReply& m) { to_consensus(m); },
+                        [&](const SnapshotChunk& m) { to_consensus(m); },
+                        [&](const SnapshotReply& m) { to_consensus(m); },
+                        [&](const TimeoutNow& m) { to_consensus(m); },
+                        [&](const LeaveIntent& m) { to_consensus(m); },
+                        [&](const Forward& m) { OnForward(from, m, out); },
+                        [&](const Replies& m) { OnReplies(m); },
+                        [&](const Redirect& m) { OnRedirect(m); }},
+             envelope.message);
+}
+
+void Node::OnForward(NodeId from, const Forward& forward, Outbox& out) {
+  const bool busy = proposals_.size() + forward.commands.size() >
+                    limits::kProposalsPerTurnMax;
+  if (!consensus_.leads() || busy) {
+    Redirect redirect{.term = consensus_.term(), .busy = busy};
+    const NodeId leader = consensus_.leader();
+    if (!leader.IsNone()) {
+      redirect.leader = leader;
+      redirect.address = AddressOf(leader).value_or(Address());
+    }
+    out.Send({.to = from, .message = std::move(redirect)});
+    return;
+  }
+  for (const LockCommand& command : forward.commands) {
+    // Only we decide what has expired and when a term begins (rule 15).
+    const bool is_ours = std::holds_alternative<Expire>(command) ||
+                         std::holds_alternative<BeginTerm>(command);
+    if (is_ours) {
+      ++stats_.undecodable;
+    } else {
+      proposals_.push_back(command);
+    }
+  }
+  for (const Read& read : forward.reads) {
+    if (reads_.size() >= limits::kProposalsPerTurnMax) break;
+    reads_[++last_read_] = {from, read};
+    consensus_.RequestRead(last_read_);
+  }
+}
+
+void Node::OnReplies(const Replies& replies) {
+  for (const Reply& reply : replies.replies) client_.Receive(now_.fast, reply);
+  for (const ReadResult& read : replies.reads) client_.Receive(now_.fast, read);
+}
+
+void Node::OnRedirect(const Redirect& redirect) {
+  if (redirect.busy) {
+    client_.NoteBusy(now_.fast);
+    return;
+  }
+  if (!consensus_.leader().IsNone()) return;  // we know better
+  if (redirect.leader.IsNone() || redirect.leader == identity_.node) return;
+  leader_guess_ = redirect.leader;
+  next_guess_ = now_.slow + GuessInterval();
+}
+
+void Node::AnswerReads(Outbox& out) {
+  for (const uint64_t lost : consensus_.TakeLostReads()) reads_.erase(lost);
+  for (const uint64_t ready : consensus_.TakeReads()) {
+    const auto found = reads_.find(ready);
+    if (found == reads_.end()) continue;
+    const auto [from, read] = std::move(found->second);
+    reads_.erase(found);
+    ReadResult result{.number = read.number};
+    if (read.wants_members) {
+      result.members = Members();
+    } else {
+      result.locks =
+          table_.List(read.locks, consensus_.TimeAt(now_.slow), &result.more);
+    }
+    if (from == identity_.node) {
+      client_.Receive(now_.fast, result);
+    } else {
+      Replies replies;
+      replies.reads.push_back(std::move(result));
+      out.Send({.to = from, .message = std::move(replies)});
+    }
+  }
+}
+
+// --- The end of a turn ------------------------------------------------------
+
+void Node::Flush(Outbox& out) {
+  flush_by_ = SlowInstant::Never();
+  if (consensus_.leads()) {
+    FlushProposals();
+  } else if (!forward_.commands.empty() || !forward_.reads.empty()) {
+    const NodeId leader =
+        consensus_.leader().IsNone() ? leader_guess_ : consensus_.leader();
+    // Without one, what is lost here is sent again when its time comes.
+    if (!leader.IsNone()) {
+      out.Send({.to = leader, .message = std::move(forward_)});
+    }
+  }
+  forward_ = Forward();
+  proposals_.clear();
+  std::optional<SaveState> save = consensus_.Flush(now_.slow, out);
+  if (save.has_value()) {
+    if (!std::exchange(identity_saved_, true)) {
+      save->change.identity = identity_;
+    }
+    actions_.push_back(*std::move(save));
+  }
+  for (auto& [node, replies] : replies_) {
+    out.Send({.to = node, .message = std::move(replies)});
+  }
+  replies_.clear();
+}
+
+void Node::FlushProposals() {
+  // All of a turn in one entry, unless it would grow too large.
+  std::vector<LockCommand> batch;
+  size_t bytes = 0;
+  const auto propose = [&] {
+    if (!batch.empty()) consensus_.Propose(now_.slow, EncodeCommands(batch));
+    batch.clear();
+    bytes = 0;
+  };
+  for (LockCommand& command : proposals_) {
+    const size_t size = EncodedSizeMax(command);
+    if (bytes + size > limits::kEntryBytesMax) propose();
+    bytes += size;
+    batch.push_back(std::move(command));
+  }
+  propose();
+}
+
+// --- Actions ----------------------------------------------------------------
+
+void Node::Emit(Outbox& out) {
+  for (Outgoing& outgoing : out.sends) {
+    if (outgoing.after > consensus_.saved()) {
+      withheld_.push_back(std::move(outgoing));
+    } else {
+      Emit(outgoing);
+    }
+  }
+}
+
+void Node::Emit(const Outgoing& outgoing) {
+  const Address address = outgoing.address.IsNone()
+                              ? AddressOf(outgoing.to).value_or(Address())
+                              : outgoing.address;
+  if (address.IsNone()) {
+    ++stats_.unroutable;
+    return;
+  }
+  std::string bytes = Encode(Envelope{.cluster = identity_.cluster,
+                                      .from = identity_.node,
+                                      .to = outgoing.to,
+                                      .from_address = options_.address,
+                                      .message = outgoing.message});
+  switch (outgoing.channel) {
+    case Outgoing::Channel::kDatagram:
+      actions_.push_back(
+          SendDatagram{.to = address, .bytes = std::move(bytes)});
+      return;
+    case Outgoing::Channel::kStream:
+      actions_.push_back(SendFrame{.to = address, .bytes = std::move(bytes)});
+      return;
+  }
+}
+
+std::optional<Address> Node::AddressOf(NodeId id) const {
+  if (id == identity_.node) return options_.address;
+  if (std::optional<Address> known = consensus_.AddressOf(id)) return known;
+  const auto member = membership_.others().find(id);
+  if (member == membership_.others().end()) return std::nullopt;
+  return member->second.address;
+}
+
+// --- Views ------------------------------------------------------------------
+
+std::vector<MemberInfo> Node::Members() const {
+  std::vector<MemberInfo> members;
+  const auto add = [&](const MemberFact& fact) {
+    MemberInfo& member = members.emplace_back();
+    member.id = fact.id;
+    member.name = fact.name;
+    member.address = fact.address;
+    member.state = fact.state;
+    if (fact.id == consensus_.leader()) {
+      member.role = MemberRole::kLeader;
+    } else if (consensus_.IsVoter(fact.id)) {
+      member.role = MemberRole::kVoter;
+    } else if (consensus_.AddressOf(fact.id).has_value() ||
+               (fact.id == identity_.node && !consensus_.leader().IsNone())) {
+      member.role = MemberRole::kLearner;
+    }
+  };
+  add(membership_.self());
+  for (const auto& [id, fact] : membership_.others()) add(fact);
+  std::sort(
+      members.begin(), members.end(),
+      [](const MemberInfo& a, const MemberInfo& b) { return a.id < b.id; });
+  return members;
+}
+
+Answer Node::LocalLocks(const ListLocksRequest& request, const Now& now) const {
+  Answer answer;
+  answer.outcome = Outcome::kOk;
+  answer.locks =
+      table_.List(request, consensus_.TimeAt(now.slow), &answer.more);
+  return answer;
+}
+
+void Node::CheckInvariants() const {
+  membership_.CheckInvariants();
+  consensus_.CheckInvariants();
+  table_.CheckInvariants();
+  client_.CheckInvariants();
+  for (const Outgoing& outgoing : withheld_) {
+    CHECK(outgoing.after > consensus_.saved());
+  }
+}
+
+uint64_t Node::Fingerprint() const {
+  class Fingerprint hash;
+  hash.Add(identity_.node).Add(identity_.cluster).Add(identity_.epoch);
+  hash.Add(static_cast<uint64_t>(phase_));
+  hash.Add(membership_.Fingerprint()).Add(consensus_.Fingerprint());
+  hash.Add(table_.Fingerprint()).Add(client_.Fingerprint());
+  hash.Add(uint64_t{proposals_.size()}).Add(uint64_t{withheld_.size()});
+  hash.Add(birth_at_).Add(unbind_at_).Add(flush_by_).Add(leader_guess_);
+  return hash.value();
+}
+
+}  // namespace cachalot
