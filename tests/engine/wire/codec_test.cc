@@ -5,7 +5,6 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "engine/limits.h"
 #include "engine/wire/message.h"
 #include "gtest/gtest.h"
 #include "tests/engine/wire/message_generator.h"
