@@ -1,0 +1,49 @@
+#include "io/clock.h"
+
+#include <time.h>
+
+#include <algorithm>
+
+#include "engine/check.h"
+
+namespace cachalot {
+namespace {
+
+int64_t ReadNanoseconds(clockid_t clock) {
+  timespec time;
+  CHECK(clock_gettime(clock, &time) == 0);
+  return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+ClockReadings ReadKernel() {
+  return {.monotonic = ReadNanoseconds(CLOCK_MONOTONIC),
+          .monotonic_raw = ReadNanoseconds(CLOCK_MONOTONIC_RAW),
+          .boottime = ReadNanoseconds(CLOCK_BOOTTIME)};
+}
+
+}  // namespace
+
+ClockPair::ClockPair(const ClockReadings& start)
+    : last_(start), slow_(start.monotonic), fast_(start.boottime) {}
+
+Now ClockPair::Advance(const ClockReadings& readings) {
+  const int64_t monotonic = readings.monotonic - last_.monotonic;
+  const int64_t raw = readings.monotonic_raw - last_.monotonic_raw;
+  const int64_t boottime = readings.boottime - last_.boottime;
+  slow_ += std::max<int64_t>(0, std::min(monotonic, raw));
+  fast_ += std::max<int64_t>(0, std::max(boottime, raw));
+  last_ = readings;
+  return {.slow = SlowInstant::FromNanoseconds(slow_),
+          .fast = FastInstant::FromNanoseconds(fast_)};
+}
+
+Clock::Clock() : pair_(ReadKernel()) {}
+
+Now Clock::Read() {
+  // Read under the lock: a reading older than the one before would count its
+  // interval twice.
+  const absl::MutexLock lock(&mutex_);
+  return pair_.Advance(ReadKernel());
+}
+
+}  // namespace cachalot

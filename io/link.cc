@@ -1,0 +1,194 @@
+#include "io/link.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace cachalot {
+namespace {
+
+// A stream that lasted so long was a good one: its end starts the delays anew.
+constexpr absl::Duration GoodStreamMin() { return absl::Seconds(1); }
+// An unused link remembers for so long how often it has failed.
+constexpr absl::Duration ForgetAfter() { return absl::Minutes(1); }
+
+void SetOption(int fd, int level, int option, int value) {
+  static_cast<void>(setsockopt(fd, level, option, &value, sizeof(value)));
+}
+
+// Connecting to a free port of the kernel's ephemeral range on this machine
+// may choose that very port to connect from, and then succeeds: with itself.
+bool IsConnectedToItself(int fd, const Address& peer) {
+  return LocalAddress(fd) == peer;
+}
+
+}  // namespace
+
+Link::Link(const Address& peer, const LinkOptions& options,
+           const Surroundings& surroundings)
+    : peer_(peer), options_(options), surroundings_(surroundings) {}
+
+Link::~Link() {
+  if (socket_.is_open()) surroundings_.loop->Remove(socket_.get());
+}
+
+void Link::Send(std::string frame) {
+  if (writer_.bytes() + frame.size() > options_.queue_bytes_max) {
+    Break(&surroundings_.stats->overflowed);
+    return;
+  }
+  writer_.Add(std::move(frame));
+}
+
+void Link::Flush() {
+  if (writer_.empty()) return;
+  if (state_ == State::kIdle) Connect();
+  // While the kernel is full the loop tells when it takes more.
+  if (state_ == State::kUp && (watched_ & EPOLLOUT) == 0) Write();
+}
+
+void Link::OnTime(FastInstant now) {
+  if (now < deadline_) return;
+  deadline_ = FastInstant::Never();
+  if (state_ == State::kConnecting) {
+    Break(&surroundings_.stats->refused);
+  } else if (state_ == State::kWaiting) {
+    state_ = State::kIdle;
+    Flush();
+  }
+}
+
+void Link::OnPeerHeard() {
+  if (state_ != State::kWaiting) return;
+  const FastInstant now = surroundings_.clock->Read().fast;
+  if (now - changed_at_ >= options_.reconnect_min) OnTime(deadline_);
+}
+
+bool Link::IsForgotten(FastInstant now) const {
+  return state_ == State::kIdle && writer_.empty() &&
+         now - changed_at_ > ForgetAfter();
+}
+
+void Link::OnReady(uint32_t events) {
+  if (state_ == State::kConnecting) {
+    FinishConnecting();
+    return;
+  }
+  if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
+    char byte;
+    const ssize_t count = recv(socket_.get(), &byte, 1, 0);
+    const bool is_alive = count < 0 && (errno == EAGAIN || errno == EINTR);
+    if (!is_alive) {
+      Break(count > 0 ? &surroundings_.stats->unexpected
+                      : &surroundings_.stats->broken);
+      return;
+    }
+  }
+  if ((events & EPOLLOUT) != 0) Write();
+}
+
+void Link::Connect() {
+  const int family = FamilyOf(peer_);
+  socket_ = FileDescriptor(
+      socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!socket_.is_open()) {
+    Break(&surroundings_.stats->refused);
+    return;
+  }
+  SetOption(socket_.get(), IPPROTO_TCP, TCP_NODELAY, 1);
+  SetOption(
+      socket_.get(), IPPROTO_TCP, TCP_USER_TIMEOUT,
+      static_cast<int>(absl::ToInt64Milliseconds(options_.unacknowledged_max)));
+  const SocketAddress name = ToSocketAddress(peer_, family);
+  const bool is_begun = connect(socket_.get(), name.get(), name.length) == 0 ||
+                        errno == EINPROGRESS;
+  watched_ = EPOLLOUT;
+  if (!is_begun ||
+      !surroundings_.loop->Add(socket_.get(), watched_, this).ok()) {
+    socket_.Close();
+    Break(&surroundings_.stats->refused);
+    return;
+  }
+  state_ = State::kConnecting;
+  changed_at_ = surroundings_.clock->Read().fast;
+  SetDeadline(changed_at_ + options_.connect_timeout);
+}
+
+void Link::FinishConnecting() {
+  int error = 0;
+  socklen_t length = sizeof(error);
+  getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &length);
+  if (error != 0 || IsConnectedToItself(socket_.get(), peer_)) {
+    Break(&surroundings_.stats->refused);
+    return;
+  }
+  state_ = State::kUp;
+  changed_at_ = surroundings_.clock->Read().fast;
+  deadline_ = FastInstant::Never();
+  ++surroundings_.stats->opened;
+  Watch(EPOLLIN | EPOLLRDHUP);
+  surroundings_.watcher->OnLinkChanged(peer_, true);
+  Flush();
+}
+
+void Link::Write() {
+  switch (writer_.WriteTo(socket_.get())) {
+    case FrameWriter::Progress::kDrained:
+      Watch(EPOLLIN | EPOLLRDHUP);
+      return;
+    case FrameWriter::Progress::kBlocked:
+      Watch(EPOLLIN | EPOLLRDHUP | EPOLLOUT);
+      return;
+    case FrameWriter::Progress::kBroken:
+      Break(&surroundings_.stats->broken);
+      return;
+  }
+}
+
+void Link::Watch(uint32_t events) {
+  if (watched_ == events) return;
+  watched_ = events;
+  surroundings_.loop->Modify(socket_.get(), events);
+}
+
+void Link::Break(uint64_t* counter) {
+  ++*counter;
+  const FastInstant now = surroundings_.clock->Read().fast;
+  if (state_ == State::kUp && now - changed_at_ >= GoodStreamMin()) {
+    failures_ = 0;
+  }
+  if (socket_.is_open()) {
+    surroundings_.loop->Remove(socket_.get());
+    socket_.Close();
+  }
+  writer_.Clear();
+  // An overflow while it waits does not make it wait longer.
+  if (state_ != State::kWaiting) {
+    state_ = State::kWaiting;
+    changed_at_ = now;
+    SetDeadline(now + DrawDelay());
+  }
+  surroundings_.watcher->OnLinkChanged(peer_, false);
+}
+
+void Link::SetDeadline(FastInstant deadline) {
+  deadline_ = deadline;
+  surroundings_.watcher->OnLinkDeadline(deadline);
+}
+
+absl::Duration Link::DrawDelay() {
+  // Half of the delay is drawn, so that the peers of a process that comes back
+  // do not come back to it all at once.
+  constexpr int kDoublingsMax = 20;
+  absl::Duration delay = options_.reconnect_min;
+  for (int i = 0; i < std::min(failures_, kDoublingsMax); ++i) delay *= 2;
+  ++failures_;
+  delay = std::min(delay, options_.reconnect_max);
+  return surroundings_.random->Between(delay / 2, delay);
+}
+
+}  // namespace cachalot
