@@ -1,0 +1,48 @@
+#ifndef IO_AGENT_STATUS_H_
+#define IO_AGENT_STATUS_H_
+
+#include <cstdint>
+#include <string>
+
+#include "engine/action.h"
+#include "engine/address.h"
+#include "engine/ids.h"
+#include "engine/request.h"
+
+namespace cachalot {
+
+// AnnounceStanding, for those outside the engine.
+using Standing = AnnounceStanding;
+
+// Where one node stands, at one moment. For people and monitors.
+struct AgentStatus {
+  NodeId id;
+  std::string name;
+  Address address;
+  ClusterId cluster;  // none: has none
+  Epoch epoch;
+  Standing standing;
+  MemberRole role = MemberRole::kMember;
+  Term term;
+  NodeId leader;  // none: not known
+  LogIndex commit;
+  LogIndex applied;
+  uint64_t members_alive = 0;
+  uint64_t locks = 0;  // in this node's copy of the table
+  uint64_t elections_won = 0;
+  uint64_t snapshots_sent = 0;
+  uint64_t snapshots_installed = 0;
+  // What was dropped: bytes that are no message, messages of others.
+  uint64_t undecodable = 0;
+  uint64_t other_version = 0;
+  uint64_t other_cluster = 0;
+  uint64_t misaddressed = 0;
+  uint64_t streams_malformed = 0;
+  uint64_t frames_received = 0;
+  uint64_t datagrams_received = 0;
+  uint64_t local_malformed = 0;  // connections to the local socket, closed
+};
+
+}  // namespace cachalot
+
+#endif  // IO_AGENT_STATUS_H_

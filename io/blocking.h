@@ -1,0 +1,57 @@
+#ifndef IO_BLOCKING_H_
+#define IO_BLOCKING_H_
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/notification.h"
+#include "io/lock_service.h"
+#include "io/status_codes.h"
+
+namespace cachalot {
+
+// Runs `run(done)` on the driver's thread; if the service has stopped, `done`
+// fails here and now. `Callback` takes a status or a StatusOr.
+template <typename Callback, typename Run>
+void PostCall(LockService& service, Callback done, Run run) {
+  auto shared = std::make_shared<Callback>(std::move(done));
+  const bool is_posted = service.Post(
+      [shared, run = std::move(run)]() mutable { run(std::move(*shared)); });
+  if (!is_posted) {
+    (*shared)(absl::FailedPreconditionError("this member was closed"));
+  }
+}
+
+// Waits for what `start(done)` begins. Fails on the driver's thread, which
+// would wait for itself.
+template <typename Result, typename Start>
+Result RunBlocking(LockService& service, Start start) {
+  if (service.IsOnThread()) {
+    return absl::FailedPreconditionError(
+        "a blocking call from a callback would wait for itself: use the "
+        "asynchronous form");
+  }
+  std::optional<Result> result;
+  absl::Notification is_done;
+  start([&result, &is_done](Result value) {
+    result = std::move(value);
+    is_done.Notify();
+  });
+  is_done.WaitForNotification();
+  return *std::move(result);
+}
+
+// An answer that says no more than its status.
+inline LockService::AnswerCallback AnswerWithStatus(
+    absl::AnyInvocable<void(absl::Status)> done) {
+  return [done = std::move(done)](const Answer& answer) mutable {
+    done(ToStatus(answer));
+  };
+}
+
+}  // namespace cachalot
+
+#endif  // IO_BLOCKING_H_

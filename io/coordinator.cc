@@ -1,0 +1,338 @@
+#include "io/coordinator.h"
+
+#include <errno.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "engine/limits.h"
+#include "io/blocking.h"
+#include "io/driver.h"
+#include "io/endpoints.h"
+#include "io/local/server.h"
+#include "io/lock_service.h"
+
+namespace cachalot {
+namespace {
+
+absl::StatusOr<uint64_t> DrawSeed() {
+  uint64_t seed = 0;
+  if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed)) {
+    return SystemError("getrandom", errno);
+  }
+  return seed;
+}
+
+absl::Status RequireSeeds(const CoordinatorOptions& options) {
+  if (!options.seeds.empty() || options.bootstrap_expect.value_or(0) > 0) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "no seeds: name a member of the cluster, or this process itself (\"",
+      options.bind, "\") to found one"));
+}
+
+absl::StatusOr<DriverOptions> ToDriverOptions(const CoordinatorOptions& options,
+                                              const Endpoints& endpoints) {
+  const absl::StatusOr<uint64_t> seed = DrawSeed();
+  if (!seed.ok()) return seed.status();
+  const bool is_alone = endpoints.seeds.empty();
+  DriverOptions driver;
+  driver.node = {
+      .seed = *seed,
+      .name = options.name,
+      .address = endpoints.advertise,
+      .seeds = endpoints.seeds,
+      .bootstrap_expect = options.bootstrap_expect.value_or(is_alone ? 1 : 0),
+      .birth_delay = options.birth_delay,
+      // Tokens of a cluster that is born later are higher; wall time enters
+      // nowhere else.
+      .birth_epoch = static_cast<uint64_t>(std::max<time_t>(1, time(nullptr))),
+      .membership = options.membership,
+      .consensus = options.consensus,
+      .lease = options.lease,
+      .observer = options.observer};
+  driver.transport.bind = endpoints.bind;
+  driver.transport.seed = *seed;
+  return driver;
+}
+
+// All pages from one source, one after the other.
+class PageReader : public std::enable_shared_from_this<PageReader> {
+ public:
+  PageReader(LockService* service, absl::string_view prefix,
+             Coordinator::LocksCallback done)
+      : service_(service), prefix_(prefix), done_(std::move(done)) {}
+
+  void ReadOn() {
+    service_->ListLocks(
+        {.prefix = prefix_, .after = locks_.empty() ? "" : locks_.back().key},
+        [self = shared_from_this()](Answer answer) {
+          self->Take(std::move(answer));
+        });
+  }
+
+ private:
+  void Take(Answer answer) {
+    if (answer.outcome != Outcome::kOk) {
+      done_(ToStatus(answer));
+      return;
+    }
+    std::move(answer.locks.begin(), answer.locks.end(),
+              std::back_inserter(locks_));
+    if (answer.more && !answer.locks.empty()) {
+      ReadOn();
+    } else {
+      done_(std::move(locks_));
+    }
+  }
+
+  LockService* const service_;
+  const std::string prefix_;
+  std::vector<LockInfo> locks_;
+  Coordinator::LocksCallback done_;
+};
+
+std::vector<LockInfo> ReadLocalPages(LockService& service,
+                                     absl::string_view prefix) {
+  std::vector<LockInfo> locks;
+  ListLocksRequest request = {.prefix = std::string(prefix)};
+  for (;;) {
+    Answer page = service.LocalLocks(request);
+    const bool is_last = !page.more || page.locks.empty();
+    std::move(page.locks.begin(), page.locks.end(), std::back_inserter(locks));
+    if (is_last) return locks;
+    request.after = locks.back().key;
+  }
+}
+
+// Reads something on the driver's thread. Callbacks may: it waits for nothing.
+template <typename Value>
+absl::StatusOr<Value> ReadOnThread(LockService& service,
+                                   std::function<Value()> read) {
+  if (service.IsOnThread()) return read();
+  using Callback = absl::AnyInvocable<void(absl::StatusOr<Value>)>;
+  return RunBlocking<absl::StatusOr<Value>>(service, [&](Callback done) {
+    PostCall(service, std::move(done), [read](Callback done) { done(read()); });
+  });
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Create(
+    CoordinatorOptions options) {
+  const absl::Status has_seeds = RequireSeeds(options);
+  if (!has_seeds.ok()) return has_seeds;
+  const absl::StatusOr<Endpoints> endpoints =
+      ResolveEndpoints(options.bind, options.advertise, options.seeds);
+  if (!endpoints.ok()) return endpoints.status();
+  absl::StatusOr<DriverOptions> driver = ToDriverOptions(options, *endpoints);
+  if (!driver.ok()) return driver.status();
+  absl::StatusOr<std::shared_ptr<LockService>> service = LockService::Create(
+      *std::move(driver), {.on_standing = std::move(options.on_standing),
+                           .on_left = std::move(options.on_left)});
+  if (!service.ok()) return service.status();
+  std::unique_ptr<Coordinator> coordinator(
+      new Coordinator(*std::move(service), std::move(options.seeds)));
+  if (!options.local_socket.empty()) {
+    absl::StatusOr<std::unique_ptr<LocalServer>> server =
+        LocalServer::Create(options.local_socket, coordinator->service_.get());
+    if (!server.ok()) return server.status();
+    coordinator->local_server_ = *std::move(server);
+  }
+  coordinator->service_->Start();
+  return coordinator;
+}
+
+Coordinator::Coordinator(std::shared_ptr<LockService> service,
+                         std::vector<std::string> seeds)
+    : service_(std::move(service)), seeds_(std::move(seeds)) {}
+
+Coordinator::~Coordinator() { service_->Stop(); }
+
+absl::Status Coordinator::Connect(absl::Duration timeout) {
+  if (service_->IsOnThread()) {
+    return absl::FailedPreconditionError(
+        "Connect() from a callback would wait for itself");
+  }
+  if (service_->WaitUntilReady(timeout)) return absl::OkStatus();
+  return absl::DeadlineExceededError(absl::StrCat(
+      "no cluster with a leader was found in ", absl::FormatDuration(timeout),
+      "; asked ", absl::StrJoin(seeds_, ", "), " and will go on asking"));
+}
+
+absl::StatusOr<HeldLock> Coordinator::Lock(absl::string_view key,
+                                           absl::Duration ttl,
+                                           LockOptions options) {
+  return RunBlocking<absl::StatusOr<HeldLock>>(
+      *service_, [&](LockCallback done) {
+        LockAsync(key, ttl, std::move(options), std::move(done));
+      });
+}
+
+RequestId Coordinator::LockAsync(absl::string_view key, absl::Duration ttl,
+                                 LockOptions options, LockCallback done) {
+  const RequestId request = service_->NewRequest();
+  AcquireRequest body = {
+      .key = std::string(key),
+      .ttl = ttl,
+      .wait = std::clamp(options.wait, absl::ZeroDuration(), limits::WaitMax()),
+      .owner = std::move(options.owner)};
+  PostCall(
+      *service_, std::move(done),
+      [service = service_, request, body = std::move(body),
+       on_change = std::move(options.on_change)](LockCallback done) mutable {
+        LockService::GrantCallback answer =
+            [service, done = std::move(done)](
+                const Answer& answer, std::shared_ptr<Grant> grant) mutable {
+              if (grant == nullptr) {
+                done(ToStatus(answer));
+              } else {
+                done(HeldLock(std::move(service), std::move(grant)));
+              }
+            };
+        service->Acquire(request, std::move(body), std::move(on_change),
+                         std::move(answer));
+      });
+  return request;
+}
+
+absl::StatusOr<HeldLock> Coordinator::TryLock(absl::string_view key,
+                                              absl::Duration ttl,
+                                              LockOptions options) {
+  options.wait = absl::ZeroDuration();
+  return Lock(key, ttl, std::move(options));
+}
+
+RequestId Coordinator::TryLockAsync(absl::string_view key, absl::Duration ttl,
+                                    LockOptions options, LockCallback done) {
+  options.wait = absl::ZeroDuration();
+  return LockAsync(key, ttl, std::move(options), std::move(done));
+}
+
+void Coordinator::Withdraw(RequestId request) {
+  // A coordinator that is closed has answered all requests.
+  static_cast<void>(service_->Post(
+      [service = service_.get(), request] { service->Withdraw(request); }));
+}
+
+absl::Status Coordinator::Renew(absl::string_view key, absl::Duration ttl,
+                                absl::string_view owner) {
+  return RunBlocking<absl::Status>(*service_, [&](StatusCallback done) {
+    RenewAsync(key, ttl, owner, std::move(done));
+  });
+}
+
+void Coordinator::RenewAsync(absl::string_view key, absl::Duration ttl,
+                             absl::string_view owner, StatusCallback done) {
+  PostCall(
+      *service_, std::move(done),
+      [service = service_.get(), ttl,
+       claim = HeldClaim{.key = std::string(key), .owner = std::string(owner)}](
+          StatusCallback done) mutable {
+        const absl::StatusOr<FencingToken> token = service->Find(claim);
+        if (!token.ok()) {
+          done(token.status());
+          return;
+        }
+        service->Renew(claim, ttl, AnswerWithStatus(std::move(done)));
+      });
+}
+
+absl::Status Coordinator::Release(absl::string_view key,
+                                  absl::string_view owner) {
+  return RunBlocking<absl::Status>(*service_, [&](StatusCallback done) {
+    ReleaseAsync(key, owner, std::move(done));
+  });
+}
+
+void Coordinator::ReleaseAsync(absl::string_view key, absl::string_view owner,
+                               StatusCallback done) {
+  PostCall(
+      *service_, std::move(done),
+      [service = service_.get(),
+       claim = HeldClaim{.key = std::string(key), .owner = std::string(owner)}](
+          StatusCallback done) mutable {
+        const absl::StatusOr<FencingToken> token = service->Find(claim);
+        if (!token.ok()) {
+          done(token.status());
+          return;
+        }
+        service->Release(claim, AnswerWithStatus(std::move(done)));
+      });
+}
+
+absl::StatusOr<std::vector<LockInfo>> Coordinator::GetLocks(
+    absl::string_view prefix) {
+  return RunBlocking<absl::StatusOr<std::vector<LockInfo>>>(
+      *service_,
+      [&](LocksCallback done) { GetLocksAsync(prefix, std::move(done)); });
+}
+
+void Coordinator::GetLocksAsync(absl::string_view prefix, LocksCallback done) {
+  PostCall(*service_, std::move(done),
+           [service = service_.get(),
+            prefix = std::string(prefix)](LocksCallback done) {
+             std::make_shared<PageReader>(service, prefix, std::move(done))
+                 ->ReadOn();
+           });
+}
+
+absl::StatusOr<std::vector<LockInfo>> Coordinator::GetLocksLocal(
+    absl::string_view prefix) {
+  return ReadOnThread<std::vector<LockInfo>>(
+      *service_, [this, prefix] { return ReadLocalPages(*service_, prefix); });
+}
+
+absl::StatusOr<std::vector<MemberInfo>> Coordinator::GetMembers() {
+  return RunBlocking<absl::StatusOr<std::vector<MemberInfo>>>(
+      *service_,
+      [&](MembersCallback done) { GetMembersAsync(std::move(done)); });
+}
+
+void Coordinator::GetMembersAsync(MembersCallback done) {
+  PostCall(
+      *service_, std::move(done),
+      [service = service_.get()](MembersCallback done) {
+        service->ListMembers([done = std::move(done)](Answer answer) mutable {
+          if (answer.outcome == Outcome::kOk) {
+            done(std::move(answer.members));
+          } else {
+            done(ToStatus(answer));
+          }
+        });
+      });
+}
+
+absl::StatusOr<std::vector<MemberInfo>> Coordinator::GetMembersLocal() {
+  return ReadOnThread<std::vector<MemberInfo>>(
+      *service_, [this] { return service_->LocalMembers(); });
+}
+
+absl::StatusOr<AgentStatus> Coordinator::GetStatus() {
+  return ReadOnThread<AgentStatus>(*service_,
+                                   [this] { return service_->Status(); });
+}
+
+absl::Status Coordinator::Leave() {
+  return RunBlocking<absl::Status>(
+      *service_, [&](StatusCallback done) { LeaveAsync(std::move(done)); });
+}
+
+void Coordinator::LeaveAsync(StatusCallback done) {
+  PostCall(*service_, std::move(done),
+           [service = service_.get()](StatusCallback done) {
+             service->Leave(AnswerWithStatus(std::move(done)));
+           });
+}
+
+const Address& Coordinator::address() const { return service_->address(); }
+
+const std::string& Coordinator::name() const { return service_->name(); }
+
+}  // namespace cachalot

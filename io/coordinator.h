@@ -1,0 +1,213 @@
+#ifndef IO_COORDINATOR_H_
+#define IO_COORDINATOR_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "engine/address.h"
+#include "engine/ids.h"
+#include "engine/observer.h"
+#include "engine/options.h"
+#include "engine/request.h"
+#include "io/agent_status.h"
+#include "io/grant.h"
+#include "io/held_lock.h"
+#include "io/status_codes.h"
+
+// Cachalot in a process: one member of a cluster, and the locks it takes.
+//
+//   CoordinatorOptions options;
+//   options.bind = "localhost:7947";
+//   options.seeds = {"localhost:7946"};
+//   auto coordinator = Coordinator::Create(options).value();
+//   coordinator->Connect(absl::Seconds(10));
+//   absl::StatusOr<HeldLock> lock =
+//       coordinator->Lock("example-key", absl::Seconds(30));
+//
+// What the status codes mean, wherever they come from:
+//
+//   OK                  It is done.
+//   Unknown             It may have happened, or may happen yet. IsUnknown().
+//
+// and of all others that nothing was changed and nothing will be; IsRefused():
+//
+//   AlreadyExists       TryLock(): the lock is held by another. Create(): the
+//                       port is.
+//   DeadlineExceeded    The wait ended first; the lock is not held. Connect():
+//                       still trying.
+//   FailedPrecondition  Not held, or lost; after Leave(); or a blocking call
+//                       from a callback.
+//   PermissionDenied    Held in this process by another owner.
+//   ResourceExhausted   Too much at once; later it may do.
+//   Unavailable         No leader of a cluster was reached in time.
+//   Cancelled           Withdrawn by the caller.
+//   InvalidArgument     A limit or a form; the text says which.
+//   NotFound            Create(): no such host.
+namespace cachalot {
+
+class LocalServer;
+
+struct CoordinatorOptions {
+  // Where to listen: "HOST:PORT", "[V6]:PORT", or ":PORT" for all addresses.
+  // Port 0: any that is free.
+  std::string bind;
+  // Where others reach this process, if not where it listens. "HOST:PORT"; port
+  // 0: the port of `bind`. Empty: the address of `bind`; if that is for all
+  // addresses, the one from which the first seed is reached.
+  std::string advertise;
+  // Where members may be found, at least one; any that lives will do. A process
+  // whose only seed is itself founds a cluster.
+  std::vector<std::string> seeds;
+  // For people. Empty: the advertised address.
+  std::string name;
+  // NodeOptions::bootstrap_expect. Unset: 1 if the only seed is this process
+  // itself, else 0.
+  std::optional<int> bootstrap_expect;
+  // Path of a Unix socket for programs of this user on this machine
+  // (io/local/client.h, which has a path to use by default). Empty: none.
+  std::string local_socket;
+
+  absl::Duration birth_delay = absl::Seconds(1);
+  MembershipOptions membership;
+  ConsensusOptions consensus;
+  LeaseOptions lease;
+
+  // Called on the driver's thread whenever the node joins or loses a cluster,
+  // its leader or its session. Must not block.
+  absl::AnyInvocable<void(const Standing&)> on_standing;
+  // Called on the driver's thread when Leave(), or a program at the local
+  // socket, has made this node leave.
+  absl::AnyInvocable<void()> on_left;
+  // Not owned; may be null; outlives the coordinator. Called on the driver's
+  // thread.
+  Observer* observer = nullptr;
+};
+
+struct LockOptions {
+  // How long to wait for the lock, whatever its lease. Infinite: for as long as
+  // it takes (a week).
+  absl::Duration wait = absl::InfiniteDuration();
+  // Who in this process asks. Shown to others, and held against those who
+  // renew or release by key.
+  std::string owner;
+  // Told when the lease runs out, is renewed after all, and when the lock is
+  // lost. Called on the driver's thread; must not block; may call the
+  // asynchronous forms. After the HeldLock is gone no call begins.
+  ChangeCallback on_change;
+};
+
+// One member of a cluster. Thread-safe.
+//
+// Each operation has a blocking form and one that calls back. Callbacks come
+// on the driver's thread, exactly once, and must not block it: they may call
+// the asynchronous forms; a blocking form fails there. When the coordinator
+// is closed, they come at once, on the caller's thread.
+class Coordinator {
+ public:
+  using LockCallback = absl::AnyInvocable<void(absl::StatusOr<HeldLock>)>;
+  using LocksCallback =
+      absl::AnyInvocable<void(absl::StatusOr<std::vector<LockInfo>>)>;
+  using MembersCallback =
+      absl::AnyInvocable<void(absl::StatusOr<std::vector<MemberInfo>>)>;
+
+  // Binds and begins to look for the cluster, in a thread of its own.
+  //
+  // Errors: InvalidArgument, NotFound (host), AlreadyExists (port or local
+  // socket taken), PermissionDenied (port), Internal.
+  static absl::StatusOr<std::unique_ptr<Coordinator>> Create(
+      CoordinatorOptions options);
+
+  // Stops. Without Leave() before it, the others see a process that died: its
+  // locks are free when their leases end. Not from a callback.
+  ~Coordinator();
+  Coordinator(const Coordinator&) = delete;
+  Coordinator& operator=(const Coordinator&) = delete;
+
+  // Waits until locks can be taken. Not needed: a Lock() waits by itself.
+  // Errors: DeadlineExceeded (names the seeds that were tried; it goes on
+  // trying), FailedPrecondition.
+  absl::Status Connect(absl::Duration timeout);
+
+  // Takes `key` (1 to 1024 bytes) for `ttl` (100 ms to 24 h), waiting for it in
+  // the order of arrival. A second Lock() of a key in one process waits like
+  // anybody else's.
+  //
+  // Errors: DeadlineExceeded, InvalidArgument, ResourceExhausted, Unavailable,
+  // FailedPrecondition, Unknown.
+  absl::StatusOr<HeldLock> Lock(absl::string_view key, absl::Duration ttl,
+                                LockOptions options = {});
+  // The number is for Withdraw().
+  RequestId LockAsync(absl::string_view key, absl::Duration ttl,
+                      LockOptions options, LockCallback done);
+
+  // The same without waiting; `options.wait` means nothing.
+  // Errors: AlreadyExists instead of DeadlineExceeded.
+  absl::StatusOr<HeldLock> TryLock(absl::string_view key, absl::Duration ttl,
+                                   LockOptions options = {});
+  RequestId TryLockAsync(absl::string_view key, absl::Duration ttl,
+                         LockOptions options, LockCallback done);
+
+  // Takes back a LockAsync() that has not been answered: it is answered with
+  // Cancelled.
+  void Withdraw(RequestId request);
+
+  // Extends, or gives up, the lock of `key` that this process took under the
+  // same `owner`.
+  // Errors: FailedPrecondition, PermissionDenied, InvalidArgument (ttl),
+  // Unavailable, Unknown.
+  absl::Status Renew(absl::string_view key, absl::Duration ttl,
+                     absl::string_view owner = "");
+  void RenewAsync(absl::string_view key, absl::Duration ttl,
+                  absl::string_view owner, StatusCallback done);
+  absl::Status Release(absl::string_view key, absl::string_view owner = "");
+  void ReleaseAsync(absl::string_view key, absl::string_view owner,
+                    StatusCallback done);
+
+  // The locks whose keys begin with `prefix`, ordered by key, as the leader has
+  // them: linearizable, up to 1000 locks; more come in pages, each of which is.
+  // Errors: Unavailable, FailedPrecondition.
+  absl::StatusOr<std::vector<LockInfo>> GetLocks(absl::string_view prefix = "");
+  void GetLocksAsync(absl::string_view prefix, LocksCallback done);
+  // The same as this node's copy has them: at once, perhaps out of date.
+  absl::StatusOr<std::vector<LockInfo>> GetLocksLocal(
+      absl::string_view prefix = "");
+
+  // The members and their roles as the leader sees them: linearizable in the
+  // voters; who seems alive is the leader's opinion.
+  absl::StatusOr<std::vector<MemberInfo>> GetMembers();
+  void GetMembersAsync(MembersCallback done);
+  // As this node sees them.
+  absl::StatusOr<std::vector<MemberInfo>> GetMembersLocal();
+
+  // Where this node stands, for status lines.
+  absl::StatusOr<AgentStatus> GetStatus();
+
+  // Releases all locks, tells the members, and returns when that is done or
+  // LeaseOptions::leave_timeout has passed. Then nothing but the destructor is
+  // of use.
+  absl::Status Leave();
+  void LeaveAsync(StatusCallback done);
+
+  // Where this node can be reached.
+  const Address& address() const;
+  const std::string& name() const;
+
+ private:
+  Coordinator(std::shared_ptr<LockService> service,
+              std::vector<std::string> seeds);
+
+  const std::shared_ptr<LockService> service_;
+  const std::vector<std::string> seeds_;  // as they were written
+  std::unique_ptr<LocalServer> local_server_;
+};
+
+}  // namespace cachalot
+
+#endif  // IO_COORDINATOR_H_

@@ -1,0 +1,188 @@
+#include "io/driver.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "engine/check.h"
+#include "engine/overloaded.h"
+
+namespace cachalot {
+
+absl::StatusOr<std::unique_ptr<Driver>> Driver::Create(DriverOptions options,
+                                                       Delegate* delegate) {
+  std::unique_ptr<Driver> driver(new Driver(delegate));
+  absl::StatusOr<std::unique_ptr<EventLoop>> loop = EventLoop::Create();
+  if (!loop.ok()) return loop.status();
+  driver->loop_ = *std::move(loop);
+  absl::StatusOr<std::unique_ptr<Transport>> transport = Transport::Create(
+      options.transport, driver->loop_.get(), &driver->clock_, driver.get());
+  if (!transport.ok()) return transport.status();
+  driver->transport_ = *std::move(transport);
+
+  Address& address = options.node.address;
+  if (address.port == 0) address.port = driver->transport_->address().port;
+  if (options.node.name.empty()) options.node.name = address.ToString();
+  driver->now_ = driver->clock_.Read();
+  absl::StatusOr<Node> node =
+      Node::Create(std::move(options.node), driver->now_);
+  if (!node.ok()) return node.status();
+  driver->node_ = *std::move(node);
+  return driver;
+}
+
+Driver::~Driver() { Stop(); }
+
+void Driver::Start() {
+  // The embedder's signals are for the embedder's threads.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([this] { Run(); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  pthread_setname_np(thread_.native_handle(), "cachalot");
+}
+
+void Driver::Stop() {
+  {
+    const absl::MutexLock lock(&mutex_);
+    is_stopping_ = true;
+    if (!thread_.joinable()) is_stopped_ = true;
+  }
+  if (!thread_.joinable()) return;
+  CHECK(!IsOnThread()) << "a driver cannot be stopped from its own thread";
+  loop_->Wake();
+  thread_.join();
+}
+
+bool Driver::Post(Task task) {
+  const absl::MutexLock lock(&mutex_);
+  if (is_stopped_) return false;
+  tasks_.push_back(std::move(task));
+  if (std::exchange(is_asleep_, false)) loop_->Wake();
+  return true;
+}
+
+bool Driver::IsOnThread() const {
+  return thread_id_.load() == std::this_thread::get_id();
+}
+
+void Driver::Learn(Event event) { learnt_.push_back(std::move(event)); }
+
+void Driver::Run() {
+  thread_id_.store(std::this_thread::get_id());
+  bool is_running = true;
+  while (is_running) {
+    // What has arrived comes before what is due: after a long gap the sockets
+    // may hold what keeps a timer from mattering (locks.md 2.1, rule 20).
+    loop_->Wait(PrepareToWait());
+    is_running = RunTasks();
+    TakeTurn();
+  }
+}
+
+absl::Duration Driver::PrepareToWait() {
+  const Now now = clock_.Read();
+  const absl::MutexLock lock(&mutex_);
+  if (!tasks_.empty() || is_stopping_ || !learnt_.empty()) {
+    return absl::ZeroDuration();
+  }
+  is_asleep_ = true;
+  const FastInstant transport_deadline = transport_->NextDeadline();
+  absl::Duration wait = node_->NextDeadline().Until(now);
+  if (transport_deadline != FastInstant::Never()) {
+    wait = std::min(wait, transport_deadline - now.fast);
+  }
+  return wait;
+}
+
+bool Driver::RunTasks() {
+  bool is_running = true;
+  {
+    const absl::MutexLock lock(&mutex_);
+    is_asleep_ = false;
+    running_.swap(tasks_);
+    if (is_stopping_) {
+      is_running = false;
+      is_stopped_ = true;
+    }
+  }
+  for (Task& task : running_) task();
+  running_.clear();
+  return is_running;
+}
+
+void Driver::TakeTurn() {
+  now_ = clock_.Read();
+  StepLearnt();
+  if (node_->NextDeadline().IsDue(now_)) Step(TimeAdvanced{});
+  transport_->OnTime(now_.fast);
+  if (has_stepped_) EndTurn();
+  delegate_->OnTurnEnded();
+}
+
+void Driver::StepLearnt() {
+  stepping_.swap(learnt_);
+  for (const Event& event : stepping_) Step(event);
+  stepping_.clear();
+}
+
+void Driver::EndTurn() {
+  do {
+    if (unsaved_.has_value()) {
+      Step(StateSaved{*std::exchange(unsaved_, std::nullopt)});
+    }
+    Step(TurnEnded{});
+  } while (unsaved_.has_value());
+  transport_->Flush();
+  has_stepped_ = false;
+}
+
+void Driver::Step(const Event& event) {
+  has_stepped_ = true;
+  for (Action& action : node_->Step(now_, event)) Perform(std::move(action));
+}
+
+void Driver::Perform(Action action) {
+  std::visit(
+      Overloaded{
+          [this](SendDatagram& send) {
+            transport_->SendDatagram(send.to, send.bytes);
+          },
+          [this](SendFrame& send) {
+            transport_->SendFrame(send.to, std::move(send.bytes));
+          },
+          [this](SaveState& order) { unsaved_ = order.save; },
+          [this](AnswerRequest& answer) {
+            delegate_->OnAnswer(answer.request, std::move(answer.answer));
+          },
+          [this](NotifyHolder& notice) { delegate_->OnHolderNotified(notice); },
+          [this](AnnounceStanding& standing) {
+            delegate_->OnStanding(standing);
+          },
+          [this](LeaveCompleted&) { delegate_->OnLeft(); },
+      },
+      action);
+}
+
+void Driver::OnBytesRead() { now_ = clock_.Read(); }
+
+void Driver::OnDatagram(const Address& from, std::string bytes) {
+  Step(DatagramReceived{from, std::move(bytes)});
+}
+
+void Driver::OnFrame(const Address& from, std::string bytes) {
+  Step(FrameReceived{from, std::move(bytes)});
+}
+
+// Streams break in the midst of a turn, while its frames are written: the node
+// hears of it in the next.
+void Driver::OnLinkChanged(const Address& peer, bool up) {
+  Learn(LinkChanged{peer, up});
+}
+
+}  // namespace cachalot

@@ -1,0 +1,45 @@
+#include "io/grant.h"
+
+namespace cachalot {
+
+absl::Duration Grant::Remaining(FastInstant now) {
+  if (belief_.load() == Belief::kLost) return absl::ZeroDuration();
+  const absl::Duration left =
+      FastInstant::FromNanoseconds(belief_end_.load()) - now;
+  if (left > absl::ZeroDuration()) return left;
+  Lose(LossReason::kExpired);
+  return absl::ZeroDuration();
+}
+
+Belief Grant::BeliefAt(FastInstant now) {
+  if (Remaining(now) == absl::ZeroDuration()) return Belief::kLost;
+  return belief_.load();
+}
+
+void Grant::Lose(LossReason reason) {
+  LossReason none = LossReason::kNone;
+  loss_reason_.compare_exchange_strong(none, reason);
+  belief_.store(Belief::kLost);
+}
+
+void Grant::Change(Belief belief, LossReason reason) {
+  if (belief == Belief::kLost) {
+    Lose(reason);
+    if (is_loss_told_) return;
+    is_loss_told_ = true;
+  } else {
+    // kLost is final, whoever set it.
+    Belief current = belief_.load();
+    while (current != Belief::kLost &&
+           !belief_.compare_exchange_weak(current, belief)) {
+    }
+    if (current == Belief::kLost) return;
+  }
+  if (on_change_ == nullptr || is_silent_.load()) return;
+  on_change_({.key = key_,
+              .token = token_,
+              .belief = belief,
+              .reason = belief == Belief::kLost ? loss_reason() : reason});
+}
+
+}  // namespace cachalot

@@ -1,0 +1,89 @@
+#include "io/held_lock.h"
+
+#include <utility>
+
+#include "io/blocking.h"
+#include "io/lock_service.h"
+#include "io/status_codes.h"
+
+namespace cachalot {
+namespace {
+
+HeldClaim ClaimOf(const Grant& grant) {
+  return {.key = grant.key(), .owner = grant.owner(), .token = grant.token()};
+}
+
+}  // namespace
+
+HeldLock::HeldLock(std::shared_ptr<LockService> service,
+                   std::shared_ptr<Grant> grant)
+    : service_(std::move(service)), grant_(std::move(grant)) {}
+
+HeldLock& HeldLock::operator=(HeldLock&& other) noexcept {
+  if (this == &other) return *this;
+  GiveUp();
+  service_ = std::move(other.service_);
+  grant_ = std::move(other.grant_);
+  return *this;
+}
+
+HeldLock::~HeldLock() { GiveUp(); }
+
+absl::Duration HeldLock::remaining() const {
+  return grant_->Remaining(service_->ReadClock().fast);
+}
+
+Belief HeldLock::state() const {
+  return grant_->BeliefAt(service_->ReadClock().fast);
+}
+
+absl::Status HeldLock::Renew(absl::Duration ttl) {
+  return RunBlocking<absl::Status>(*service_, [&](StatusCallback done) {
+    RenewAsync(ttl, std::move(done));
+  });
+}
+
+void HeldLock::RenewAsync(absl::Duration ttl, StatusCallback done) {
+  // Lost is final, also where the engine has not noticed yet.
+  if (state() == Belief::kLost) {
+    done(absl::FailedPreconditionError("the lock is lost"));
+    return;
+  }
+  PostCall(*service_, std::move(done),
+           [service = service_.get(), claim = ClaimOf(*grant_),
+            ttl](StatusCallback done) {
+             service->Renew(claim, ttl, AnswerWithStatus(std::move(done)));
+           });
+}
+
+absl::Status HeldLock::Release() {
+  return RunBlocking<absl::Status>(
+      *service_, [&](StatusCallback done) { ReleaseAsync(std::move(done)); });
+}
+
+void HeldLock::ReleaseAsync(StatusCallback done) {
+  grant_->Silence();
+  // Nobody believes in the lock from here on, whenever the release arrives.
+  grant_->Lose(LossReason::kReleased);
+  PostCall(*service_, std::move(done),
+           [service = service_.get(),
+            claim = ClaimOf(*grant_)](StatusCallback done) {
+             service->Release(claim, AnswerWithStatus(std::move(done)));
+           });
+}
+
+void HeldLock::Detach() { grant_.reset(); }
+
+void HeldLock::GiveUp() {
+  if (grant_ == nullptr) return;
+  // What was released, or lost to others, needs no release; what ran out may
+  // still be in the cluster's table for a while.
+  const LossReason reason = grant_->loss_reason();
+  if (reason == LossReason::kNone || reason == LossReason::kExpired) {
+    ReleaseAsync([](absl::Status) {});
+  }
+  grant_->Silence();
+  grant_.reset();
+}
+
+}  // namespace cachalot

@@ -1,0 +1,74 @@
+#ifndef IO_HELD_LOCK_H_
+#define IO_HELD_LOCK_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "engine/ids.h"
+#include "engine/request.h"
+#include "io/grant.h"
+
+namespace cachalot {
+
+class LockService;
+
+using StatusCallback = absl::AnyInvocable<void(absl::Status)>;
+
+// A lock that this process was granted. Gives it up when destroyed, without
+// waiting for that to be done.
+//
+// Whatever the lock protects is safe only while remaining() is above zero, and
+// where it checks token(): a process may be paused between a look at
+// remaining() and what it does next. Movable; thread-safe but for moves.
+class [[nodiscard]] HeldLock {
+ public:
+  // REQUIRES: `grant` came from `service`.
+  HeldLock(std::shared_ptr<LockService> service, std::shared_ptr<Grant> grant);
+  HeldLock(HeldLock&& other) noexcept = default;
+  HeldLock& operator=(HeldLock&& other) noexcept;
+  ~HeldLock();
+
+  // REQUIRES of all that follows: not moved from.
+
+  const std::string& key() const { return grant_->key(); }
+  const std::string& owner() const { return grant_->owner(); }
+  // Higher than that of every earlier grant in the cluster. To be handed to
+  // what the lock protects, which refuses lower ones than it has seen.
+  FencingToken token() const { return grant_->token(); }
+
+  // For how much longer nobody else can hold the lock, by a fresh look at the
+  // clock. Zero once it is lost, and from then on.
+  absl::Duration remaining() const;
+  Belief state() const;
+  // Why it is lost; kNone while it is not.
+  LossReason loss_reason() const { return grant_->loss_reason(); }
+
+  // Extends the lease to `ttl` from now; never shortens it.
+  // Errors: FailedPrecondition (lost), InvalidArgument (`ttl`), Unavailable,
+  // Unknown.
+  absl::Status Renew(absl::Duration ttl);
+  void RenewAsync(absl::Duration ttl, StatusCallback done);
+
+  // Gives the lock up. It is lost from the call on, whatever the answer: with
+  // Unavailable or Unknown others may have to wait for the lease to end.
+  // Errors: FailedPrecondition (lost before), Unavailable, Unknown.
+  absl::Status Release();
+  void ReleaseAsync(StatusCallback done);
+
+  // Lets go of the handle and keeps the lock, until it is released by its key
+  // or its lease ends.
+  void Detach();
+
+ private:
+  void GiveUp();
+
+  std::shared_ptr<LockService> service_;
+  std::shared_ptr<Grant> grant_;
+};
+
+}  // namespace cachalot
+
+#endif  // IO_HELD_LOCK_H_

@@ -1,0 +1,365 @@
+#include "io/local/protocol.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "engine/address.h"
+#include "engine/limits.h"
+#include "flatbuffers/flatbuffers.h"
+#include "io/local/local_generated.h"
+
+namespace cachalot {
+namespace {
+
+using flatbuffers::FlatBufferBuilder;
+using flatbuffers::Offset;
+using flatbuffers::Vector;
+
+// --- Out --------------------------------------------------------------------
+
+Offset<Vector<uint8_t>> ToWire(FlatBufferBuilder& builder,
+                               absl::string_view bytes) {
+  return builder.CreateVector(reinterpret_cast<const uint8_t*>(bytes.data()),
+                              bytes.size());
+}
+
+template <typename Kind>
+local::wire::WideId ToWire(const WideId<Kind>& id) {
+  return {id.high, id.low};
+}
+
+local::wire::FencingToken ToWire(const FencingToken& token) {
+  return {token.epoch.value(), token.index.value(), token.sequence};
+}
+
+local::wire::Address ToWire(const Address& address) {
+  uint64_t halves[2] = {0, 0};
+  for (size_t i = 0; i < address.ip.size(); ++i) {
+    halves[i / 8] = halves[i / 8] << 8 | address.ip[i];
+  }
+  return {halves[0], halves[1], address.port};
+}
+
+Offset<local::wire::Lock> ToWire(FlatBufferBuilder& builder,
+                                 const LockInfo& lock) {
+  const auto key = ToWire(builder, lock.key);
+  const auto holder_name = builder.CreateString(lock.holder_name);
+  const auto owner = builder.CreateString(lock.owner);
+  const local::wire::FencingToken token = ToWire(lock.token);
+  const local::wire::WideId node = ToWire(lock.holder.node);
+  return local::wire::CreateLock(
+      builder, key, &token, &node, lock.holder.number, holder_name, owner,
+      absl::ToInt64Nanoseconds(lock.remaining), lock.waiters);
+}
+
+Offset<local::wire::Member> ToWire(FlatBufferBuilder& builder,
+                                   const MemberInfo& member) {
+  const auto name = builder.CreateString(member.name);
+  const local::wire::WideId id = ToWire(member.id);
+  const local::wire::Address address = ToWire(member.address);
+  return local::wire::CreateMember(builder, &id, name, &address,
+                                   static_cast<uint8_t>(member.state),
+                                   static_cast<uint8_t>(member.role));
+}
+
+Offset<local::wire::Status> ToWire(FlatBufferBuilder& builder,
+                                   const AgentStatus& status) {
+  const auto name = builder.CreateString(status.name);
+  const local::wire::WideId id = ToWire(status.id);
+  const local::wire::WideId cluster = ToWire(status.cluster);
+  const local::wire::WideId leader = ToWire(status.leader);
+  const local::wire::Address address = ToWire(status.address);
+  local::wire::StatusBuilder out(builder);
+  out.add_id(&id);
+  out.add_name(name);
+  out.add_address(&address);
+  out.add_cluster(&cluster);
+  out.add_epoch(status.epoch.value());
+  out.add_joined(status.standing.joined);
+  out.add_has_leader(status.standing.has_leader);
+  out.add_has_session(status.standing.has_session);
+  out.add_role(static_cast<uint8_t>(status.role));
+  out.add_term(status.term.value());
+  out.add_leader(&leader);
+  out.add_commit(status.commit.value());
+  out.add_applied(status.applied.value());
+  out.add_members_alive(status.members_alive);
+  out.add_locks(status.locks);
+  out.add_elections_won(status.elections_won);
+  out.add_snapshots_sent(status.snapshots_sent);
+  out.add_snapshots_installed(status.snapshots_installed);
+  out.add_undecodable(status.undecodable);
+  out.add_other_version(status.other_version);
+  out.add_other_cluster(status.other_cluster);
+  out.add_misaddressed(status.misaddressed);
+  out.add_streams_malformed(status.streams_malformed);
+  out.add_frames_received(status.frames_received);
+  out.add_datagrams_received(status.datagrams_received);
+  out.add_local_malformed(status.local_malformed);
+  return out.Finish();
+}
+
+template <typename Body>
+std::string Finish(FlatBufferBuilder& builder, local::wire::Body kind,
+                   Offset<Body> body) {
+  local::wire::FinishMessageBuffer(
+      builder, local::wire::CreateMessage(builder, kind, body.Union()));
+  return std::string(reinterpret_cast<const char*>(builder.GetBufferPointer()),
+                     builder.GetSize());
+}
+
+// --- In ---------------------------------------------------------------------
+
+// Reads fields of verified bytes; the first that breaks a limit is kept.
+class FieldReader {
+ public:
+  absl::Status status() const {
+    return breach_ == nullptr ? absl::OkStatus()
+                              : absl::InvalidArgumentError(
+                                    absl::StrCat("local message: ", breach_));
+  }
+  bool Require(bool condition, const char* field) {
+    if (!condition && breach_ == nullptr) breach_ = field;
+    return condition;
+  }
+
+  std::string Text(const flatbuffers::String* text, size_t size_max,
+                   const char* field) {
+    if (text == nullptr || !Require(text->size() <= size_max, field)) return {};
+    return text->str();
+  }
+  std::string Bytes(const Vector<uint8_t>* bytes, size_t size_max,
+                    const char* field) {
+    if (bytes == nullptr) return {};
+    if (!Require(bytes->size() <= size_max, field)) return {};
+    return std::string(reinterpret_cast<const char*>(bytes->data()),
+                       bytes->size());
+  }
+  template <typename Enum>
+  Enum Value(uint8_t value, Enum last, const char* field) {
+    const bool is_known = Require(value <= static_cast<uint8_t>(last), field);
+    return is_known ? static_cast<Enum>(value) : Enum{};
+  }
+  // Items read by `read`, at most `count_max`.
+  template <typename Table, typename Read>
+  auto Items(const Vector<Offset<Table>>* tables, size_t count_max,
+             const char* field, Read read) {
+    std::vector<decltype(read(*tables->Get(0)))> items;
+    if (tables == nullptr) return items;
+    if (!Require(tables->size() <= count_max, field)) return items;
+    items.reserve(tables->size());
+    for (const Table* table : *tables) items.push_back(read(*table));
+    return items;
+  }
+
+ private:
+  const char* breach_ = nullptr;
+};
+
+// Longer texts are for nobody.
+constexpr size_t kTextBytesMax = 4096;
+constexpr int kTableDepthMax = 8;
+// What the requests' limits allow, and what is so far beyond them that it is
+// said to be so: a key that is a little too long is the engine's to refuse,
+// with a better text.
+constexpr size_t kKeyBytesMax = 64 * limits::kKeyBytesMax;
+constexpr size_t kOwnerBytesMax = 64 * limits::kOwnerBytesMax;
+
+template <typename Id>
+Id ToId(const local::wire::WideId* id) {
+  return id == nullptr ? Id() : Id{.high = id->high(), .low = id->low()};
+}
+
+FencingToken ToToken(FieldReader& reader,
+                     const local::wire::FencingToken* token) {
+  if (token == nullptr) return {};
+  if (!reader.Require(token->sequence() <= UINT32_MAX, "token")) return {};
+  return {.epoch = Epoch(token->epoch()),
+          .index = LogIndex(token->index()),
+          .sequence = static_cast<uint32_t>(token->sequence())};
+}
+
+Address ToAddress(const local::wire::Address* address) {
+  Address result;
+  if (address == nullptr) return result;
+  const uint64_t halves[2] = {address->ip_high(), address->ip_low()};
+  for (size_t i = 0; i < result.ip.size(); ++i) {
+    result.ip[i] = static_cast<uint8_t>(halves[i / 8] >> (8 * (7 - i % 8)));
+  }
+  result.port = address->port();
+  return result;
+}
+
+LockInfo ToLock(FieldReader& reader, const local::wire::Lock& lock) {
+  return {.key = reader.Bytes(lock.key(), kKeyBytesMax, "key"),
+          .token = ToToken(reader, lock.token()),
+          .holder = {.node = ToId<NodeId>(lock.session_node()),
+                     .number = lock.session_number()},
+          .holder_name = reader.Text(lock.holder_name(), kTextBytesMax, "name"),
+          .owner = reader.Text(lock.owner(), kOwnerBytesMax, "owner"),
+          .remaining = absl::Nanoseconds(lock.remaining_ns()),
+          .waiters = lock.waiters()};
+}
+
+MemberInfo ToMember(FieldReader& reader, const local::wire::Member& member) {
+  return {.id = ToId<NodeId>(member.id()),
+          .name = reader.Text(member.name(), kTextBytesMax, "name"),
+          .address = ToAddress(member.address()),
+          .state = reader.Value(member.state(), MemberState::kLeft, "state"),
+          .role = reader.Value(member.role(), MemberRole::kLeader, "role")};
+}
+
+AgentStatus ToStatus(FieldReader& reader, const local::wire::Status& status) {
+  return {.id = ToId<NodeId>(status.id()),
+          .name = reader.Text(status.name(), kTextBytesMax, "name"),
+          .address = ToAddress(status.address()),
+          .cluster = ToId<ClusterId>(status.cluster()),
+          .epoch = Epoch(status.epoch()),
+          .standing = {.joined = status.joined(),
+                       .has_leader = status.has_leader(),
+                       .has_session = status.has_session()},
+          .role = reader.Value(status.role(), MemberRole::kLeader, "role"),
+          .term = Term(status.term()),
+          .leader = ToId<NodeId>(status.leader()),
+          .commit = LogIndex(status.commit()),
+          .applied = LogIndex(status.applied()),
+          .members_alive = status.members_alive(),
+          .locks = status.locks(),
+          .elections_won = status.elections_won(),
+          .snapshots_sent = status.snapshots_sent(),
+          .snapshots_installed = status.snapshots_installed(),
+          .undecodable = status.undecodable(),
+          .other_version = status.other_version(),
+          .other_cluster = status.other_cluster(),
+          .misaddressed = status.misaddressed(),
+          .streams_malformed = status.streams_malformed(),
+          .frames_received = status.frames_received(),
+          .datagrams_received = status.datagrams_received(),
+          .local_malformed = status.local_malformed()};
+}
+
+// Null if `bytes` are no message of ours.
+const local::wire::Message* Verify(absl::string_view bytes) {
+  flatbuffers::Verifier verifier(reinterpret_cast<const uint8_t*>(bytes.data()),
+                                 bytes.size(), kTableDepthMax);
+  if (!local::wire::VerifyMessageBuffer(verifier)) return nullptr;
+  return local::wire::GetMessage(bytes.data());
+}
+
+}  // namespace
+
+std::string EncodeLocal(const LocalRequest& request) {
+  FlatBufferBuilder builder;
+  const auto key = ToWire(builder, request.key);
+  const auto owner = builder.CreateString(request.owner);
+  const auto prefix = ToWire(builder, request.list.prefix);
+  const auto after = ToWire(builder, request.list.after);
+  const local::wire::FencingToken token = ToWire(request.token);
+  local::wire::RequestBuilder body(builder);
+  body.add_id(request.id);
+  body.add_operation(static_cast<local::wire::Operation>(request.operation));
+  body.add_key(key);
+  body.add_owner(owner);
+  body.add_ttl_ns(absl::ToInt64Nanoseconds(request.ttl));
+  body.add_wait_ns(absl::ToInt64Nanoseconds(request.wait));
+  body.add_token(&token);
+  body.add_release_on_disconnect(request.release_on_disconnect);
+  body.add_is_local(request.is_local);
+  body.add_prefix(prefix);
+  body.add_after(after);
+  body.add_limit(request.list.limit);
+  body.add_withdrawn(request.withdrawn);
+  return Finish(builder, local::wire::Body::Request, body.Finish());
+}
+
+std::string EncodeLocal(const LocalReply& reply) {
+  FlatBufferBuilder builder;
+  const Answer& answer = reply.answer;
+  const auto text = builder.CreateString(answer.text);
+  Offset<local::wire::Lock> holder;
+  if (answer.holder.has_value()) holder = ToWire(builder, *answer.holder);
+  std::vector<Offset<local::wire::Lock>> locks;
+  for (const LockInfo& lock : answer.locks) {
+    locks.push_back(ToWire(builder, lock));
+  }
+  std::vector<Offset<local::wire::Member>> members;
+  for (const MemberInfo& member : answer.members) {
+    members.push_back(ToWire(builder, member));
+  }
+  Offset<local::wire::Status> status;
+  if (reply.status.has_value()) status = ToWire(builder, *reply.status);
+  const auto lock_list = locks.empty() ? 0 : builder.CreateVector(locks);
+  const auto member_list = members.empty() ? 0 : builder.CreateVector(members);
+  const local::wire::FencingToken token = ToWire(answer.token);
+  local::wire::ReplyBuilder body(builder);
+  body.add_id(reply.id);
+  body.add_outcome(static_cast<uint8_t>(answer.outcome));
+  body.add_text(text);
+  body.add_token(&token);
+  body.add_holder(holder);
+  body.add_locks(lock_list);
+  body.add_more(answer.more);
+  body.add_members(member_list);
+  body.add_status(status);
+  return Finish(builder, local::wire::Body::Reply, body.Finish());
+}
+
+absl::StatusOr<LocalRequest> DecodeLocalRequest(absl::string_view bytes) {
+  const local::wire::Message* message = Verify(bytes);
+  const local::wire::Request* body =
+      message == nullptr ? nullptr : message->body_as_Request();
+  if (body == nullptr) return absl::InvalidArgumentError("not a request");
+  FieldReader reader;
+  LocalRequest request = {
+      .id = body->id(),
+      .operation = reader.Value(static_cast<uint8_t>(body->operation()),
+                                LocalOperation::kLeave, "operation"),
+      .key = reader.Bytes(body->key(), kKeyBytesMax, "key"),
+      .owner = reader.Text(body->owner(), kOwnerBytesMax, "owner"),
+      .token = ToToken(reader, body->token()),
+      .ttl = absl::Nanoseconds(body->ttl_ns()),
+      .wait = absl::Nanoseconds(std::clamp<int64_t>(
+          body->wait_ns(), 0, absl::ToInt64Nanoseconds(limits::WaitMax()))),
+      .release_on_disconnect = body->release_on_disconnect(),
+      .withdrawn = body->withdrawn(),
+      .list = {.prefix = reader.Bytes(body->prefix(), kKeyBytesMax, "prefix"),
+               .after = reader.Bytes(body->after(), kKeyBytesMax, "after"),
+               .limit = body->limit()},
+      .is_local = body->is_local()};
+  const absl::Status status = reader.status();
+  if (!status.ok()) return status;
+  return request;
+}
+
+absl::StatusOr<LocalReply> DecodeLocalReply(absl::string_view bytes) {
+  const local::wire::Message* message = Verify(bytes);
+  const local::wire::Reply* body =
+      message == nullptr ? nullptr : message->body_as_Reply();
+  if (body == nullptr) return absl::InvalidArgumentError("not a reply");
+  FieldReader reader;
+  LocalReply reply = {.id = body->id()};
+  Answer& answer = reply.answer;
+  answer.outcome = reader.Value(body->outcome(), Outcome::kUnknown, "outcome");
+  answer.text = reader.Text(body->text(), kTextBytesMax, "text");
+  answer.token = ToToken(reader, body->token());
+  if (body->holder() != nullptr)
+    answer.holder = ToLock(reader, *body->holder());
+  answer.locks = reader.Items(
+      body->locks(), limits::kListLocksMax, "locks",
+      [&](const local::wire::Lock& lock) { return ToLock(reader, lock); });
+  answer.more = body->more();
+  answer.members = reader.Items(
+      body->members(), limits::kMembersMax, "members",
+      [&](const local::wire::Member& m) { return ToMember(reader, m); });
+  if (body->status() != nullptr) {
+    reply.status = ToStatus(reader, *body->status());
+  }
+  const absl::Status status = reader.status();
+  if (!status.ok()) return status;
+  return reply;
+}
+
+}  // namespace cachalot

@@ -1,0 +1,76 @@
+#ifndef IO_LOCAL_PROTOCOL_H_
+#define IO_LOCAL_PROTOCOL_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "engine/ids.h"
+#include "engine/request.h"
+#include "io/agent_status.h"
+
+namespace cachalot {
+
+enum class LocalOperation : uint8_t {
+  kAcquire,
+  kRenew,
+  kRelease,
+  kWithdraw,
+  kListLocks,
+  kListMembers,
+  kStatus,
+  kLeave,
+};
+
+// What a program asks of the agent on its machine.
+struct LocalRequest {
+  // Chosen by the program, for its reply. Not used twice at a time on one
+  // connection; one that is gets kInvalid.
+  uint64_t id = 0;
+  LocalOperation operation = LocalOperation::kStatus;
+
+  // kAcquire, kRenew, kRelease. Renew and release name the lock by its token;
+  // without one, the lock must have been taken through this agent under the
+  // same `owner`.
+  std::string key;
+  std::string owner;
+  FencingToken token;
+  absl::Duration ttl;   // kAcquire, kRenew
+  absl::Duration wait;  // kAcquire
+  // kAcquire: the lock, or the place in the queue, is given up when the
+  // connection ends. Otherwise the agent keeps it until it is released, or its
+  // lease ends.
+  bool release_on_disconnect = false;
+
+  uint64_t withdrawn = 0;  // kWithdraw: the kAcquire of this connection
+  ListLocksRequest list;   // kListLocks: one page
+  // kListLocks, kListMembers: as this node has it, perhaps out of date, instead
+  // of what the leader has.
+  bool is_local = false;
+};
+
+// Exactly one for each request, in any order.
+struct LocalReply {
+  uint64_t id = 0;
+  Answer answer;
+  std::optional<AgentStatus> status;  // of kStatus
+};
+
+// The longest message either way.
+inline constexpr size_t kLocalFrameBytesMax = size_t{4} << 20;
+
+std::string EncodeLocal(const LocalRequest& request);
+std::string EncodeLocal(const LocalReply& reply);
+
+// Errors: InvalidArgument (not such a message, or beyond a limit). `bytes`
+// must be aligned to eight.
+absl::StatusOr<LocalRequest> DecodeLocalRequest(absl::string_view bytes);
+absl::StatusOr<LocalReply> DecodeLocalReply(absl::string_view bytes);
+
+}  // namespace cachalot
+
+#endif  // IO_LOCAL_PROTOCOL_H_
