@@ -21,6 +21,14 @@ constexpr absl::Duration UnbindAfter() { return absl::Seconds(3); }
 constexpr absl::Duration FoundingSpread() { return absl::Milliseconds(300); }
 constexpr absl::Duration JoinAskInterval() { return absl::Milliseconds(200); }
 
+bool IsOfMembership(const Message& message) {
+  return std::visit(
+      [](const auto& m) {
+        return std::is_constructible_v<MembershipMessage, decltype(m)>;
+      },
+      message);
+}
+
 // The first entry of each term.
 std::string OpeningPayload(const NodeOptions& options, Epoch epoch) {
   const absl::Duration grace =
@@ -49,8 +57,9 @@ bool Node::Admit(const Envelope& envelope, Outbox& out) {
       return false;
     }
     if (!identity_.cluster.IsNone()) return true;
-    // Two without a cluster talk of nothing but whether to found one.
-    if (push_pull == nullptr) return false;
+    // Two without a cluster tell each other who is there, and no more.
+    if (!IsOfMembership(envelope.message)) return false;
+    if (push_pull == nullptr) return true;
     const bool like_us = options_.bootstrap_expect > 1 &&
                          push_pull->bootstrap_expect ==
                              static_cast<uint32_t>(options_.bootstrap_expect);

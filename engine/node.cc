@@ -192,6 +192,7 @@ void Node::Settle(Outbox& out) {
   if (consensus_.arrived_snapshot() != nullptr) TakeSnapshot(out);
   ApplyCommitted();
   AnswerReads(out);
+  FireLeave(out);  // the last lock may have been given back just now
   ReviewVoters();
   ProposeExpiry();
   UpdateLeader();
@@ -200,8 +201,6 @@ void Node::Settle(Outbox& out) {
       consensus_.last_index() > LogIndex()) {
     unbind_at_ = SlowInstant::Never();
   }
-  // The last goodbye may have been said just now.
-  FireLeave(out);
   Announce();
   const bool has_work = !proposals_.empty() || !forward_.commands.empty() ||
                         !forward_.reads.empty() || !replies_.empty() ||

@@ -116,7 +116,7 @@ struct NodeOptions {
   int bootstrap_expect = 0;
   // A founder listens for so long for members of a cluster that it may have
   // forgotten, and joins that one instead. [0, 1 h]
-  absl::Duration birth_delay = absl::Seconds(1);
+  absl::Duration birth_delay = absl::Seconds(2);
   // The epoch of a cluster that this node founds. Above that of every earlier
   // cluster whose tokens anybody may remember: the driver gives the seconds of
   // wall-clock time. [1, 2^48)

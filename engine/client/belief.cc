@@ -201,8 +201,7 @@ void Client::CheckInvariants() const {
     CHECK(operations_.at(sequence).request == request);
   }
   for (const auto& [sequence, operation] : operations_) {
-    CHECK(undecided_.contains(sequence) !=
-          (operation.queued && !operation.abandoned));
+    CHECK(undecided_.contains(sequence));
   }
   if (state_ == State::kNone) CHECK(grants_.empty());
 }

@@ -171,7 +171,8 @@ void LockTable::Do(const OpenSession& command, Turn& turn) {
                    .ttl = command.ttl,
                    .deadline = turn.time + command.ttl});
   }
-  RaiseEpoch(command.epoch_floor);
+  // The table's own epoch is the highest that most openers have seen.
+  if (command.epoch_floor > epoch_) RaiseEpoch(command.epoch_floor.Next());
   turn.replies.push_back(
       MakeReply(Reply::Kind::kOpened, command.session, turn.index));
 }
@@ -294,9 +295,7 @@ void LockTable::Do(const Expire& command, Turn& turn) {
 }
 
 void LockTable::Do(const BeginTerm& command, Turn& turn) {
-  if (command.epoch > epoch_ && command.epoch < kEpochEnd) {
-    epoch_ = command.epoch;
-  }
+  RaiseEpoch(command.epoch);
   sessions_.GiveGrace(turn.time, command.grace);
 }
 
@@ -356,17 +355,17 @@ std::optional<SessionSlot> LockTable::Admit(const Command& command,
 std::optional<LockSlot> LockTable::FindHeld(SessionSlot session,
                                             absl::string_view key,
                                             const FencingToken& token) const {
-  const std::optional<LockSlot> slot = locks_.Find(key);
-  if (!slot.has_value()) return std::nullopt;
-  const Lock& lock = locks_[*slot];
-  if (lock.token != token || lock.holder.session != session) {
+  // By the token: there are fewer of them to look through than keys.
+  const auto& held = sessions_[session].held;
+  const auto found = held.find(token);
+  if (found == held.end() || locks_[found->second].key != key) {
     return std::nullopt;
   }
-  return slot;
+  return found->second;
 }
 
-void LockTable::RaiseEpoch(Epoch floor) {
-  if (floor > epoch_ && floor < kEpochEnd) epoch_ = floor.Next();
+void LockTable::RaiseEpoch(Epoch epoch) {
+  if (epoch > epoch_ && epoch < kEpochEnd) epoch_ = epoch;
 }
 
 void LockTable::Forget(SessionSlot session, Sequence first) {

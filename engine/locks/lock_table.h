@@ -124,7 +124,7 @@ class LockTable {
   std::optional<LockSlot> FindHeld(SessionSlot session, absl::string_view key,
                                    const FencingToken& token) const;
 
-  void RaiseEpoch(Epoch floor);
+  void RaiseEpoch(Epoch epoch);  // never lowers it
   // Drops the memos below `first`. What still waits there leaves its queue:
   // nobody would hear of the grant.
   void Forget(SessionSlot session, Sequence first);

@@ -48,9 +48,11 @@ size_t SizeOf(const Expire& expire) {
   return size;
 }
 
+// What most messages without lists fit into.
+constexpr size_t kSmall = 512;
+
 // How much room to reserve: about what the message will take.
 size_t SizeHint(const Message& message) {
-  constexpr size_t kSmall = 512;
   return std::visit(
       Overloaded{[](const Append& append) {
                    size_t size = kSmall;

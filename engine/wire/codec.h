@@ -31,9 +31,9 @@ std::string Encode(const Envelope& envelope);
 // Unimplemented (a message of another protocol version).
 absl::StatusOr<Envelope> Decode(absl::string_view bytes);
 
-// The payload of an entry of kind kCommands. The sum of their EncodedSizeMax()
-// and kEnvelopeBytesMax should fit limits::kEntryBytesMax: what is larger does
-// not decode.
+// The payload of an entry of kind kCommands. What is larger than
+// limits::kEntryBytesMax does not decode: the sum of the commands'
+// EncodedSizeMax() is to stay below it.
 std::string EncodeCommands(const std::vector<LockCommand>& commands);
 absl::StatusOr<std::vector<LockCommand>> DecodeCommands(
     absl::string_view bytes);
@@ -45,7 +45,7 @@ absl::StatusOr<Configuration> DecodeConfiguration(absl::string_view bytes);
 // How many bytes one fact takes in a datagram at most: for filling datagrams
 // up to limits::kDatagramBytesMax.
 size_t EncodedSizeMax(const MemberFact& fact);
-// The same of one command, in an entry or a Forward.
+// The same of one command in an entry or a Forward, with its share of the rest.
 size_t EncodedSizeMax(const LockCommand& command);
 // What an envelope and a message take at most, apart from such lists.
 inline constexpr size_t kEnvelopeBytesMax = 256;

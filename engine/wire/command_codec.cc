@@ -160,7 +160,7 @@ Offset<wire::BeginTerm> ToTable(Writer& writer, const BeginTerm& begin) {
 BeginTerm FromTable(Reader& reader, const wire::BeginTerm& begin) {
   return {.grace = reader.Nanoseconds(begin.grace_ns(), absl::ZeroDuration(),
                                       limits::TtlMax(), "grace"),
-          .epoch = Epoch(begin.epoch())};
+          .epoch = reader.Ordinal<Epoch>(begin.epoch())};
 }
 
 // `Table` is what the verifier has found to be of its kind.

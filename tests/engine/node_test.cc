@@ -1,0 +1,348 @@
+#include "engine/node.h"
+
+#include <algorithm>
+
+#include "gtest/gtest.h"
+#include "tests/engine/test_cluster.h"
+
+namespace cachalot {
+namespace {
+
+AcquireRequest Try(std::string key, absl::Duration ttl = absl::Seconds(30)) {
+  return {.key = std::move(key), .ttl = ttl};
+}
+
+AcquireRequest Wait(std::string key, absl::Duration wait,
+                    absl::Duration ttl = absl::Seconds(30)) {
+  return {.key = std::move(key), .ttl = ttl, .wait = wait};
+}
+
+bool AllVote(TestCluster& cluster, std::vector<int> nodes) {
+  for (const int i : nodes) {
+    const Consensus& consensus = cluster.node(i).consensus();
+    if (consensus.configuration().voters.size() != nodes.size()) return false;
+    if (!consensus.configuration_settled()) return false;
+    if (!consensus.IsVoter(cluster.node(i).id())) return false;
+    if (!cluster.node(i).client().has_session()) return false;
+  }
+  return cluster.Leader() != 0;
+}
+
+void StartThree(TestCluster& cluster) {
+  cluster.Start(1, {1});
+  cluster.Start(2, {1});
+  cluster.Start(3, {1});
+  ASSERT_TRUE(cluster.RunUntil([&] { return AllVote(cluster, {1, 2, 3}); }));
+}
+
+TEST(NodeTest, ALoneFounderLeadsAndGrants) {
+  TestCluster cluster;
+  cluster.Start(1, {1});
+  ASSERT_TRUE(cluster.RunUntil([&] { return cluster.Leader() == 1; }));
+  const Answer answer = cluster.Ask(1, Try("a"));
+  EXPECT_EQ(answer.outcome, Outcome::kOk);
+  EXPECT_EQ(answer.token.epoch, Epoch(101));
+}
+
+TEST(NodeTest, ThreeNodesFindEachOtherAndAllVote) {
+  TestCluster cluster;
+  StartThree(cluster);
+  for (const int i : {1, 2, 3}) {
+    EXPECT_EQ(cluster.node(i).Members().size(), 3u);
+    EXPECT_EQ(cluster.node(i).identity().cluster,
+              cluster.node(1).identity().cluster);
+  }
+}
+
+TEST(NodeTest, NodesThatWaitForTheirSeedFindItWhenItStartsLast) {
+  TestCluster cluster;
+  cluster.Start(2, {1});
+  cluster.Start(3, {1});
+  cluster.Run(absl::Seconds(20));
+  EXPECT_EQ(cluster.Leader(), 0);
+  cluster.Start(1, {1});
+  EXPECT_TRUE(cluster.RunUntil([&] { return AllVote(cluster, {1, 2, 3}); }));
+}
+
+TEST(NodeTest, ThreeThatExpectEachOtherFoundOneCluster) {
+  for (uint64_t seed = 1; seed <= 50; ++seed) {
+    TestCluster cluster(seed);
+    for (const int i : {1, 2, 3}) {
+      cluster.Start(i, {1, 2, 3},
+                    [](NodeOptions& o) { o.bootstrap_expect = 3; });
+    }
+    ASSERT_TRUE(cluster.RunUntil([&] {
+      return AllVote(cluster, {1, 2, 3});
+    })) << seed;
+    EXPECT_EQ(cluster.node(1).identity().cluster,
+              cluster.node(2).identity().cluster);
+    EXPECT_EQ(cluster.node(1).identity().cluster,
+              cluster.node(3).identity().cluster);
+  }
+}
+
+TEST(NodeTest, OneHoldsAndTheOthersAreRefusedWithItsName) {
+  TestCluster cluster;
+  StartThree(cluster);
+  const Answer first = cluster.Ask(1, Try("a"));
+  ASSERT_EQ(first.outcome, Outcome::kOk);
+  const Answer second = cluster.Ask(2, Try("a"));
+  ASSERT_EQ(second.outcome, Outcome::kHeld);
+  EXPECT_EQ(second.token, first.token);
+  EXPECT_EQ(second.holder->holder_name, "n1");
+  EXPECT_EQ(cluster.Ask(1, Try("a")).outcome, Outcome::kHeld);
+}
+
+TEST(NodeTest, AWaiterIsGrantedOnReleaseWithAHigherToken) {
+  TestCluster cluster;
+  StartThree(cluster);
+  const Answer first = cluster.Ask(1, Try("a"));
+  const RequestId waiter = cluster.Submit(2, Wait("a", absl::Seconds(20)));
+  cluster.Run(absl::Seconds(1));
+  EXPECT_FALSE(cluster.AnswerTo(waiter).has_value());
+  const Answer released =
+      cluster.Ask(1, ReleaseRequest{.key = "a", .token = first.token});
+  EXPECT_EQ(released.outcome, Outcome::kOk);
+  ASSERT_TRUE(
+      cluster.RunUntil([&] { return cluster.AnswerTo(waiter).has_value(); }));
+  EXPECT_EQ(cluster.AnswerTo(waiter)->outcome, Outcome::kOk);
+  EXPECT_GT(cluster.AnswerTo(waiter)->token, first.token);
+}
+
+TEST(NodeTest, AWaitThatEndsIsAnsweredInTimeAndLeavesTheQueue) {
+  TestCluster cluster;
+  StartThree(cluster);
+  const Answer first = cluster.Ask(1, Try("a"));
+  const absl::Duration begun = cluster.now();
+  const Answer waited = cluster.Ask(2, Wait("a", absl::Seconds(3)));
+  EXPECT_EQ(waited.outcome, Outcome::kTimedOut);
+  EXPECT_EQ(cluster.now() - begun, absl::Seconds(3));
+  cluster.Run(absl::Seconds(1));
+  cluster.Ask(1, ReleaseRequest{.key = "a", .token = first.token});
+  EXPECT_EQ(cluster.Ask(3, Try("a")).outcome, Outcome::kOk);
+}
+
+TEST(NodeTest, ALockPassesOnWhenItsOwnLeaseEndsAndItsHolderKnewBefore) {
+  TestCluster cluster;
+  StartThree(cluster);
+  const Answer first = cluster.Ask(1, Try("a", absl::Seconds(4)));
+  const absl::Duration granted = cluster.now();
+  const Answer second = cluster.Ask(2, Wait("a", absl::Seconds(20)));
+  ASSERT_EQ(second.outcome, Outcome::kOk);
+  EXPECT_GT(second.token, first.token);
+  EXPECT_GE(cluster.now() - granted, absl::Milliseconds(3950));
+  EXPECT_LE(cluster.now() - granted, absl::Milliseconds(4200));
+  ASSERT_GE(cluster.notices().size(), 2u);
+  EXPECT_EQ(cluster.notices()[0].second.belief, Belief::kSuspect);
+  EXPECT_EQ(cluster.notices()[1].second.belief, Belief::kLost);
+  EXPECT_EQ(cluster.notices()[1].second.reason, LossReason::kExpired);
+}
+
+TEST(NodeTest, ALeaseIsRenewed) {
+  TestCluster cluster;
+  StartThree(cluster);
+  const Answer first = cluster.Ask(1, Try("a", absl::Seconds(4)));
+  for (int i = 0; i < 5; ++i) {
+    cluster.Run(absl::Seconds(3));
+    EXPECT_EQ(cluster
+                  .Ask(1, RenewRequest{.key = "a",
+                                       .token = first.token,
+                                       .ttl = absl::Seconds(4)})
+                  .outcome,
+              Outcome::kOk);
+    EXPECT_EQ(cluster.Ask(2, Try("a")).outcome, Outcome::kHeld);
+  }
+}
+
+TEST(NodeTest, TheLocksOfADeadProcessPassOnWhenItsSessionEnds) {
+  TestCluster cluster;
+  StartThree(cluster);
+  const int holder = cluster.Leader() == 3 ? 2 : 3;
+  ASSERT_EQ(cluster.Ask(holder, Try("a", absl::Hours(1))).outcome,
+            Outcome::kOk);
+  cluster.Run(absl::Seconds(5));
+  const absl::Duration killed = cluster.now();
+  cluster.Kill(holder);
+  const int other = cluster.Leader();
+  const Answer answer = cluster.Ask(other, Wait("a", absl::Seconds(30)));
+  ASSERT_EQ(answer.outcome, Outcome::kOk);
+  // The session lives for 10 s from its last keep-alive, 3.3 s ago at most.
+  EXPECT_GE(cluster.now() - killed, absl::Seconds(6));
+  EXPECT_LE(cluster.now() - killed, absl::Milliseconds(10500));
+}
+
+TEST(NodeTest, HeldLocksSurviveTheDeathOfTheLeader) {
+  TestCluster cluster;
+  StartThree(cluster);
+  const int leader = cluster.Leader();
+  const int holder = leader == 3 ? 2 : 3;
+  const int third = 6 - leader - holder;
+  const Answer first = cluster.Ask(holder, Try("a", absl::Hours(1)));
+  cluster.Kill(leader);
+  ASSERT_TRUE(cluster.RunUntil(
+      [&] { return cluster.Leader() != 0 && cluster.Leader() != leader; }));
+  EXPECT_EQ(cluster.Ask(third, Try("a")).outcome, Outcome::kHeld);
+  cluster.Run(absl::Seconds(30));
+  EXPECT_EQ(cluster.Ask(third, Try("a")).token, first.token);
+  for (const auto& [node, notice] : cluster.notices()) {
+    EXPECT_NE(notice.belief, Belief::kLost);
+  }
+}
+
+TEST(NodeTest, AKilledNodeComesBackAndVotesAgain) {
+  TestCluster cluster;
+  StartThree(cluster);
+  for (int round = 0; round < 6; ++round) {
+    const int victim = round % 3 + 1;
+    cluster.Kill(victim);
+    cluster.Run(absl::Seconds(1));
+    cluster.Start(victim, {1, 2, 3},
+                  [](NodeOptions& o) { o.bootstrap_expect = 0; });
+    ASSERT_TRUE(cluster.RunUntil([&] {
+      return AllVote(cluster, {1, 2, 3});
+    })) << "round "
+        << round;
+    EXPECT_GE(cluster.node(victim).consensus().counters().snapshots_installed,
+              1u);
+  }
+}
+
+TEST(NodeTest, ASeedThatRestartsWithItselfComesBackToItsCluster) {
+  TestCluster cluster;
+  StartThree(cluster);
+  const Answer held = cluster.Ask(2, Try("a", absl::Hours(1)));
+  const ClusterId before = cluster.node(2).identity().cluster;
+  cluster.Kill(1);
+  cluster.Start(1, {1});
+  ASSERT_TRUE(cluster.RunUntil([&] { return AllVote(cluster, {1, 2, 3}); }));
+  EXPECT_EQ(cluster.node(1).identity().cluster, before);
+  EXPECT_EQ(cluster.Ask(1, Try("a")).token, held.token);
+}
+
+TEST(NodeTest, TheYoungerOfTwoClustersGivesWayAndTokensRise) {
+  TestCluster cluster;
+  StartThree(cluster);
+  cluster.CutOff(1);
+  cluster.Kill(1);
+  cluster.Run(absl::Seconds(12));
+  // Born in isolation: nobody can tell it of the cluster it has forgotten.
+  cluster.Start(1, {1});
+  ASSERT_TRUE(
+      cluster.RunUntil([&] { return cluster.node(1).client().has_session(); }));
+  const Answer younger = cluster.Ask(1, Try("b", absl::Hours(1)));
+  ASSERT_EQ(younger.outcome, Outcome::kOk);
+  cluster.Reconnect(1);
+  ASSERT_TRUE(cluster.RunUntil([&] { return AllVote(cluster, {1, 2, 3}); }));
+  EXPECT_TRUE(std::any_of(
+      cluster.notices().begin(), cluster.notices().end(),
+      [](const auto& n) { return n.second.reason == LossReason::kDissolved; }));
+  EXPECT_GT(cluster.Ask(2, Try("b")).token, younger.token);
+}
+
+TEST(NodeTest, AHolderThatIsCutOffLosesBeliefBeforeAnotherIsGranted) {
+  TestCluster cluster;
+  StartThree(cluster);
+  const int holder = cluster.Leader();
+  ASSERT_EQ(cluster.Ask(holder, Try("a", absl::Hours(1))).outcome,
+            Outcome::kOk);
+  cluster.Run(absl::Seconds(5));
+  cluster.CutOff(holder);
+  const int other = holder == 1 ? 2 : 1;
+  const RequestId waiter = cluster.Submit(other, Wait("a", absl::Seconds(60)));
+  const auto lost = [&] {
+    return std::any_of(
+        cluster.notices().begin(), cluster.notices().end(), [&](const auto& n) {
+          return n.first == holder && n.second.belief == Belief::kLost;
+        });
+  };
+  ASSERT_TRUE(cluster.RunUntil(
+      [&] { return lost() || cluster.AnswerTo(waiter).has_value(); }));
+  EXPECT_TRUE(lost());
+  EXPECT_FALSE(cluster.AnswerTo(waiter).has_value());
+  ASSERT_TRUE(
+      cluster.RunUntil([&] { return cluster.AnswerTo(waiter).has_value(); }));
+  EXPECT_EQ(cluster.AnswerTo(waiter)->outcome, Outcome::kOk);
+}
+
+TEST(NodeTest, LeavingFreesLocksAtOnceAndHandsOverTheVote) {
+  TestCluster cluster;
+  StartThree(cluster);
+  const int leaver = cluster.Leader();
+  const int other = leaver == 1 ? 2 : 1;
+  ASSERT_EQ(cluster.Ask(leaver, Try("a", absl::Hours(1))).outcome,
+            Outcome::kOk);
+  const absl::Duration asked = cluster.now();
+  cluster.Deliver(leaver, LeaveRequested());
+  ASSERT_TRUE(cluster.RunUntil([&] { return cluster.has_left(leaver); }));
+  EXPECT_LE(cluster.now() - asked, absl::Seconds(2));
+  cluster.Kill(leaver);
+  EXPECT_EQ(cluster.Ask(other, Wait("a", absl::Seconds(2))).outcome,
+            Outcome::kOk);
+}
+
+TEST(NodeTest, TheLastMemberLeavesAtOnce) {
+  TestCluster cluster;
+  StartThree(cluster);
+  for (const int i : {1, 2, 3}) {
+    cluster.Deliver(i, LeaveRequested());
+    ASSERT_TRUE(
+        cluster.RunUntil([&] { return cluster.has_left(i); }, absl::Seconds(6)))
+        << i;
+    cluster.Kill(i);
+    cluster.Run(absl::Milliseconds(500));
+  }
+}
+
+TEST(NodeTest, ListsAreTheLeadersAndLinearizable) {
+  TestCluster cluster;
+  StartThree(cluster);
+  const Answer held = cluster.Ask(2, Try("a"));
+  const Answer listed = cluster.Ask(3, ListLocksRequest());
+  ASSERT_EQ(listed.outcome, Outcome::kOk);
+  ASSERT_EQ(listed.locks.size(), 1u);
+  EXPECT_EQ(listed.locks[0].token, held.token);
+  EXPECT_EQ(listed.locks[0].holder_name, "n2");
+  const Answer members = cluster.Ask(3, ListMembersRequest());
+  ASSERT_EQ(members.outcome, Outcome::kOk);
+  EXPECT_EQ(members.members.size(), 3u);
+}
+
+TEST(NodeTest, RequestsThatBreakALimitAreRefusedWithAReason) {
+  TestCluster cluster;
+  StartThree(cluster);
+  EXPECT_EQ(cluster.Ask(1, Try("")).outcome, Outcome::kInvalid);
+  const Answer long_key = cluster.Ask(1, Try(std::string(1025, 'k')));
+  EXPECT_EQ(long_key.outcome, Outcome::kInvalid);
+  EXPECT_NE(long_key.text.find("1024"), std::string::npos);
+  EXPECT_EQ(cluster.Ask(1, Try(std::string(1024, 'k'))).outcome, Outcome::kOk);
+  EXPECT_EQ(cluster.Ask(1, Try("a", absl::Milliseconds(99))).outcome,
+            Outcome::kInvalid);
+  EXPECT_EQ(cluster.Ask(1, Try("a", absl::Hours(25))).outcome,
+            Outcome::kInvalid);
+  const Answer renew =
+      cluster.Ask(1, RenewRequest{.key = "a", .ttl = absl::Seconds(1)});
+  EXPECT_EQ(renew.outcome, Outcome::kNotHeld);
+  EXPECT_EQ(cluster.Ask(1, ReleaseRequest{.key = "a"}).outcome,
+            Outcome::kNotHeld);
+}
+
+TEST(NodeTest, GarbageIsCountedAndDropped) {
+  TestCluster cluster;
+  StartThree(cluster);
+  cluster.Deliver(1, DatagramReceived{.bytes = "garbage"});
+  cluster.Deliver(1, FrameReceived{.bytes = std::string(100, '\0')});
+  EXPECT_EQ(cluster.node(1).stats().undecodable, 2u);
+  EXPECT_EQ(cluster.Ask(1, Try("a")).outcome, Outcome::kOk);
+}
+
+TEST(NodeTest, ACopyGoesOnByItself) {
+  TestCluster cluster;
+  StartThree(cluster);
+  const Node copy = cluster.node(1);
+  EXPECT_EQ(copy.Fingerprint(), cluster.node(1).Fingerprint());
+  cluster.Ask(1, Try("a"));
+  EXPECT_NE(copy.Fingerprint(), cluster.node(1).Fingerprint());
+}
+
+}  // namespace
+}  // namespace cachalot

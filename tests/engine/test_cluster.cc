@@ -1,0 +1,144 @@
+#include "tests/engine/test_cluster.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "engine/check.h"
+#include "engine/overloaded.h"
+
+namespace cachalot {
+
+void TestCluster::Start(int node, std::vector<int> seeds,
+                        const std::function<void(NodeOptions&)>& edit) {
+  NodeOptions options;
+  options.seed = seed_ * 1000 + ++starts_;
+  options.name = absl::StrCat("n", node);
+  options.address = AddressOf(node);
+  options.birth_epoch = 100 + starts_;
+  for (const int seed : seeds) {
+    if (seed == node) {
+      options.bootstrap_expect = 1;
+    } else {
+      options.seeds.push_back(AddressOf(seed));
+    }
+  }
+  if (edit) edit(options);
+  absl::StatusOr<Node> made = Node::Create(std::move(options), NowAt());
+  CHECK(made.ok()) << made.status();
+  nodes_[node].node = *std::move(made);
+}
+
+void TestCluster::Deliver(int node, const Event& event) {
+  const auto found = nodes_.find(node);
+  if (found == nodes_.end()) return;
+  Node& target = *found->second.node;
+  Perform(node, target.Step(NowAt(), event));
+  Perform(node, target.Step(NowAt(), TurnEnded()));
+  target.CheckInvariants();
+}
+
+void TestCluster::Perform(int node, Actions actions) {
+  const auto send = [&](const Address& to, const std::string& bytes,
+                        Event event) {
+    if (filter && !filter(node, to, bytes)) return;
+    const int peer = to.ip[15];
+    if (cut_off_.contains(node) || cut_off_.contains(peer)) return;
+    agenda_[{now_ + absl::Milliseconds(1), ++sequence_}] = {peer,
+                                                            std::move(event)};
+  };
+  for (Action& action : actions) {
+    std::visit(
+        Overloaded{
+            [&](SendDatagram& a) {
+              send(a.to, a.bytes,
+                   DatagramReceived{.from = AddressOf(node), .bytes = a.bytes});
+            },
+            [&](SendFrame& a) {
+              send(a.to, a.bytes,
+                   FrameReceived{.from = AddressOf(node), .bytes = a.bytes});
+            },
+            [&](SaveState& a) {
+              agenda_[{now_, ++sequence_}] = {node, StateSaved{a.save}};
+            },
+            [&](AnswerRequest& a) {
+              const bool is_first =
+                  answers_.emplace(a.request, std::move(a.answer)).second;
+              CHECK(is_first) << "answered twice";
+            },
+            [&](NotifyHolder& a) { notices_.emplace_back(node, a); },
+            [&](AnnounceStanding&) {},
+            [&](LeaveCompleted&) { left_.insert(node); }},
+        action);
+  }
+}
+
+void TestCluster::Run(absl::Duration time) {
+  RunUntil([] { return false; }, time);
+}
+
+bool TestCluster::RunUntil(const std::function<bool()>& condition,
+                           absl::Duration time) {
+  const absl::Duration end = now_ + time;
+  while (!condition()) {
+    // Whatever is first: a message, or some node's deadline.
+    absl::Duration next = end;
+    int due = 0;
+    for (const auto& [number, running] : nodes_) {
+      const absl::Duration at =
+          now_ + std::max(running.node->NextDeadline().Until(NowAt()),
+                          absl::Nanoseconds(0));
+      if (at < next) {
+        next = at;
+        due = number;
+      }
+    }
+    if (!agenda_.empty() && agenda_.begin()->first.first <= next) {
+      now_ = std::max(now_, agenda_.begin()->first.first);
+      const auto [node, event] = std::move(agenda_.begin()->second);
+      agenda_.erase(agenda_.begin());
+      Deliver(node, event);
+      continue;
+    }
+    if (due == 0) {
+      now_ = end;
+      return condition();
+    }
+    now_ = next;
+    Deliver(due, TimeAdvanced());
+  }
+  return true;
+}
+
+int TestCluster::Leader() const {
+  int leader = 0;
+  Term highest;
+  for (const auto& [number, running] : nodes_) {
+    const Consensus& consensus = running.node->consensus();
+    if (consensus.leads() && consensus.term() > highest) {
+      highest = consensus.term();
+      leader = number;
+    }
+  }
+  return leader;
+}
+
+RequestId TestCluster::Submit(int node, Request request) {
+  const RequestId id(++last_request_);
+  Deliver(node, RequestSubmitted{.request = id, .body = std::move(request)});
+  return id;
+}
+
+std::optional<Answer> TestCluster::AnswerTo(RequestId request) const {
+  const auto found = answers_.find(request);
+  if (found == answers_.end()) return std::nullopt;
+  return found->second;
+}
+
+Answer TestCluster::Ask(int node, Request request) {
+  const RequestId id = Submit(node, std::move(request));
+  const bool answered = RunUntil([&] { return answers_.contains(id); });
+  CHECK(answered) << "no answer";
+  return answers_.at(id);
+}
+
+}  // namespace cachalot

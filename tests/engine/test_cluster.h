@@ -1,0 +1,93 @@
+#ifndef TESTS_ENGINE_TEST_CLUSTER_H_
+#define TESTS_ENGINE_TEST_CLUSTER_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "engine/node.h"
+
+namespace cachalot {
+
+// A handful of nodes and a network that delays everything by one millisecond
+// and loses nothing, except to and from nodes that are cut off. The smallest
+// driver there is: the simulator is the judge, this is for tests of one node's
+// manners. Nodes are numbered from 1.
+class TestCluster {
+ public:
+  explicit TestCluster(uint64_t seed = 1) : seed_(seed) {}
+
+  static Address AddressOf(int node) {
+    return Address::V4(10, 0, 0, static_cast<uint8_t>(node), 7946);
+  }
+  static FastInstant Fast(absl::Duration at) {
+    return FastInstant() + absl::Hours(1) + at;
+  }
+
+  // `edit` may change the options before the node is made.
+  void Start(int node, std::vector<int> seeds,
+             const std::function<void(NodeOptions&)>& edit = {});
+  // The process ends at once.
+  void Kill(int node) { nodes_.erase(node); }
+  void CutOff(int node) { cut_off_.insert(node); }
+  void Reconnect(int node) { cut_off_.erase(node); }
+
+  void Run(absl::Duration time);
+  // True if `condition` came to hold within `time`.
+  bool RunUntil(const std::function<bool()>& condition,
+                absl::Duration time = absl::Seconds(30));
+
+  Node& node(int number) { return *nodes_.at(number).node; }
+  bool has(int number) const { return nodes_.contains(number); }
+  // The node that leads the highest term; 0 if none does.
+  int Leader() const;
+  absl::Duration now() const { return now_; }
+
+  RequestId Submit(int node, Request request);
+  // The answer, once there is one.
+  std::optional<Answer> AnswerTo(RequestId request) const;
+  // Submits and runs until it is answered.
+  Answer Ask(int node, Request request);
+  const std::vector<std::pair<int, NotifyHolder>>& notices() const {
+    return notices_;
+  }
+  void Deliver(int node, const Event& event);
+  bool has_left(int node) const { return left_.contains(node); }
+
+  // Called with each message on its way; false loses it.
+  std::function<bool(int from, const Address& to, const std::string& bytes)>
+      filter;
+
+ private:
+  struct Running {
+    std::optional<Node> node;
+  };
+
+  Now NowAt() const {
+    return {.slow = SlowInstant() + absl::Hours(2) + now_, .fast = Fast(now_)};
+  }
+  void Perform(int node, Actions actions);
+
+  uint64_t seed_;
+  absl::Duration now_;
+  uint64_t starts_ = 0;
+  uint64_t last_request_ = 0;
+  std::map<int, Running> nodes_;
+  std::set<int> cut_off_;
+  std::set<int> left_;
+  // By (time, sequence): to whom, and what.
+  std::map<std::pair<absl::Duration, uint64_t>, std::pair<int, Event>> agenda_;
+  uint64_t sequence_ = 0;
+  std::map<RequestId, Answer> answers_;
+  std::vector<std::pair<int, NotifyHolder>> notices_;
+};
+
+}  // namespace cachalot
+
+#endif  // TESTS_ENGINE_TEST_CLUSTER_H_
