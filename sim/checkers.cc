@@ -133,6 +133,7 @@ Complaint ClusterTimeIsSlow::Committed(LogIndex index, const Entry& entry) {
 }
 
 void SavedLog::Apply(const StateChange& change) {
+  if (change.identity.has_value()) *this = SavedLog();
   if (change.snapshot.has_value()) {
     const LogIndex index = change.snapshot->index;
     while (base_ < index && !terms_.empty()) {

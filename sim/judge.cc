@@ -25,6 +25,7 @@ void Judge::Started(const World& world, HostId host) {
   const std::optional<SavedState> kept = world.disk(host).Kept();
   const bool goes_on = kept.has_value() && kept->identity.node == node.id();
   saved_[node.id()] = goes_on ? SavedLog(*kept) : SavedLog();
+  process.saves_as = node.id();
   process.applied = node.consensus().applied();
   process.commit = node.consensus().commit();
   process.last = process.commit;
@@ -66,8 +67,19 @@ void Judge::Check(const Step& step, Complaint complaint) {
   }
 }
 
-// --- Events
-// -------------------------------------------------------------------
+// The node's cluster gave way to another, in which it begins as a stranger.
+void Judge::NoteNewName(const Step& step) {
+  Process& process = step.process;
+  process.node = step.node.id();
+  process.commit = LogIndex();
+  process.applied = LogIndex();
+  process.last = LogIndex();
+  process.last_term = Term();
+  process.configuration = Configuration();
+  process.appended.clear();
+}
+
+// --- Events ------------------------------------------------------------------
 
 void Judge::NoteEvent(const Step& step, const Event& event) {
   Process& process = step.process;
@@ -84,15 +96,17 @@ void Judge::NoteEvent(const Step& step, const Event& event) {
 
 void Judge::NoteSaved(const Step& step, SaveId save) {
   std::deque<SaveState>& unsaved = step.process.unsaved;
-  SavedLog& saved = saved_[step.process.node];
   while (!unsaved.empty() && unsaved.front().save <= save) {
-    saved.Apply(unsaved.front().change);
+    const StateChange& change = unsaved.front().change;
+    if (change.identity.has_value()) {
+      step.process.saves_as = change.identity->node;
+    }
+    saved_[step.process.saves_as].Apply(change);
     unsaved.pop_front();
   }
 }
 
-// --- Actions
-// ------------------------------------------------------------------
+// --- Actions -----------------------------------------------------------------
 
 void Judge::NoteAction(const Step& step, const Action& action) {
   std::visit(Overloaded{
@@ -171,8 +185,7 @@ void Judge::NoteGrant(const Step& step, const std::string& key,
   Check(step, CheckSoleBelief(key, step.world.now(), beliefs));
 }
 
-// --- The log
-// ------------------------------------------------------------------
+// --- The log -----------------------------------------------------------------
 
 void Judge::NoteLog(const Step& step, Cluster& cluster) {
   const Consensus& consensus = step.node.consensus();
@@ -280,8 +293,7 @@ void Judge::CompareTables(const Step& step, Cluster& cluster) {
   Check(step, cluster.tables.Has(applied, step.node.table().Fingerprint()));
 }
 
-// --- Views
-// --------------------------------------------------------------------
+// --- Views -------------------------------------------------------------------
 
 size_t Judge::unanswered() const {
   size_t count = 0;

@@ -81,6 +81,7 @@ class Judge : public Watcher {
   // What is known of one process.
   struct Process {
     NodeId node;
+    NodeId saves_as;  // under which its disk's orders are done so far
     // The log as it was seen last.
     LogIndex commit;
     LogIndex applied;

@@ -50,8 +50,7 @@ void Nemesis::Rest(World& world) {
   world.network().MendAll(world.now());
 }
 
-// --- Doing
-// --------------------------------------------------------------------
+// --- Doing -------------------------------------------------------------------
 
 void Nemesis::Undo(World& world, const NextFault&) {
   const Fault fault = DrawFault();
@@ -222,8 +221,7 @@ bool Nemesis::LeaveCluster(World& world) {
   return true;
 }
 
-// --- Undoing
-// ------------------------------------------------------------------
+// --- Undoing -----------------------------------------------------------------
 
 void Nemesis::Undo(World& world, const Mend&) {
   Say(world, "every link is mended");

@@ -60,11 +60,11 @@ struct NetworkCounters {
 // still arrives.
 class Network {
  public:
-  // DatagramReceived or FrameReceived at `to`; or LinkChanged, which is the
-  // news of the sender's own end of a stream.
+  // What a node at `to` is to learn. LinkChanged is news of its own end of a
+  // stream.
   struct Arrival {
     Address to;
-    Event event;
+    std::variant<DatagramReceived, FrameReceived, LinkChanged> what;
   };
 
   Network(NetworkOptions options, Chance chance);

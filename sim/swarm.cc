@@ -142,8 +142,7 @@ void Runner::KnowWhereClustersAre() {
   }
 }
 
-// --- The healed world
-// ---------------------------------------------------------
+// --- The healed world --------------------------------------------------------
 
 void Runner::Heal() {
   world_.trace().Line(world_.now(), "** *", "everything is healed");

@@ -45,8 +45,7 @@ void World::AddWatcher(Watcher* watcher, bool listens) {
   if (listens) listeners_.push_back(watcher);
 }
 
-// --- Machines and processes
-// ---------------------------------------------------
+// --- Machines and processes --------------------------------------------------
 
 HostId World::AddHost(HostOptions options) {
   const HostId id(hosts_.size() + 1);
@@ -176,8 +175,7 @@ std::string World::NameOf(const Address& address) const {
   return address.ToString();
 }
 
-// --- Callers
-// ------------------------------------------------------------------
+// --- Callers -----------------------------------------------------------------
 
 RequestId World::Submit(HostId id, Request request) {
   CHECK(At(id).node.has_value()) << HostName(id) << " does not run";
@@ -194,8 +192,7 @@ void World::Leave(HostId id) { Arrive(id, LeaveRequested{}); }
 
 std::vector<Notice> World::TakeNotices() { return std::exchange(notices_, {}); }
 
-// --- Time
-// ---------------------------------------------------------------------
+// --- Time --------------------------------------------------------------------
 
 RealInstant World::NextDue() const {
   return std::min(agenda_.NextDue(), network_.NextDue());
@@ -220,7 +217,8 @@ void World::RunNext() {
   if (!arrival.has_value()) return;
   for (uint64_t i = 1; i <= hosts_.size(); ++i) {
     if (HostAddress(HostId(i)) != arrival->to) continue;
-    Arrive(HostId(i), std::move(arrival->event));
+    std::visit([&](auto&& what) { Arrive(HostId(i), Event(std::move(what))); },
+               std::move(arrival->what));
     return;
   }
 }
@@ -352,8 +350,7 @@ void World::Perform(HostId id, const Action& action) {
              action);
 }
 
-// --- Telling
-// ------------------------------------------------------------------
+// --- Telling -----------------------------------------------------------------
 
 void World::Tell(HostId id, absl::string_view mark, absl::string_view what) {
   line_is_told_ = true;

@@ -95,7 +95,7 @@ class World {
   // Not owned; outlives the world. `listens`: wants to be told of notes.
   void AddWatcher(Watcher* watcher, bool listens = false);
 
-  // --- Machines and processes
+  // --- Machines and processes ------------------------------------------------
   // -------------------------------------------------
 
   HostId AddHost(HostOptions options);
@@ -113,7 +113,7 @@ class World {
   // For the processes that start from now on.
   NodeOptions& node_options(HostId host);
 
-  // --- Callers
+  // --- Callers ---------------------------------------------------------------
   // ----------------------------------------------------------------
 
   RequestId Submit(HostId host, Request request);
@@ -122,7 +122,7 @@ class World {
   // What callers were told since the last call, in order.
   std::vector<Notice> TakeNotices();
 
-  // --- Time
+  // --- Time ------------------------------------------------------------------
   // -------------------------------------------------------------------
 
   RealInstant now() const { return now_; }
@@ -134,7 +134,7 @@ class World {
 
   Network& network() { return network_; }
 
-  // --- For watching
+  // --- For watching ----------------------------------------------------------
   // -----------------------------------------------------------
 
   size_t host_count() const { return hosts_.size(); }
