@@ -362,7 +362,9 @@ void Membership::Adopt(SlowInstant now, const MemberFact& news,
   const MemberState was = is_new ? MemberState::kLeft : known->state;
   const MemberFact& member = list_.Set(now, news);
 
-  NotePresence(now, member);
+  if (IsPresent(member.state) != (!is_new && IsPresent(was))) {
+    NotePresence(now, member);
+  }
   NoteSuspicion(now, member, heard_from);
   Spread(now, member);
   changes_.push_back({.fact = member, .was = was, .is_new = is_new});
@@ -376,18 +378,16 @@ void Membership::Adopt(SlowInstant now, const MemberFact& news,
 }
 
 void Membership::NotePresence(SlowInstant now, const MemberFact& member) {
-  const bool was_present = probe_rota_.Contains(member.id);
-  if (IsPresent(member.state) == was_present) return;
-  if (was_present) {
-    probe_rota_.Remove(member.id);
-    gossip_rota_.Remove(member.id);
-    if (probe_.has_value() && probe_->target() == member.id) {
-      probe_at_ = std::max(probe_->end(), now + kSoon);
-      probe_.reset();
-    }
-  } else {
+  if (IsPresent(member.state)) {
     probe_rota_.Add(member.id, random_);
     gossip_rota_.Add(member.id, random_);
+    return;
+  }
+  probe_rota_.Remove(member.id);
+  gossip_rota_.Remove(member.id);
+  if (probe_.has_value() && probe_->target() == member.id) {
+    probe_at_ = std::max(probe_->end(), now + kSoon);
+    probe_.reset();
   }
   if (!is_alone()) return;
   join_retry_ = options_.join_retry_min;
@@ -438,7 +438,7 @@ void Membership::AskHelpers(SlowInstant now, Outbox& out) {
   const NodeId target = probe_->target();
   const Address address = list_.Find(target)->address;
   std::vector<NodeId> possible = PresentMembers();
-  possible.erase(absl::c_find(possible, target), possible.end());
+  possible.erase(absl::c_find(possible, target));
   random_.Shuffle(possible);
   // Suspects help too, if there is nobody better.
   std::stable_partition(possible.begin(), possible.end(), [this](NodeId id) {
@@ -592,6 +592,8 @@ void Membership::FireGossip(SlowInstant now, Outbox& out) {
   if (now < gossip_at_ || gossip_.empty() || is_alone()) return;
   SendGossip(out);
   gossip_at_ = now + options_.gossip_interval;
+  // With one other left there is nobody to tell of that one.
+  if (list_.present() == 1) gossip_.Drop(PresentMembers().front());
 }
 
 void Membership::SendGossip(Outbox& out) {
@@ -705,7 +707,8 @@ void Membership::Leave(SlowInstant now, Outbox& out) {
 // any case, so that it can deny it.
 std::vector<MemberFact> Membership::FactsFor(NodeId receiver) {
   std::vector<MemberFact> facts;
-  if (has_left()) facts.push_back(self_);
+  // After the goodbyes, those who ask still hear it.
+  if (has_left() && gossip_.Find(self_.id) == nullptr) facts.push_back(self_);
   const MemberFact* known = list_.Find(receiver);
   if (known != nullptr && Accuses(*known)) facts.push_back(*known);
   gossip_.Take(receiver, GossipSendsMax(members()), kFactBytesMax, facts);
@@ -782,12 +785,11 @@ void Membership::CheckInvariants() const {
   CHECK(health_ <= kHealthWorst);
   CHECK(!denies_);
 
-  CHECK(probe_rota_.size() == list_.present());
-  CHECK(gossip_rota_.size() == list_.present());
+  const std::vector<NodeId> present = PresentMembers();
+  CHECK(probe_rota_.Sorted() == present);
+  CHECK(gossip_rota_.Sorted() == present);
   size_t suspects = 0;
   for (const auto& [id, member] : list_.members()) {
-    CHECK(probe_rota_.Contains(id) == IsPresent(member.state)) << id;
-    CHECK(gossip_rota_.Contains(id) == IsPresent(member.state)) << id;
     if (member.state == MemberState::kSuspect) {
       ++suspects;
       CHECK(suspicions_.contains(id)) << id;
@@ -799,7 +801,8 @@ void Membership::CheckInvariants() const {
   CHECK(gossip_.size() <= list_.members().size() + 1);
   const MemberFact* own_news = gossip_.Find(self_.id);
   CHECK(own_news == nullptr || *own_news == self_);
-  CHECK(!isolated() || list_.present() >= 2);
+  CHECK(!isolated() || present.size() >= 2);
+  CHECK(!probe_.has_value() || list_.IsKnownPresent(probe_->target()));
 }
 
 uint64_t Membership::Fingerprint() const {

@@ -9,7 +9,6 @@
 namespace cachalot {
 
 void Rota::Add(NodeId id, Random& random) {
-  CHECK(!Contains(id)) << id;
   const size_t place = static_cast<size_t>(random.Below(order_.size() + 1));
   order_.insert(order_.begin() + static_cast<std::ptrdiff_t>(place), id);
   if (place < next_) ++next_;
@@ -31,8 +30,10 @@ std::optional<NodeId> Rota::Next(Random& random) {
   return order_[next_++];
 }
 
-bool Rota::Contains(NodeId id) const {
-  return absl::c_linear_search(order_, id);
+std::vector<NodeId> Rota::Sorted() const {
+  std::vector<NodeId> sorted = order_;
+  absl::c_sort(sorted);
+  return sorted;
 }
 
 void Rota::AppendState(std::string& text) const {

@@ -24,8 +24,9 @@ class Rota {
   // Nothing if it is empty.
   std::optional<NodeId> Next(Random& random);
 
-  bool Contains(NodeId id) const;
   size_t size() const { return order_.size(); }
+  // Everybody in it, by id.
+  std::vector<NodeId> Sorted() const;
 
   // Adds the whole state, as text, for fingerprints.
   void AppendState(std::string& text) const;
