@@ -1,5 +1,7 @@
 #include "tools/agent.h"
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <utility>
 
@@ -12,7 +14,7 @@
 #include "engine/ids.h"
 #include "engine/request.h"
 #include "io/coordinator.h"
-#include "io/local/client.h"
+#include "io/local/path.h"
 #include "tools/interrupt.h"
 #include "tools/words.h"
 
@@ -65,15 +67,11 @@ class MemberWatch {
   absl::btree_map<NodeId, MemberInfo> seen_;
 };
 
-// True when somebody has told it to leave over the local socket.
-bool HasLeft(Coordinator& coordinator) {
-  return absl::IsFailedPrecondition(coordinator.GetStatus().status());
-}
-
-// Returns when the node has left or is to leave.
-void Watch(Coordinator& coordinator) {
+// Returns when the node has left, being told to over the local socket, or when
+// it is to leave.
+void Watch(Coordinator& coordinator, const std::atomic<bool>& has_left) {
   MemberWatch members;
-  while (!HasLeft(coordinator)) {
+  while (!has_left) {
     members.Look(coordinator);
     if (!SleepUntil(absl::Now() + WatchInterval())) return;
   }
@@ -82,15 +80,18 @@ void Watch(Coordinator& coordinator) {
 // Where programs on this machine will look for the agent.
 absl::StatusOr<std::string> SocketPath(const AgentOptions& options) {
   if (!options.socket.empty()) return options.socket;
-  int port = 0;
+  // What is no port is for the library to refuse.
+  uint32_t port = 0;
   const size_t colon = options.bind.rfind(':');
-  if (colon != std::string::npos &&
-      absl::SimpleAtoi(options.bind.substr(colon + 1), &port) && port == 0) {
+  const bool is_number =
+      colon != std::string::npos &&
+      absl::SimpleAtoi(options.bind.substr(colon + 1), &port);
+  if (is_number && port == 0) {
     return absl::InvalidArgumentError(
         "with port 0 in --bind nobody can tell where the local socket is: "
         "give --socket PATH");
   }
-  return DefaultSocketPath(port);
+  return DefaultLocalSocketPath(static_cast<uint16_t>(port));
 }
 
 // What the library would refuse too, in the words of the command line.
@@ -129,23 +130,26 @@ ExitCode RunAgent(const AgentOptions& options) {
   const absl::StatusOr<std::string> socket = SocketPath(options);
   if (!socket.ok()) return Fail(kProgram, socket.status());
   CatchInterrupts();
+  std::atomic<bool> has_left =
+      false;  // outlives the coordinator, which sets it
+  CoordinatorOptions coordinator_options =
+      ToCoordinatorOptions(options, *socket);
+  coordinator_options.on_left = [&has_left] { has_left = true; };
   absl::StatusOr<std::unique_ptr<Coordinator>> created =
-      Coordinator::Create(ToCoordinatorOptions(options, *socket));
+      Coordinator::Create(std::move(coordinator_options));
   if (!created.ok()) return Fail(kProgram, created.status());
   Coordinator& coordinator = **created;
   Say(absl::StrCat(coordinator.name(), " listens on ",
                    coordinator.address().ToString(), " and ", *socket));
 
-  Watch(coordinator);
+  Watch(coordinator, has_left);
 
-  if (HasLeft(coordinator)) {
-    Say("told to leave");
-    return ExitCode::kOk;
-  }
   LetNextInterruptEndTheProcess();
-  Say("leaving");
-  const absl::Status left = coordinator.Leave();
-  if (!left.ok()) return Fail(kProgram, left);
+  if (!has_left) {
+    Say("leaving");
+    const absl::Status status = coordinator.Leave();
+    if (!status.ok()) return Fail(kProgram, status);
+  }
   Say("left");
   return ExitCode::kOk;
 }

@@ -19,7 +19,7 @@ struct AgentOptions {
   std::string name;
   std::optional<int> bootstrap_expect;
   absl::Duration session_ttl = absl::Seconds(10);
-  std::string socket;  // empty: DefaultSocketPath() of the port
+  std::string socket;  // empty: DefaultLocalSocketPath() of the port
 };
 
 // Runs until Ctrl+C, SIGTERM or `cachalot leave`, then leaves the cluster; a

@@ -1,7 +1,10 @@
 #include "tools/client_commands.h"
 
+#include <cstdint>
 #include <cstdio>
+#include <memory>
 #include <optional>
+#include <sstream>
 #include <utility>
 #include <vector>
 
@@ -10,12 +13,15 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "engine/ids.h"
 #include "engine/request.h"
 #include "io/agent_status.h"
 #include "io/local/client.h"
+#include "io/local/path.h"
 #include "io/local/protocol.h"
 #include "nlohmann/json.hpp"
+#include "tools/interrupt.h"
 #include "tools/table.h"
 #include "tools/words.h"
 
@@ -27,6 +33,9 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr char kProgram[] = "cachalot";
+
+// An agent that runs takes a request back at once.
+constexpr absl::Duration WithdrawTimeout() { return absl::Seconds(2); }
 
 void Print(absl::string_view text) {
   std::fputs(std::string(text).c_str(), stdout);
@@ -65,7 +74,9 @@ ExitCode ExitCodeOf(Outcome outcome) {
 void AddToken(Json& body, const FencingToken& token) {
   body["token"] = token.ToString();
   // As text: most readers of JSON keep 53 bits of a number.
-  body["token_number"] = absl::StrCat(token.ToNumber());
+  std::ostringstream number;
+  number << token.ToNumber();
+  body["token_number"] = number.str();
 }
 
 Json HolderToJson(const LockInfo& lock) {
@@ -158,18 +169,62 @@ std::string RefusalInWords(absl::string_view doing, const Answer& answer) {
 
 // --- Talking to the agent ----------------------------------------------------
 
+// The reply to `id`; nothing if it has not come by `deadline` or an interrupt
+// came first.
+// Errors: Unknown (the agent went away).
+absl::StatusOr<std::optional<LocalReply>> Await(LocalClient& client,
+                                                uint64_t id,
+                                                absl::Time deadline) {
+  while (true) {
+    absl::StatusOr<LocalReply> reply = client.Receive(absl::ZeroDuration());
+    if (reply.ok() && reply->id == id) return *std::move(reply);
+    if (reply.ok()) continue;
+    if (!absl::IsDeadlineExceeded(reply.status())) {
+      return absl::UnknownError(reply.status().message());
+    }
+    if (!WaitUntilReadable(client.fd(), deadline)) return std::nullopt;
+  }
+}
+
+// Takes back an acquire that nobody waits for any more: it shall not be granted
+// to somebody who has gone. Its answer, which may yet be the grant.
+absl::StatusOr<LocalReply> Withdraw(LocalClient& client, uint64_t acquire) {
+  LetNextInterruptEndTheProcess();
+  client.Send({.operation = LocalOperation::kWithdraw, .withdrawn = acquire});
+  absl::Status status = client.Flush();
+  const absl::Time deadline = absl::Now() + WithdrawTimeout();
+  while (status.ok()) {
+    absl::StatusOr<LocalReply> reply = client.Receive(deadline - absl::Now());
+    if (reply.ok() && reply->id == acquire) return reply;
+    status = reply.status();
+  }
+  return absl::UnknownError(status.message());
+}
+
+// Errors: Unavailable (no agent), InvalidArgument, PermissionDenied, Unknown
+// (no answer; it may have happened).
 absl::StatusOr<LocalReply> Ask(const ClientOptions& options,
                                LocalRequest request) {
-  const std::string path =
-      options.socket.empty() ? DefaultSocketPath(options.port) : options.socket;
-  absl::StatusOr<LocalClient> client = LocalClient::Connect(path);
-  if (!client.ok()) {
-    return absl::UnavailableError(absl::StrCat(
-        client.status().message(),
-        "; start `cachalot agent`, or name its socket with --agent or its "
-        "port with --port"));
+  const std::string path = options.socket.empty()
+                               ? DefaultLocalSocketPath(options.port)
+                               : options.socket;
+  absl::StatusOr<std::unique_ptr<LocalClient>> connected =
+      LocalClient::Connect(path);
+  if (!connected.ok()) return connected.status();
+  LocalClient& client = **connected;
+
+  const bool is_acquire = request.operation == LocalOperation::kAcquire;
+  const absl::Time deadline = absl::Now() + options.timeout + request.wait;
+  const uint64_t id = client.Send(std::move(request));
+  if (absl::Status status = client.Flush(); !status.ok()) {
+    return absl::UnknownError(status.message());
   }
-  return client->Call(std::move(request), options.timeout + request.wait);
+  absl::StatusOr<std::optional<LocalReply>> reply = Await(client, id, deadline);
+  if (!reply.ok()) return reply.status();
+  if (reply->has_value()) return **std::move(reply);
+  if (is_acquire) return Withdraw(client, id);
+  return absl::UnknownError(
+      absl::StrCat("no answer from the agent within ", Words(options.timeout)));
 }
 
 // Prints that the request was not granted, for people or for machines.
@@ -194,9 +249,11 @@ ExitCode Refuse(const ClientOptions& options, absl::string_view doing,
 
 // An answer that could not be had, as an answer.
 Answer NoAnswer(const absl::Status& status) {
-  const bool is_unknown = absl::IsUnknown(status);
-  return {.outcome = is_unknown ? Outcome::kUnknown : Outcome::kUnavailable,
-          .text = std::string(status.message())};
+  Answer answer = {.outcome = Outcome::kUnavailable,
+                   .text = std::string(status.message())};
+  if (absl::IsUnknown(status)) answer.outcome = Outcome::kUnknown;
+  if (absl::IsInvalidArgument(status)) answer.outcome = Outcome::kInvalid;
+  return answer;
 }
 
 // Asks, and prints what was refused. The reply if it was not.
@@ -270,6 +327,7 @@ Asked AskForLocks(const ClientOptions& options,
 }  // namespace
 
 ExitCode Acquire(const ClientOptions& options, const LockArguments& arguments) {
+  CatchInterrupts();
   const Asked asked =
       AskOrRefuse(options,
                   {.operation = LocalOperation::kAcquire,

@@ -1,6 +1,7 @@
 #ifndef TOOLS_CLIENT_COMMANDS_H_
 #define TOOLS_CLIENT_COMMANDS_H_
 
+#include <cstdint>
 #include <string>
 
 #include "absl/time/time.h"
@@ -13,8 +14,8 @@ namespace cachalot::tools {
 
 // Which agent, and how to answer.
 struct ClientOptions {
-  std::string socket;  // empty: DefaultSocketPath(port)
-  int port = 7946;
+  std::string socket;  // empty: DefaultLocalSocketPath(port)
+  uint16_t port = 7946;
   bool json = false;
   // How long the agent may take, on top of what is asked of it.
   absl::Duration timeout = absl::Seconds(10);
@@ -33,6 +34,7 @@ struct ListArguments {
   bool local = false;  // what the agent knows, without asking the leader
 };
 
+// Ctrl+C leaves the queue.
 ExitCode Acquire(const ClientOptions& options, const LockArguments& arguments);
 ExitCode Renew(const ClientOptions& options, const LockArguments& arguments);
 ExitCode Release(const ClientOptions& options, const LockArguments& arguments);

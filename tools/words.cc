@@ -17,10 +17,11 @@ void Say(absl::string_view what) {
 }
 
 std::string Words(absl::Duration duration) {
-  const bool is_short = absl::AbsDuration(duration) < absl::Seconds(10);
-  const absl::Duration unit =
-      is_short ? absl::Milliseconds(100) : absl::Seconds(1);
-  std::string words = absl::FormatDuration(absl::Trunc(duration, unit));
+  const absl::Duration length = absl::AbsDuration(duration);
+  absl::Duration unit = absl::Seconds(1);
+  if (length < absl::Seconds(10)) unit = absl::Milliseconds(100);
+  if (length < absl::Seconds(1)) unit = absl::Milliseconds(1);
+  const std::string words = absl::FormatDuration(absl::Trunc(duration, unit));
   return words == "0" ? "0s" : words;
 }
 

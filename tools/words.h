@@ -13,7 +13,7 @@ namespace cachalot::tools {
 // do not mix.
 void Say(absl::string_view what);
 
-// For people: "1m30s", "4.2s", "0s".
+// For people: "1m30s", "4.2s", "35ms", "0s".
 std::string Words(absl::Duration duration);
 
 // "ready: locks can be taken", or what is missing for that.

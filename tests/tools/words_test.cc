@@ -5,9 +5,10 @@
 namespace cachalot::tools {
 namespace {
 
-TEST(WordsTest, ShortTimesHaveOneDecimalAndLongOnesNone) {
+TEST(WordsTest, TheShorterATimeTheFinerItIsSaid) {
   EXPECT_EQ(Words(absl::Milliseconds(4250)), "4.2s");
   EXPECT_EQ(Words(absl::Milliseconds(90700)), "1m30s");
+  EXPECT_EQ(Words(absl::Microseconds(35900)), "35ms");
   EXPECT_EQ(Words(absl::ZeroDuration()), "0s");
   EXPECT_EQ(Words(absl::Microseconds(3)), "0s");
   EXPECT_EQ(Words(-absl::Milliseconds(1500)), "-1.5s");
