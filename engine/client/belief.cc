@@ -201,7 +201,8 @@ void Client::CheckInvariants() const {
     CHECK(operations_.at(sequence).request == request);
   }
   for (const auto& [sequence, operation] : operations_) {
-    CHECK(undecided_.contains(sequence));
+    CHECK(undecided_.contains(sequence) !=
+          (operation.queued && !operation.abandoned));
   }
   if (state_ == State::kNone) CHECK(grants_.empty());
 }

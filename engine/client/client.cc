@@ -508,6 +508,7 @@ void Client::Receive(FastInstant now, const Reply& reply) {
       operation.queued = true;
       operation.next_send = now + KeepAliveInterval();
       next_send_ = std::min(next_send_, operation.next_send);
+      undecided_.erase(reply.sequence);
       return;
     }
     case Reply::Kind::kSessionGone:

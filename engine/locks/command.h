@@ -49,8 +49,9 @@ struct CloseSession {
 struct Acquire {
   SessionId session;
   Sequence sequence;
-  // Every request below this one has been answered and will not be sent again:
-  // what was kept for retries of them can go.
+  // Every request below this one has been answered and will not be sent again,
+  // but for an Acquire that is known to wait: what was kept for retries of them
+  // can go.
   Sequence first_outstanding;
   std::string key;
   absl::Duration ttl;

@@ -93,21 +93,21 @@ std::vector<LockSlot> Locks::Due(ClusterTime time, size_t limit) const {
 
 absl::Status Locks::Audit() const {
   if (deadlines_.size() != by_key_.size()) {
-    return absl::InternalError("as many deadlines as locks");
+    return absl::InternalError("not as many deadlines as locks");
   }
   std::vector<FencingToken> tokens;
   for (const auto& [key, slot] : by_key_) {
     const Lock& lock = locks_[slot];
-    if (lock.key != key) return absl::InternalError("a lock under its key");
-    if (lock.token.IsNone()) return absl::InternalError("no free lock");
+    if (lock.key != key) return absl::InternalError("a lock under another key");
+    if (lock.token.IsNone()) return absl::InternalError("a free lock");
     if (!deadlines_.contains(DeadlineOf(slot))) {
-      return absl::InternalError("a deadline for each lock");
+      return absl::InternalError("a lock without its deadline");
     }
     tokens.push_back(lock.token);
   }
   std::sort(tokens.begin(), tokens.end());
   if (std::adjacent_find(tokens.begin(), tokens.end()) != tokens.end()) {
-    return absl::InternalError("no token twice");
+    return absl::InternalError("a token twice");
   }
   return absl::OkStatus();
 }

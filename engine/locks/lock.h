@@ -80,7 +80,7 @@ class Locks {
   // At most `limit` locks whose deadlines `time` has reached, earliest first.
   std::vector<LockSlot> Due(ClusterTime time, size_t limit) const;
 
-  // Whether the indexes agree with the locks.
+  // Whether the indexes agree with the locks; if not, says where.
   absl::Status Audit() const;
 
  private:

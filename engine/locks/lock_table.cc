@@ -186,7 +186,7 @@ void LockTable::Do(const KeepAlive& command, Turn& turn) {
   turn.replies.push_back(std::move(reply));
   if (!session.has_value()) return;
   sessions_.Renew(*session, command.renewal, turn.time);
-  Forget(*session, command.first_outstanding);
+  sessions_.memos(*session).ForgetBelow(command.first_outstanding);
   RepeatDecided(*session, turn);
 }
 
@@ -225,7 +225,9 @@ void LockTable::Do(const Acquire& command, Turn& turn) {
                    .token = lock.token,
                    .holder = SeeHolder(slot, turn.time)});
   }
-  if (lock.queue.size() >= limits::kWaitersPerLockMax) {
+  const size_t waiting_long = sessions_[*session].memos.waiting_below().size();
+  if (lock.queue.size() >= limits::kWaitersPerLockMax ||
+      waiting_long >= limits::kRequestsPerSessionMax) {
     return decide({.outcome = Outcome::kBusy});
   }
   const Ticket ticket = locks_.Enqueue(slot, std::move(claim));
@@ -273,8 +275,10 @@ void LockTable::Do(const Withdraw& command, Turn& turn) {
     locks_.Dequeue(waiting->lock, waiting->ticket);
   }
   // What has not arrived yet must find that it was taken back.
-  if (!std::holds_alternative<Decided>(memo) &&
-      !memos.IsForgotten(command.acquire)) {
+  const bool is_open = std::holds_alternative<Waiting>(memo) ||
+                       (std::holds_alternative<Unseen>(memo) &&
+                        !memos.IsForgotten(command.acquire));
+  if (is_open) {
     Decide(*session, command.acquire, {.outcome = Outcome::kWithdrawn}, turn);
   }
   Decide(*session, command.sequence, {.outcome = Outcome::kOk}, turn);
@@ -335,21 +339,40 @@ std::optional<SessionSlot> LockTable::Admit(const Command& command,
         MakeReply(Reply::Kind::kSessionGone, id, turn.index));
     return std::nullopt;
   }
-  Forget(*session, command.first_outstanding);
+  sessions_.memos(*session).ForgetBelow(command.first_outstanding);
   const Memos& memos = sessions_[*session].memos;
-  if (memos.IsForgotten(sequence)) return std::nullopt;
-  if (!memos.HasRoomFor(sequence)) {
+  const Memo& memo = memos.Find(sequence);
+  if (std::holds_alternative<Unseen>(memo)) {
+    if (memos.IsForgotten(sequence)) {
+      RepeatForgotten(*session, command, turn);
+      return std::nullopt;
+    }
+    if (memos.HasRoomFor(sequence)) return session;
     turn.replies.push_back(
         MakeAnswer(id, sequence, {.outcome = Outcome::kBusy}, turn.index));
     return std::nullopt;
   }
-  const Memo& memo = memos.Find(sequence);
-  if (std::holds_alternative<Unseen>(memo)) return session;
   const auto* decided = std::get_if<Decided>(&memo);
   turn.replies.push_back(decided != nullptr
                              ? MakeAnswer(id, sequence, *decided, turn.index)
                              : MakeQueued(id, sequence, turn.index));
   return std::nullopt;
+}
+
+// Only a request that waited can be decided below the window without the
+// session's knowledge: it asks again, and the lock itself knows the answer.
+void LockTable::RepeatForgotten(SessionSlot session, const Acquire& command,
+                                Turn& turn) {
+  Decided decided{.outcome = Outcome::kWithdrawn};
+  const std::optional<LockSlot> lock = locks_.Find(command.key);
+  if (lock.has_value()) {
+    const Claim& holder = locks_[*lock].holder;
+    if (holder.session == session && holder.acquire == command.sequence) {
+      decided = {.outcome = Outcome::kOk, .token = locks_[*lock].token};
+    }
+  }
+  turn.replies.push_back(
+      MakeAnswer(command.session, command.sequence, decided, turn.index));
 }
 
 std::optional<LockSlot> LockTable::FindHeld(SessionSlot session,
@@ -368,24 +391,22 @@ void LockTable::RaiseEpoch(Epoch epoch) {
   if (epoch > epoch_ && epoch < kEpochEnd) epoch_ = epoch;
 }
 
-void LockTable::Forget(SessionSlot session, Sequence first) {
-  LeaveQueues(session, first);
-  sessions_.memos(session).ForgetBelow(first);
-}
-
-void LockTable::LeaveQueues(SessionSlot session, Sequence end) {
+void LockTable::LeaveQueues(SessionSlot session) {
   const Memos& memos = sessions_[session].memos;
-  end = std::min(end, memos.end());
-  for (Sequence next = memos.first(); next < end; next = next.Next()) {
-    if (const auto* waiting = std::get_if<Waiting>(&memos.Find(next))) {
+  const auto leave = [this](const Memo& memo) {
+    if (const auto* waiting = std::get_if<Waiting>(&memo)) {
       locks_.Dequeue(waiting->lock, waiting->ticket);
     }
+  };
+  for (const auto& [sequence, memo] : memos.waiting_below()) leave(memo);
+  for (Sequence next = memos.first(); next < memos.end(); next = next.Next()) {
+    leave(memos.Find(next));
   }
 }
 
 void LockTable::End(SessionSlot session, Turn& turn) {
   // First, or it would be granted what it gives up.
-  LeaveQueues(session, sessions_[session].memos.end());
+  LeaveQueues(session);
   const auto& held = sessions_[session].held;
   while (!held.empty()) PassOn(held.begin()->second, turn);
   closed_.Add(sessions_[session].id, turn.time);
@@ -476,45 +497,52 @@ absl::Status LockTable::AuditSession(SessionSlot slot) const {
   const Session& session = sessions_[slot];
   for (const auto& [token, lock] : session.held) {
     if (locks_[lock].token != token || locks_[lock].holder.session != slot) {
-      return absl::InternalError("what a session holds names it as holder");
+      return absl::InternalError("a session lists a lock of another");
     }
   }
-  const Memos& memos = session.memos;
-  for (Sequence next = memos.first(); next < memos.end(); next = next.Next()) {
-    const auto* waiting = std::get_if<Waiting>(&memos.Find(next));
-    if (waiting == nullptr) continue;
+  const auto has_its_place = [&](Sequence acquire, const Memo& memo) {
+    const auto* waiting = std::get_if<Waiting>(&memo);
+    if (waiting == nullptr) return true;
     const auto& queue = locks_[waiting->lock].queue;
     const auto place = queue.find(waiting->ticket);
-    if (place == queue.end() || place->second.session != slot ||
-        place->second.acquire != next) {
-      return absl::InternalError("what waits has its place in the queue");
-    }
+    return place != queue.end() && place->second.session == slot &&
+           place->second.acquire == acquire;
+  };
+  bool all_have = true;
+  const Memos& memos = session.memos;
+  for (const auto& [acquire, memo] : memos.waiting_below()) {
+    all_have = all_have && has_its_place(acquire, memo);
   }
-  return absl::OkStatus();
+  for (Sequence next = memos.first(); next < memos.end(); next = next.Next()) {
+    all_have = all_have && has_its_place(next, memos.Find(next));
+  }
+  return all_have
+             ? absl::OkStatus()
+             : absl::InternalError("a waiter without its place in the queue");
 }
 
 absl::Status LockTable::AuditLock(LockSlot slot) const {
   const Lock& lock = locks_[slot];
   if (lock.token.epoch > epoch_ || lock.token.index > applied_) {
-    return absl::InternalError("no token is above the next one");
+    return absl::InternalError("a token above the next one");
   }
   const Session& holder = sessions_[lock.holder.session];
   const auto held = holder.held.find(lock.token);
   if (held == holder.held.end() || held->second != slot) {
-    return absl::InternalError("a holder has its lock on its list");
+    return absl::InternalError("a holder that does not list its lock");
   }
   if (!holder.memos.IsForgotten(lock.holder.acquire)) {
     const auto* decided =
         std::get_if<Decided>(&holder.memos.Find(lock.holder.acquire));
     if (decided == nullptr || decided->token != lock.token) {
-      return absl::InternalError("a holder was told of its grant");
+      return absl::InternalError("a holder that was not told of its grant");
     }
   }
   for (const auto& [ticket, claim] : lock.queue) {
     const auto* waiting = std::get_if<Waiting>(
         &sessions_[claim.session].memos.Find(claim.acquire));
     if (waiting == nullptr || waiting->ticket != ticket) {
-      return absl::InternalError("who has a place in a queue waits");
+      return absl::InternalError("a place in the queue for nobody");
     }
   }
   return absl::OkStatus();

@@ -120,16 +120,18 @@ class LockTable {
   // nothing if there is none or the request needs no more than a reply.
   template <typename Command>
   std::optional<SessionSlot> Admit(const Command& command, Turn& turn);
+  // What an Acquire whose memo is gone has come to.
+  void RepeatForgotten(SessionSlot session, const Acquire& command, Turn& turn);
+  // Of anything else nobody waits for news.
+  template <typename Command>
+  void RepeatForgotten(SessionSlot, const Command&, Turn&) {}
   // The lock of `key` if `token` holds it for `session`.
   std::optional<LockSlot> FindHeld(SessionSlot session, absl::string_view key,
                                    const FencingToken& token) const;
 
   void RaiseEpoch(Epoch epoch);  // never lowers it
-  // Drops the memos below `first`. What still waits there leaves its queue:
-  // nobody would hear of the grant.
-  void Forget(SessionSlot session, Sequence first);
-  // Takes the requests below `end` out of the queues they wait in.
-  void LeaveQueues(SessionSlot session, Sequence end);
+  // Takes the session's requests out of the queues they wait in.
+  void LeaveQueues(SessionSlot session);
   // The session is over; the caller has told it so.
   void End(SessionSlot session, Turn& turn);
   void Grant(LockSlot lock, Claim claim, Turn& turn);
@@ -145,7 +147,7 @@ class LockTable {
   LockInfo Describe(LockSlot lock, ClusterTime time) const;
   absl::Duration Remaining(const Lock& lock, ClusterTime time) const;
 
-  // Whether every rule above holds, as far as a state can show it.
+  // Whether the parts agree with each other; if not, says where.
   absl::Status Audit() const;
   absl::Status AuditSession(SessionSlot slot) const;
   absl::Status AuditLock(LockSlot slot) const;

@@ -341,8 +341,8 @@ class LockTable::Decoder {
       if (!claim.has_value()) return Bad("a waiter beyond the limits");
       Memos& memos = table_.sessions_.memos(claim->session);
       const Sequence acquire = claim->acquire;
-      if (!memos.HasRoomFor(acquire) ||
-          !std::holds_alternative<Unseen>(memos.Find(acquire))) {
+      const bool fits = memos.IsForgotten(acquire) || memos.HasRoomFor(acquire);
+      if (!fits || !std::holds_alternative<Unseen>(memos.Find(acquire))) {
         return Bad("a waiter whose request is decided");
       }
       const Ticket ticket = table_.locks_.Enqueue(slot, *std::move(claim));

@@ -1,5 +1,6 @@
 #include "engine/locks/memos.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 
@@ -21,11 +22,23 @@ bool Memos::HasRoomFor(Sequence sequence) const {
 
 const Memo& Memos::Find(Sequence sequence) const {
   static const Memo unseen;
-  if (IsForgotten(sequence) || sequence >= end()) return unseen;
+  if (IsForgotten(sequence)) {
+    const auto waiting = waiting_below_.find(sequence);
+    return waiting == waiting_below_.end() ? unseen : waiting->second;
+  }
+  if (sequence >= end()) return unseen;
   return kept_[forgotten_ + (sequence.value() - first_.value())];
 }
 
 void Memos::Put(Sequence sequence, Memo memo) {
+  if (IsForgotten(sequence)) {
+    if (std::holds_alternative<Waiting>(memo)) {
+      waiting_below_[sequence] = std::move(memo);
+    } else {
+      waiting_below_.erase(sequence);
+    }
+    return;
+  }
   CHECK(HasRoomFor(sequence)) << sequence << " from " << first_;
   const size_t place = forgotten_ + (sequence.value() - first_.value());
   if (place >= kept_.size()) kept_.resize(place + 1);
@@ -34,6 +47,13 @@ void Memos::Put(Sequence sequence, Memo memo) {
 
 void Memos::ForgetBelow(Sequence first) {
   if (first <= first_) return;
+  const Sequence kept_end = std::min(first, end());
+  for (Sequence next = first_; next < kept_end; next = next.Next()) {
+    const Memo& memo = Find(next);
+    if (std::holds_alternative<Waiting>(memo)) {
+      waiting_below_.emplace_hint(waiting_below_.end(), next, memo);
+    }
+  }
   if (first >= end()) {
     kept_.clear();
     forgotten_ = 0;

@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/container/btree_map.h"
 #include "absl/time/time.h"
 #include "engine/ids.h"
 #include "engine/locks/lock.h"
@@ -45,7 +46,9 @@ struct Decided {
 using Memo = std::variant<Unseen, Waiting, Decided>;
 
 // The memos of one session: a window of limits::kRequestsPerSessionMax
-// sequences that begins at the session's first outstanding request.
+// sequences that begins at the session's first outstanding request, and the
+// requests that wait, however old: one of them may wait for an hour while
+// thousands of others come and go.
 class Memos {
  public:
   Sequence first() const { return first_; }
@@ -53,18 +56,24 @@ class Memos {
   Sequence end() const;
 
   bool IsForgotten(Sequence sequence) const { return sequence < first_; }
-  // Whether there is room for a memo of `sequence`.
+  // Whether there is room in the window for a memo of `sequence`.
   bool HasRoomFor(Sequence sequence) const;
 
   // Unseen unless something was put there. Valid until the next change.
   const Memo& Find(Sequence sequence) const;
-  // REQUIRES: HasRoomFor(sequence).
+  // Below the window only what waits is kept.
+  // REQUIRES: IsForgotten(sequence) or HasRoomFor(sequence).
   void Put(Sequence sequence, Memo memo);
-  // Moves the beginning of the window; never back.
+  // Moves the beginning of the window; never back. What waits is kept.
   void ForgetBelow(Sequence first);
+  // What waits and is below the window.
+  const absl::btree_map<Sequence, Memo>& waiting_below() const {
+    return waiting_below_;
+  }
 
  private:
   Sequence first_ = Sequence(1);
+  absl::btree_map<Sequence, Memo> waiting_below_;
   // The memo of first_ is kept_[forgotten_]: what is before it waits to be
   // erased together with others.
   std::vector<Memo> kept_;

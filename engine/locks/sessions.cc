@@ -63,13 +63,14 @@ std::vector<SessionSlot> Sessions::Due(ClusterTime time, size_t limit) const {
 
 absl::Status Sessions::Audit() const {
   if (deadlines_.size() != by_id_.size()) {
-    return absl::InternalError("as many deadlines as sessions");
+    return absl::InternalError("not as many deadlines as sessions");
   }
   for (const auto& [id, slot] : by_id_) {
     const Session& session = sessions_[slot];
-    if (session.id != id) return absl::InternalError("a session under its id");
+    if (session.id != id)
+      return absl::InternalError("a session under another id");
     if (!deadlines_.contains({session.deadline, id})) {
-      return absl::InternalError("a deadline for each session");
+      return absl::InternalError("a session without its deadline");
     }
   }
   return absl::OkStatus();

@@ -63,7 +63,7 @@ class Sessions {
   // first.
   std::vector<SessionSlot> Due(ClusterTime time, size_t limit) const;
 
-  // Whether the indexes agree with the sessions.
+  // Whether the indexes agree with the sessions; if not, says where.
   absl::Status Audit() const;
 
  private:

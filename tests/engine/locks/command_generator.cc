@@ -67,7 +67,8 @@ LockCommand CommandGenerator::Fresh() {
       return MakeExpire();
     case 9:
       return BeginTerm{
-          .grace = random_.Between(absl::ZeroDuration(), absl::Seconds(4))};
+          .grace = random_.Between(absl::ZeroDuration(), absl::Seconds(4)),
+          .epoch = Epoch(random_.Below(1000))};
     case 10:
     case 11:
       return MakeRenew();

@@ -202,8 +202,9 @@ void LockTableModel::Do(const Withdraw& command) {
     return Decide(command.session, command.sequence, Outcome::kInvalid);
   }
   const bool decided = FindDecided(command.session, command.acquire) != nullptr;
+  const bool waited = IsWaiting(command.session, command.acquire);
   Leave(command.session, command.acquire);
-  if (!decided && command.acquire >= first) {
+  if (waited || (!decided && command.acquire >= first)) {
     Decide(command.session, command.acquire, Outcome::kWithdrawn);
   }
   Decide(command.session, command.sequence, Outcome::kOk);
@@ -238,6 +239,9 @@ void LockTableModel::Do(const Expire& command) {
 }
 
 void LockTableModel::Do(const BeginTerm& command) {
+  if (command.epoch.value() < uint64_t{1} << 40) {
+    epoch_ = std::max(epoch_, command.epoch);
+  }
   for (Session& session : sessions_) {
     if (session.grace_used) continue;
     session.grace_used = true;
@@ -254,7 +258,25 @@ bool LockTableModel::Admit(const Command& command) {
     return false;
   }
   MoveFirst(*session, command.first_outstanding);
-  if (command.sequence < session->first_outstanding) return false;
+  if (IsWaiting(command.session, command.sequence)) {
+    Say(Reply::Kind::kQueued, command.session);
+    replies_.back().sequence = command.sequence;
+    return false;
+  }
+  if (command.sequence < session->first_outstanding) {
+    if constexpr (std::is_same_v<Command, Acquire>) {
+      Say(Reply::Kind::kAnswered, command.session);
+      replies_.back().sequence = command.sequence;
+      replies_.back().outcome = Outcome::kWithdrawn;
+      const Lock* lock = FindLock(command.key);
+      if (lock != nullptr && lock->acquire.session == command.session &&
+          lock->acquire.sequence == command.sequence) {
+        replies_.back().outcome = Outcome::kOk;
+        replies_.back().token = lock->token;
+      }
+    }
+    return false;
+  }
   if (command.sequence.value() >=
       session->first_outstanding.value() + limits::kRequestsPerSessionMax) {
     Say(Reply::Kind::kAnswered, command.session);
@@ -268,11 +290,6 @@ bool LockTableModel::Admit(const Command& command) {
     replies_.back().index = index_;
     return false;
   }
-  if (IsWaiting(command.session, command.sequence)) {
-    Say(Reply::Kind::kQueued, command.session);
-    replies_.back().sequence = command.sequence;
-    return false;
-  }
   return true;
 }
 
@@ -283,7 +300,8 @@ void LockTableModel::Decide(const SessionId& session, Sequence sequence,
   reply.sequence = sequence;
   reply.index = index_;
   replies_.push_back(reply);
-  FindSession(session)->decided.push_back(reply);
+  Session* asker = FindSession(session);
+  if (sequence >= asker->first_outstanding) asker->decided.push_back(reply);
 }
 
 void LockTableModel::Decide(const SessionId& session, Sequence sequence,
@@ -321,9 +339,6 @@ void LockTableModel::MoveFirst(Session& session, Sequence first) {
   session.first_outstanding = first;
   std::erase_if(session.decided,
                 [&](const Reply& reply) { return reply.sequence < first; });
-  std::erase_if(waiting_, [&](const Acquire& acquire) {
-    return acquire.session == session.id && acquire.sequence < first;
-  });
 }
 
 void LockTableModel::Leave(const SessionId& session, Sequence sequence) {

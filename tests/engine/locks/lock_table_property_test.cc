@@ -24,8 +24,8 @@
 namespace cachalot {
 namespace {
 
-constexpr uint64_t kSeeds = 400;
-constexpr uint64_t kEntries = 150;
+constexpr uint64_t kSeeds = 320;
+constexpr uint64_t kEntries = 100;
 
 // One history: what is drawn besides the commands.
 class History {
@@ -110,7 +110,7 @@ TEST(LockTablePropertyTest, DoesWhatTheModelDoes) {
     }
   }
   // The histories go somewhere.
-  EXPECT_GT(grants, kSeeds * 10);
+  EXPECT_GT(grants, kSeeds * 8);
   EXPECT_GT(revocations, kSeeds / 2);
 }
 

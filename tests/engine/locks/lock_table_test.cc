@@ -266,6 +266,18 @@ TEST_F(LockTableTest, ASessionBeyondTheLimitsIsRefused) {
   EXPECT_EQ(table_.session_count(), 3u);
 }
 
+TEST_F(LockTableTest, OneSessionTooManyIsRefused) {
+  std::vector<LockCommand> commands;
+  for (uint64_t i = 4; i <= limits::kSessionsMax + 1; ++i) {
+    commands.push_back(
+        OpenSession{.session = {NodeId{0, i}, 1}, .ttl = absl::Seconds(10)});
+  }
+  const std::vector<Reply> replies = Apply(std::move(commands));
+  EXPECT_EQ(replies[replies.size() - 2].kind, Kind::kOpened);
+  EXPECT_THAT(replies.back(), Answers({NodeId{0, limits::kSessionsMax + 1}, 1},
+                                      0, Outcome::kBusy));
+}
+
 // --- Epochs and tokens ------------------------------------------------------
 
 TEST_F(LockTableTest, TokensRiseWithinAnEntryAndBetweenEntries) {
@@ -294,10 +306,16 @@ TEST_F(LockTableTest, TheOwnEpochIsNoReasonForAnother) {
   EXPECT_EQ(table_.epoch(), kEpoch);
 }
 
+TEST_F(LockTableTest, ATermRaisesTheEpochAndNeverLowersIt) {
+  Apply({BeginTerm{.epoch = kEpoch.Next()}, BeginTerm{.epoch = kEpoch}});
+  EXPECT_EQ(table_.epoch(), kEpoch.Next());
+}
+
 TEST_F(LockTableTest, AnAbsurdEpochIsIgnored) {
   Apply({OpenSession{.session = {kAlice.node, 2},
                      .ttl = absl::Seconds(1),
-                     .epoch_floor = Epoch(uint64_t{1} << 40)}});
+                     .epoch_floor = Epoch(uint64_t{1} << 40)},
+         BeginTerm{.epoch = Epoch(UINT64_MAX)}});
   EXPECT_EQ(table_.epoch(), kEpoch);
 }
 
@@ -415,11 +433,15 @@ TEST_F(LockTableTest, ARetryOfAWaitingRequestKeepsItsPlace) {
   EXPECT_EQ(Find("key").waiters, 2u);
 }
 
-TEST_F(LockTableTest, ARequestBelowTheFirstOutstandingIsIgnored) {
+TEST_F(LockTableTest, ARequestBelowTheFirstOutstandingDoesNothing) {
+  Apply({Try(kAlice, 1, "other")});
+  const FencingToken token = Token();
   Apply({KeepAlive{
-      .session = kAlice, .renewal = 1, .first_outstanding = Sequence(3)}});
-  EXPECT_THAT(Apply({Try(kAlice, 2, "key")}), IsEmpty());
-  EXPECT_EQ(table_.lock_count(), 0u);
+      .session = kAlice, .renewal = 1, .first_outstanding = Sequence(4)}});
+  EXPECT_THAT(Apply({Try(kAlice, 2, "key")}),
+              ElementsAre(Answers(kAlice, 2, Outcome::kWithdrawn)));
+  EXPECT_THAT(Apply({Free(kAlice, 3, "other", token)}), IsEmpty());
+  EXPECT_EQ(table_.lock_count(), 1u);
 }
 
 TEST_F(LockTableTest, AForgottenRequestKeepsItsLock) {
@@ -432,14 +454,42 @@ TEST_F(LockTableTest, AForgottenRequestKeepsItsLock) {
               ElementsAre(Answers(kAlice, 2, Outcome::kOk)));
 }
 
-TEST_F(LockTableTest, AForgottenRequestLeavesItsQueue) {
+TEST_F(LockTableTest, ARequestThatWaitsKeepsItsPlaceHoweverOldItIs) {
+  constexpr uint64_t kMuchLater = 10 * limits::kRequestsPerSessionMax;
   Apply({Try(kAlice, 1, "key"), Wait(kBob, 1, "key"), Wait(kCarol, 1, "key")});
+  const FencingToken token = Token();
+  Apply({KeepAlive{.session = kBob,
+                   .renewal = 1,
+                   .first_outstanding = Sequence(kMuchLater)}});
+  EXPECT_THAT(Apply({Wait(kBob, 1, "key")}), ElementsAre(Queues(kBob, 1)));
+  EXPECT_THAT(
+      Apply({Free(kAlice, 2, "key", token)}),
+      ElementsAre(Answers(kAlice, 2, Outcome::kOk), GrantsNow(kBob, 1)));
+}
+
+TEST_F(LockTableTest, AnOldRequestThatWasGrantedUnheardIsToldSoWhenItAsks) {
+  Apply({Try(kAlice, 1, "key"), Wait(kBob, 1, "key")});
   const FencingToken token = Token();
   Apply({KeepAlive{
       .session = kBob, .renewal = 1, .first_outstanding = Sequence(2)}});
-  EXPECT_THAT(
-      Apply({Free(kAlice, 2, "key", token)}),
-      ElementsAre(Answers(kAlice, 2, Outcome::kOk), GrantsNow(kCarol, 1)));
+  Apply({Free(kAlice, 2, "key", token)});
+  const FencingToken granted = Token();
+  EXPECT_THAT(Apply({Wait(kBob, 1, "key")}),
+              ElementsAre(Grants(kBob, 1, granted)));
+  Apply({Free(kBob, 2, "key", granted)});
+  EXPECT_THAT(Apply({Wait(kBob, 1, "key")}),
+              ElementsAre(Answers(kBob, 1, Outcome::kWithdrawn)));
+}
+
+TEST_F(LockTableTest, AnOldRequestThatWaitsCanBeWithdrawn) {
+  Apply({Try(kAlice, 1, "key"), Wait(kBob, 1, "key")});
+  Apply({KeepAlive{
+      .session = kBob, .renewal = 1, .first_outstanding = Sequence(2)}});
+  Apply({Withdraw{.session = kBob,
+                  .sequence = Sequence(2),
+                  .key = "key",
+                  .acquire = Sequence(1)}});
+  EXPECT_EQ(Find("key").waiters, 0u);
 }
 
 TEST_F(LockTableTest, ARequestTooFarAheadIsRefusedAndLeavesNoTrace) {
