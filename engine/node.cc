@@ -32,6 +32,32 @@ Membership MakeMembership(const NodeOptions& options, NodeId self,
                     options.observer);
 }
 
+// A reply has at most a key, a name and a label: a frame holds so many.
+constexpr size_t kRepliesPerFrame = 2048;
+constexpr size_t kReadsPerFrame = 1024;  // two keys each
+
+// Calls `take` with the items, in order, in as few parts as their sizes allow.
+template <typename Item, typename SizeOf, typename Take>
+void ForEachPart(std::vector<Item> items, const SizeOf& size_of,
+                 size_t part_max, const Take& take) {
+  size_t total = 0;
+  for (const Item& item : items) total += static_cast<size_t>(size_of(item));
+  if (items.empty()) return;
+  if (total <= part_max) return take(std::move(items));
+  std::vector<Item> part;
+  size_t size = 0;
+  for (Item& item : items) {
+    const size_t item_size = static_cast<size_t>(size_of(item));
+    if (!part.empty() && size + item_size > part_max) {
+      take(std::exchange(part, {}));
+      size = 0;
+    }
+    size += item_size;
+    part.push_back(std::move(item));
+  }
+  take(std::move(part));
+}
+
 NodeId DrawNodeId(Random& random) {
   return NodeId{.high = random.Next(), .low = random.Next() | 1};
 }
@@ -356,7 +382,7 @@ void Node::Handle(const SeedsResolved& event, Outbox& /*out*/) {
 void Node::Handle(const StateSaved& event, Outbox& out) {
   consensus_.NoteSaved(now_.slow, event.save, out);
   while (!withheld_.empty() && withheld_.front().after <= event.save) {
-    Emit(withheld_.front());
+    Emit(std::move(withheld_.front()));
     withheld_.pop_front();
   }
 }
@@ -495,13 +521,8 @@ void Node::Flush(Outbox& out) {
   flush_by_ = SlowInstant::Never();
   if (consensus_.leads()) {
     FlushProposals();
-  } else if (!forward_.commands.empty() || !forward_.reads.empty()) {
-    const NodeId leader =
-        consensus_.leader().IsNone() ? leader_guess_ : consensus_.leader();
-    // Without one, what is lost here is sent again when its time comes.
-    if (!leader.IsNone()) {
-      out.Send({.to = leader, .message = std::move(forward_)});
-    }
+  } else {
+    FlushForward(out);
   }
   forward_ = Forward();
   proposals_.clear();
@@ -513,27 +534,45 @@ void Node::Flush(Outbox& out) {
     actions_.push_back(*std::move(save));
   }
   for (auto& [node, replies] : replies_) {
-    out.Send({.to = node, .message = std::move(replies)});
+    ForEachPart(
+        std::move(replies.replies), [](const Reply&) { return 1; },
+        kRepliesPerFrame,
+        [&](std::vector<Reply> part) {
+          out.Send(
+              {.to = node, .message = Replies{.replies = std::move(part)}});
+        });
   }
   replies_.clear();
 }
 
+void Node::FlushForward(Outbox& out) {
+  const NodeId leader =
+      consensus_.leader().IsNone() ? leader_guess_ : consensus_.leader();
+  // Without one, what is lost here is sent again when its time comes.
+  if (leader.IsNone()) return;
+  ForEachPart(
+      std::move(forward_.commands),
+      [](const LockCommand& command) { return EncodedSizeMax(command); },
+      limits::kEntryBytesMax,
+      [&](std::vector<LockCommand> part) {
+        out.Send(
+            {.to = leader, .message = Forward{.commands = std::move(part)}});
+      });
+  ForEachPart(
+      std::move(forward_.reads), [](const Read&) { return 1; }, kReadsPerFrame,
+      [&](std::vector<Read> part) {
+        out.Send({.to = leader, .message = Forward{.reads = std::move(part)}});
+      });
+}
 void Node::FlushProposals() {
   // All of a turn in one entry, unless it would grow too large.
-  std::vector<LockCommand> batch;
-  size_t bytes = 0;
-  const auto propose = [&] {
-    if (!batch.empty()) consensus_.Propose(now_.slow, EncodeCommands(batch));
-    batch.clear();
-    bytes = 0;
-  };
-  for (LockCommand& command : proposals_) {
-    const size_t size = EncodedSizeMax(command);
-    if (bytes + size > limits::kEntryBytesMax) propose();
-    bytes += size;
-    batch.push_back(std::move(command));
-  }
-  propose();
+  ForEachPart(
+      std::move(proposals_),
+      [](const LockCommand& command) { return EncodedSizeMax(command); },
+      limits::kEntryBytesMax - kEnvelopeBytesMax,
+      [&](const std::vector<LockCommand>& batch) {
+        consensus_.Propose(now_.slow, EncodeCommands(batch));
+      });
 }
 
 // --- Actions ----------------------------------------------------------------
@@ -543,12 +582,12 @@ void Node::Emit(Outbox& out) {
     if (outgoing.after > consensus_.saved()) {
       withheld_.push_back(std::move(outgoing));
     } else {
-      Emit(outgoing);
+      Emit(std::move(outgoing));
     }
   }
 }
 
-void Node::Emit(const Outgoing& outgoing) {
+void Node::Emit(Outgoing outgoing) {
   const Address address = outgoing.address.IsNone()
                               ? AddressOf(outgoing.to).value_or(Address())
                               : outgoing.address;
@@ -560,7 +599,7 @@ void Node::Emit(const Outgoing& outgoing) {
                                       .from = identity_.node,
                                       .to = outgoing.to,
                                       .from_address = options_.address,
-                                      .message = outgoing.message});
+                                      .message = std::move(outgoing.message)});
   switch (outgoing.channel) {
     case Outgoing::Channel::kDatagram:
       actions_.push_back(

@@ -156,11 +156,12 @@ class Node {
   void FireLeave(Outbox& out);
   void Flush(Outbox& out);
   void FlushProposals();
+  void FlushForward(Outbox& out);
   void Announce();
 
   // Actions.
   void Emit(Outbox& out);
-  void Emit(const Outgoing& outgoing);
+  void Emit(Outgoing outgoing);
   std::optional<Address> AddressOf(NodeId id) const;
   SlowInstant NextExpiry() const;
   void Note(absl::string_view text) const {

@@ -456,7 +456,7 @@ void Consensus::Handle(SlowInstant now, NodeId from, const SnapshotChunk& m,
                        incoming_->snapshot.term == m.index_term &&
                        incoming_->total == m.total;
   if (!goes_on) {
-    incoming_.emplace();
+    incoming_ = Incoming();
     incoming_->from = from;
     incoming_->snapshot.index = m.index;
     incoming_->snapshot.term = m.index_term;

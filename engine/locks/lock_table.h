@@ -34,9 +34,10 @@ namespace cachalot {
 //    order of their arrival, in the same entry in which the lock came free.
 //  - A lock ends with its release, its deadline or its session. Deadlines take
 //    effect by an Expire command alone: to be late with one is safe.
-//  - Each request takes effect once. A retry of a decided request is told the
-//    same and changes nothing, until its session has moved first_outstanding
-//    past it; from then on it is ignored.
+//  - Each request takes effect once. A retry is told the same and changes
+//    nothing. What was decided is forgotten when its session moves
+//    first_outstanding past it, and takes no effect any more. What waits is
+//    remembered for as long as it waits.
 //  - A session that is over does not come back, and takes along its locks and
 //    its places in queues.
 //

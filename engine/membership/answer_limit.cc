@@ -1,5 +1,7 @@
 #include "engine/membership/answer_limit.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 
@@ -7,16 +9,16 @@ namespace cachalot {
 namespace {
 
 constexpr absl::Duration kBetweenAnswers = absl::Seconds(1);
-// As many may be remembered in vain before they are looked through.
-constexpr size_t kBeforeForgetting = 64;
-
 }  // namespace
 
 bool AnswerLimit::Allow(SlowInstant now, NodeId peer) {
-  if (again_at_.size() >= kBeforeForgetting) {
+  if (again_at_.size() >= forget_at_) {
     for (auto it = again_at_.begin(); it != again_at_.end();) {
       it = it->second <= now ? again_at_.erase(it) : ++it;
     }
+    // Twice as many as are still needed: looking through them costs little
+    // each time, taken together.
+    forget_at_ = std::clamp(2 * again_at_.size(), kForgetAtMin, kMax);
   }
   if (again_at_.size() >= kMax) return false;
   const auto [it, is_new] = again_at_.try_emplace(peer, now);
@@ -26,6 +28,7 @@ bool AnswerLimit::Allow(SlowInstant now, NodeId peer) {
 }
 
 void AnswerLimit::AppendState(std::string& text) const {
+  absl::StrAppend(&text, forget_at_, ";");
   for (const auto& [peer, again_at] : again_at_) {
     absl::StrAppend(&text, peer.ToString(), ",", again_at.nanoseconds(), ";");
   }

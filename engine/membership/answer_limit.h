@@ -24,7 +24,10 @@ class AnswerLimit {
   void AppendState(std::string& text) const;
 
  private:
+  static constexpr size_t kForgetAtMin = 64;
+
   absl::btree_map<NodeId, SlowInstant> again_at_;
+  size_t forget_at_ = kForgetAtMin;  // so many, and the old ones are dropped
 };
 
 }  // namespace cachalot

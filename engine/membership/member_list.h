@@ -19,6 +19,8 @@ namespace cachalot {
 // A jump beyond this is damage, not news: a member raises its incarnation by
 // one for each accusation (memberlist #359).
 inline constexpr uint64_t kIncarnationJumpMax = uint64_t{1} << 20;
+// Nor does anybody live to be accused more often than this.
+inline constexpr uint64_t kIncarnationMax = uint64_t{1} << 48;
 
 // Alive or suspect: probed, gossiped to, counted.
 constexpr bool IsPresent(MemberState state) {

@@ -242,8 +242,10 @@ void Membership::LearnAll(const std::vector<MemberFact>& facts,
 
 void Membership::Learn(const MemberFact& news, Receipt& receipt) {
   if (news.id == self_.id) return LearnOfSelf(news, receipt);
-  // What a member says of itself is believed: it may have been accused often.
-  const bool is_plausible = news.id == receipt.from || list_.IsPlausible(news);
+  // A member's own word goes further: it may have been accused often.
+  const bool is_plausible = news.id == receipt.from
+                                ? news.incarnation <= kIncarnationMax
+                                : list_.IsPlausible(news);
   if (news.id.IsNone() || news.address.IsNone() || !is_plausible) {
     ++stats_.implausible;
     return;
@@ -477,7 +479,8 @@ void Membership::ConcludeProbe(SlowInstant now) {
       return;
     case Probe::Verdict::kUnsure:
       ++stats_.unsure;
-      WorsenHealth();
+      // Known in isolation, and no reason to be slow when it ends.
+      if (!isolated()) WorsenHealth();
       Note([&] {
         return absl::StrCat(NameOf(probe_->target()),
                             " silent, but so are the others -> health ",
