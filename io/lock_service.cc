@@ -16,6 +16,10 @@ Answer Closed() {
           .text = "this member was closed before the answer came"};
 }
 
+Answer Left() {
+  return {.outcome = Outcome::kLeaving, .text = "this member has left"};
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<LockService>> LockService::Create(
@@ -50,6 +54,10 @@ bool LockService::WaitUntilReady(absl::Duration timeout) {
 
 void LockService::Acquire(RequestId request, AcquireRequest body,
                           ChangeCallback on_change, GrantCallback done) {
+  if (has_left_) {
+    done(Left(), nullptr);
+    return;
+  }
   acquisitions_.emplace(request, Acquisition{.key = body.key,
                                              .owner = body.owner,
                                              .on_change = std::move(on_change),
@@ -172,6 +180,10 @@ void LockService::Submit(RequestId request, Request body) {
 }
 
 void LockService::Ask(Request body, AnswerCallback done) {
+  if (has_left_) {
+    done(Left());
+    return;
+  }
   const RequestId request = NewRequest();
   asks_.emplace(request, std::move(done));
   Submit(request, std::move(body));

@@ -36,8 +36,13 @@ absl::StatusOr<FileDescriptor> NewSocket() {
   return fd;
 }
 
-// True if a process accepts connections at `address`, or may be about to.
-bool IsInUse(const SocketAddress& address) {
+// False if `path` is a socket that nobody listens at: left by an agent that
+// died.
+bool IsInUse(const std::string& path, const SocketAddress& address) {
+  struct stat status;
+  if (lstat(path.c_str(), &status) != 0 || !S_ISSOCK(status.st_mode)) {
+    return true;
+  }
   const absl::StatusOr<FileDescriptor> probe = NewSocket();
   if (!probe.ok()) return true;
   return connect(probe->get(), address.get(), address.length) == 0 ||
@@ -55,7 +60,7 @@ absl::StatusOr<FileDescriptor> Listen(const std::string& path) {
   }
   int error = bind(fd->get(), address->get(), address->length) == 0 ? 0 : errno;
   if (error == EADDRINUSE) {
-    if (IsInUse(*address)) {
+    if (IsInUse(path, *address)) {
       return absl::AlreadyExistsError(absl::StrCat(
           path, " is taken: another agent listens there, or it is no socket"));
     }
