@@ -481,6 +481,19 @@ TEST_F(LockTableTest, AnOldRequestThatWasGrantedUnheardIsToldSoWhenItAsks) {
               ElementsAre(Answers(kBob, 1, Outcome::kWithdrawn)));
 }
 
+TEST_F(LockTableTest, AnOldRequestThatWaitsSurvivesBytesAndEndsWithItsSession) {
+  Apply(
+      {Try(kAlice, 1, "key"), Wait(kBob, 1, "key"),
+       KeepAlive{
+           .session = kBob, .renewal = 1, .first_outstanding = Sequence(100)}});
+  absl::StatusOr<LockTable> decoded = LockTable::Decode(table_.Encode());
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  table_ = *std::move(decoded);
+  EXPECT_THAT(Apply({Wait(kBob, 1, "key")}), ElementsAre(Queues(kBob, 1)));
+  Apply({CloseSession{kBob}});
+  EXPECT_EQ(Find("key").waiters, 0u);
+}
+
 TEST_F(LockTableTest, AnOldRequestThatWaitsCanBeWithdrawn) {
   Apply({Try(kAlice, 1, "key"), Wait(kBob, 1, "key")});
   Apply({KeepAlive{

@@ -57,6 +57,18 @@ TEST(MemosTest, ForgettingPastTheEndLeavesAnEmptyWindowThere) {
   EXPECT_EQ(IndexAt(memos, 1000), 7u);
 }
 
+TEST(MemosTest, KeepsWhatWaitsUntilItIsDecided) {
+  Memos memos;
+  memos.Put(Sequence(1), Waiting{});
+  memos.Put(Sequence(2), WithToken(2));
+  memos.ForgetBelow(Sequence(1000));
+  EXPECT_TRUE(std::holds_alternative<Waiting>(memos.Find(Sequence(1))));
+  EXPECT_EQ(memos.waiting_below().size(), 1u);
+  memos.Put(Sequence(1), WithToken(3));
+  EXPECT_TRUE(std::holds_alternative<Unseen>(memos.Find(Sequence(1))));
+  EXPECT_TRUE(memos.waiting_below().empty());
+}
+
 TEST(MemosTest, HasRoomForOneWindow) {
   Memos memos;
   EXPECT_FALSE(memos.HasRoomFor(Sequence(0)));
