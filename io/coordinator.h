@@ -1,6 +1,7 @@
 #ifndef IO_COORDINATOR_H_
 #define IO_COORDINATOR_H_
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -74,17 +75,17 @@ struct CoordinatorOptions {
   // (io/local/client.h, which has a path to use by default). Empty: none.
   std::string local_socket;
 
-  absl::Duration birth_delay = absl::Seconds(1);
+  absl::Duration birth_delay = absl::Seconds(2);
   MembershipOptions membership;
   ConsensusOptions consensus;
   LeaseOptions lease;
 
   // Called on the driver's thread whenever the node joins or loses a cluster,
   // its leader or its session. Must not block.
-  absl::AnyInvocable<void(const Standing&)> on_standing;
+  std::function<void(const Standing&)> on_standing;
   // Called on the driver's thread when Leave(), or a program at the local
   // socket, has made this node leave.
-  absl::AnyInvocable<void()> on_left;
+  std::function<void()> on_left;
   // Not owned; may be null; outlives the coordinator. Called on the driver's
   // thread.
   Observer* observer = nullptr;

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -45,8 +46,8 @@ class LockService : private Driver::Delegate {
       absl::AnyInvocable<void(Answer, std::shared_ptr<Grant> grant)>;
   // Called on the driver's thread; may be null.
   struct Watcher {
-    absl::AnyInvocable<void(const Standing&)> on_standing;
-    absl::AnyInvocable<void()> on_left;
+    std::function<void(const Standing&)> on_standing;
+    std::function<void()> on_left;
   };
 
   // Errors: those of Driver::Create().
