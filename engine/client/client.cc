@@ -271,10 +271,9 @@ Sequence Client::Begin(FastInstant now, RequestId request, LockCommand command,
   operation.answer_by = answer_by;
   undecided_.insert(sequence);
   next_answer_by_ = std::min(next_answer_by_, answer_by);
+  // Else the session's opening, or the next leader, sends it.
   if (CanSend() && state_ == State::kOpen) {
     SendOperation(now, sequence, operation);
-  } else {
-    next_send_ = std::min(next_send_, now);
   }
   return sequence;
 }
@@ -547,6 +546,7 @@ void Client::OnKept(FastInstant now, const Reply& reply) {
   kept_.emplace_back(reply.index, before_sending);
   if (kept_.size() > kKeepAlivesRemembered) kept_.pop_front();
   ReconsiderAll(now);
+  SendSession(now);  // the answer may have taken longer than the interval
 }
 
 void Client::OnAnswered(FastInstant now, const Reply& reply) {
