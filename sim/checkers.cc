@@ -214,13 +214,16 @@ Complaint FirstComeFirstServed::Applied(
     const std::vector<LockCommand>& commands,
     const std::vector<Reply>& replies) {
   for (const LockCommand& command : commands) Note(command);
-  // Who left within this entry left before anybody was granted: an expired
+  // Who leaves within this entry is not passed over by its grants: an expired
   // session's waiters go first, and its locks are passed on then.
   for (const Reply& reply : replies) NoteDeparture(reply);
+  Complaint complaint;
   for (const Reply& reply : replies) {
-    if (Complaint complaint = NoteArrival(reply)) return complaint;
+    if (!complaint.has_value()) complaint = NoteArrival(reply);
   }
-  return std::nullopt;
+  departed_.clear();
+  departed_sessions_.clear();
+  return complaint;
 }
 
 void FirstComeFirstServed::Note(const LockCommand& command) {
@@ -259,6 +262,8 @@ Complaint FirstComeFirstServed::NoteArrival(const Reply& reply) {
 }
 
 void FirstComeFirstServed::Join(const RequestKey& request) {
+  if (departed_.contains(request)) return;
+  if (departed_sessions_.contains(request.first)) return;
   const auto found = keys_.find(request);
   if (found == keys_.end()) return;
   Queue& queue = waiting_[found->second];
@@ -283,6 +288,7 @@ Complaint FirstComeFirstServed::Granted(const RequestKey& request) {
 }
 
 void FirstComeFirstServed::Leave(const RequestKey& request) {
+  departed_.insert(request);
   const auto found = keys_.find(request);
   if (found == keys_.end()) return;
   Queue& queue = waiting_[found->second];
@@ -291,6 +297,7 @@ void FirstComeFirstServed::Leave(const RequestKey& request) {
 }
 
 void FirstComeFirstServed::LeaveAll(SessionId session) {
+  departed_sessions_.insert(session);
   for (auto& [key, queue] : waiting_) {
     const auto end = std::remove_if(
         queue.begin(), queue.end(),

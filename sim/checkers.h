@@ -156,6 +156,9 @@ class FirstComeFirstServed {
 
   std::map<RequestKey, std::string> keys_;
   std::map<std::string, Queue> waiting_;
+  // Within the entry at hand.
+  absl::btree_set<RequestKey> departed_;
+  absl::btree_set<SessionId> departed_sessions_;
 };
 
 // A number that each name may raise and never lower: a member's incarnation,

@@ -25,7 +25,15 @@ void Judge::Started(const World& world, HostId host) {
   const std::optional<SavedState> kept = world.disk(host).Kept();
   const bool goes_on = kept.has_value() && kept->identity.node == node.id();
   saved_[node.id()] = goes_on ? SavedLog(*kept) : SavedLog();
+  if (goes_on) {
+    LogIndex index = kept->first;
+    for (const Entry& entry : kept->entries) {
+      process.appended[index] = entry;
+      index = index.Next();
+    }
+  }
   process.saves_as = node.id();
+  incarnations_.Forget(node.id());  // it is not kept
   process.applied = node.consensus().applied();
   process.commit = node.consensus().commit();
   process.last = process.commit;
@@ -246,17 +254,17 @@ void Judge::NoteCommits(const Step& step, Cluster& cluster) {
 void Judge::NoteCommit(const Step& step, Cluster& cluster, LogIndex index) {
   const Entry* entry = step.node.consensus().Find(index);
   if (entry == nullptr) {
-    // Compacted in the step that committed it, or covered by a snapshot.
+    // Others committed it, and a snapshot brought it here.
+    if (index <= cluster.log.last()) return;
+    // Compacted in the very step that committed it.
     const auto found = step.process.appended.find(index);
-    if (found != step.process.appended.end()) entry = &found->second;
-  }
-  if (entry == nullptr) {
-    if (index > cluster.log.last()) {
+    if (found == step.process.appended.end()) {
       Complain(step.world, step.host,
                absl::StrCat("a snapshot covers entry ", index.value(),
                             ", which nobody committed"));
+      return;
     }
-    return;
+    entry = &found->second;
   }
   bool is_first = false;
   Check(step, cluster.log.Commits(index, *entry, &is_first));

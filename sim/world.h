@@ -96,7 +96,6 @@ class World {
   void AddWatcher(Watcher* watcher, bool listens = false);
 
   // --- Machines and processes ------------------------------------------------
-  // -------------------------------------------------
 
   HostId AddHost(HostOptions options);
   // Starts a process with what the disk kept. REQUIRES: none runs there.
@@ -114,7 +113,6 @@ class World {
   NodeOptions& node_options(HostId host);
 
   // --- Callers ---------------------------------------------------------------
-  // ----------------------------------------------------------------
 
   RequestId Submit(HostId host, Request request);
   void Withdraw(HostId host, RequestId request);
@@ -123,7 +121,6 @@ class World {
   std::vector<Notice> TakeNotices();
 
   // --- Time ------------------------------------------------------------------
-  // -------------------------------------------------------------------
 
   RealInstant now() const { return now_; }
   RealInstant NextDue() const;
@@ -135,7 +132,6 @@ class World {
   Network& network() { return network_; }
 
   // --- For watching ----------------------------------------------------------
-  // -----------------------------------------------------------
 
   size_t host_count() const { return hosts_.size(); }
   // Null if no process runs there.
