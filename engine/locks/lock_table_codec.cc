@@ -52,6 +52,14 @@ size_t SizeOf(const Vector* vector) {
   return vector == nullptr ? 0 : vector->size();
 }
 
+// Verifier looks at the alignment of fields, and not at that of structs in a
+// vector (FlatBuffers 2.0.8).
+template <typename Struct>
+bool IsAligned(const flatbuffers::Vector<const Struct*>* vector) {
+  return SizeOf(vector) == 0 ||
+         reinterpret_cast<uintptr_t>(vector->Data()) % alignof(Struct) == 0;
+}
+
 bool IsTtl(absl::Duration ttl) {
   return limits::TtlMin() <= ttl && ttl <= limits::TtlMax();
 }
@@ -246,6 +254,7 @@ class LockTable::Decoder {
 
   absl::Status LoadMemos(const saved::Session& saved, Memos& memos) {
     memos.ForgetBelow(Sequence(saved.first_outstanding()));
+    if (!IsAligned(saved.memos())) return Bad("memos out of line");
     size_t holders = 0;
     for (size_t i = 0; i < SizeOf(saved.memos()); ++i) {
       const saved::Memo& memo =
@@ -288,6 +297,7 @@ class LockTable::Decoder {
   }
 
   absl::Status LoadClosed(const saved::LockTable& saved) {
+    if (!IsAligned(saved.closed())) return Bad("closed sessions out of line");
     for (size_t i = 0; i < SizeOf(saved.closed()); ++i) {
       const saved::ClosedSession& closed =
           *saved.closed()->Get(static_cast<flatbuffers::uoffset_t>(i));
