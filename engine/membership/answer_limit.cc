@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 
 namespace cachalot {
@@ -27,11 +26,9 @@ bool AnswerLimit::Allow(SlowInstant now, NodeId peer) {
   return true;
 }
 
-void AnswerLimit::AppendState(std::string& text) const {
-  absl::StrAppend(&text, forget_at_, ";");
-  for (const auto& [peer, again_at] : again_at_) {
-    absl::StrAppend(&text, peer.ToString(), ",", again_at.nanoseconds(), ";");
-  }
+void AnswerLimit::AddTo(Fingerprint& hash) const {
+  for (const auto& [peer, again_at] : again_at_) hash.Add(peer).Add(again_at);
+  hash.Add(uint64_t{forget_at_});
 }
 
 }  // namespace cachalot

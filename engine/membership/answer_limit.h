@@ -2,9 +2,9 @@
 #define ENGINE_MEMBERSHIP_ANSWER_LIMIT_H_
 
 #include <cstddef>
-#include <string>
 
 #include "absl/container/btree_map.h"
+#include "engine/fingerprint.h"
 #include "engine/ids.h"
 #include "engine/instant.h"
 
@@ -20,8 +20,7 @@ class AnswerLimit {
   // True if `peer` may be answered, which then counts as done.
   bool Allow(SlowInstant now, NodeId peer);
 
-  // Adds the whole state, as text, for fingerprints.
-  void AppendState(std::string& text) const;
+  void AddTo(Fingerprint& hash) const;
 
  private:
   static constexpr size_t kForgetAtMin = 64;

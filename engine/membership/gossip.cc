@@ -1,7 +1,6 @@
 #include "engine/membership/gossip.h"
 
 #include "absl/algorithm/container.h"
-#include "absl/strings/str_cat.h"
 #include "engine/wire/codec.h"
 
 namespace cachalot {
@@ -64,11 +63,12 @@ int GossipQueue::Urgency(const MemberFact& fact) const {
   return fact.state == MemberState::kAlive ? 2 : 1;
 }
 
-void GossipQueue::AppendState(std::string& text) const {
+void GossipQueue::AddTo(Fingerprint& hash) const {
   for (const auto& [place, fact] : queue_) {
-    absl::StrAppend(&text, place.urgency, ",", place.sends, ",", place.age, ",",
-                    fact.id.ToString(), ",", fact.incarnation, ",",
-                    static_cast<int>(fact.state), ";");
+    hash.Add(static_cast<uint64_t>(place.urgency));
+    hash.Add(static_cast<uint64_t>(place.sends)).Add(place.age);
+    hash.Add(fact.id).Add(fact.incarnation);
+    hash.Add(static_cast<uint64_t>(fact.state));
   }
 }
 

@@ -4,10 +4,10 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
-#include <string>
 #include <vector>
 
 #include "absl/container/btree_map.h"
+#include "engine/fingerprint.h"
 #include "engine/ids.h"
 #include "engine/wire/message.h"
 
@@ -40,8 +40,7 @@ class GossipQueue {
   // Null if there is no news of `member`.
   const MemberFact* Find(NodeId member) const;
 
-  // Adds the whole state, as text, for fingerprints.
-  void AppendState(std::string& text) const;
+  void AddTo(Fingerprint& hash) const;
 
  private:
   // Its order is the order of sending.

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "absl/algorithm/container.h"
-#include "absl/strings/str_cat.h"
 #include "engine/check.h"
 
 namespace cachalot {
@@ -95,15 +94,12 @@ void MemberList::CheckInvariants() const {
   }
 }
 
-void MemberList::AppendState(std::string& text) const {
+void MemberList::AddTo(Fingerprint& hash) const {
   for (const auto& [id, member] : members_) {
-    absl::StrAppend(&text, id.ToString(), ",", member.address.ToString(), ",",
-                    member.name, ",", member.incarnation, ",",
-                    static_cast<int>(member.state), ";");
+    hash.Add(id).Add(member.address.ToString()).Add(member.name);
+    hash.Add(member.incarnation).Add(static_cast<uint64_t>(member.state));
   }
-  for (const auto& [id, gone] : gone_since_) {
-    absl::StrAppend(&text, id.ToString(), ",", gone.nanoseconds(), ";");
-  }
+  for (const auto& [id, gone] : gone_since_) hash.Add(id).Add(gone);
 }
 
 }  // namespace cachalot

@@ -4,12 +4,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "absl/container/btree_map.h"
 #include "absl/time/time.h"
 #include "engine/address.h"
+#include "engine/fingerprint.h"
 #include "engine/ids.h"
 #include "engine/instant.h"
 #include "engine/wire/message.h"
@@ -64,8 +64,7 @@ class MemberList {
 
   // CHECKs what must hold between calls.
   void CheckInvariants() const;
-  // Adds the whole state, as text, for fingerprints.
-  void AppendState(std::string& text) const;
+  void AddTo(Fingerprint& hash) const;
 
  private:
   void Forget(NodeId id);

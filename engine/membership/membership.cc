@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "engine/check.h"
+#include "engine/fingerprint.h"
 #include "engine/limits.h"
 #include "engine/membership/timing.h"
 #include "engine/overloaded.h"
@@ -809,31 +810,29 @@ void Membership::CheckInvariants() const {
 }
 
 uint64_t Membership::Fingerprint() const {
-  std::string text = absl::StrCat(
-      self_.id.ToString(), ",", self_.incarnation, ",",
-      static_cast<int>(self_.state), ",", introduction_.epoch.value(), ",",
-      introduction_.bootstrap_expect, ",", last_number_, ",", health_, ",",
-      last_heard_.nanoseconds(), ",",
-      isolated_since_.value_or(SlowInstant::Never()).nanoseconds());
-  for (const SlowInstant instant :
-       {probe_at_, gossip_at_, join_at_, push_pull_at_, reconnect_at_}) {
-    absl::StrAppend(&text, ",", instant.nanoseconds());
-  }
-  absl::StrAppend(&text, ",", absl::ToInt64Nanoseconds(join_retry_), ",",
-                  Random(random_).Next(), ",", changes_.size(), ";");
-  for (const Address& seed : seeds_) absl::StrAppend(&text, seed.ToString());
+  class Fingerprint hash;
+  hash.Add(self_.id).Add(self_.incarnation);
+  hash.Add(static_cast<uint64_t>(self_.state));
+  hash.Add(introduction_.epoch);
+  hash.Add(uint64_t{introduction_.bootstrap_expect});
+  hash.Add(last_number_).Add(static_cast<uint64_t>(health_));
+  hash.Add(last_heard_).Add(isolated_since_.value_or(SlowInstant::Never()));
+  hash.Add(probe_at_).Add(gossip_at_).Add(join_at_).Add(join_retry_);
+  hash.Add(push_pull_at_).Add(reconnect_at_).Add(uint64_t{changes_.size()});
+  hash.Add(Random(random_).Next());  // of a copy: looking changes nothing
+  for (const Address& seed : seeds_) hash.Add(seed.ToString());
   for (const auto& [id, suspicion] : suspicions_) {
-    absl::StrAppend(&text, id.ToString(), ":");
-    suspicion.AppendState(text);
+    hash.Add(id);
+    suspicion.AddTo(hash);
   }
-  list_.AppendState(text);
-  gossip_.AppendState(text);
-  probe_rota_.AppendState(text);
-  gossip_rota_.AppendState(text);
-  if (probe_.has_value()) probe_->AppendState(text);
-  relays_.AppendState(text);
-  answers_.AppendState(text);
-  return StableHash(text);
+  list_.AddTo(hash);
+  gossip_.AddTo(hash);
+  probe_rota_.AddTo(hash);
+  gossip_rota_.AddTo(hash);
+  if (probe_.has_value()) probe_->AddTo(hash);
+  relays_.AddTo(hash);
+  answers_.AddTo(hash);
+  return hash.value();
 }
 
 }  // namespace cachalot

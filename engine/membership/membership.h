@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "absl/container/btree_map.h"
-#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "engine/address.h"
 #include "engine/ids.h"

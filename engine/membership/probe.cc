@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "absl/algorithm/container.h"
-#include "absl/strings/str_cat.h"
 #include "engine/check.h"
 
 namespace cachalot {
@@ -62,16 +61,13 @@ bool Probe::IsHelper(NodeId id) const {
   return absl::c_linear_search(helpers_, id);
 }
 
-void Probe::AppendState(std::string& text) const {
-  absl::StrAppend(&text, target_.ToString(), ",", number_, ",",
-                  schedule_.ask_at.nanoseconds(), ",",
-                  schedule_.end.nanoseconds(), ",", asked_, ",",
-                  helpers_possible_, ",", heard_another_, ",", nacked_, ",",
-                  answered_);
-  for (const NodeId& id : helpers_) {
-    absl::StrAppend(&text, ",", id.ToString());
+void Probe::AddTo(Fingerprint& hash) const {
+  hash.Add(target_).Add(number_).Add(schedule_.ask_at).Add(schedule_.end);
+  for (const NodeId& id : helpers_) hash.Add(id);
+  hash.Add(uint64_t{helpers_possible_});
+  for (const bool flag : {asked_, heard_another_, nacked_, answered_}) {
+    hash.Add(uint64_t{flag});
   }
-  text += ';';
 }
 
 }  // namespace cachalot

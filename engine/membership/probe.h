@@ -3,9 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string>
 #include <vector>
 
+#include "engine/fingerprint.h"
 #include "engine/ids.h"
 #include "engine/instant.h"
 
@@ -61,8 +61,7 @@ class Probe {
 
   Verdict Judge() const;
 
-  // Adds the whole state, as text, for fingerprints.
-  void AppendState(std::string& text) const;
+  void AddTo(Fingerprint& hash) const;
 
  private:
   bool IsHelper(NodeId id) const;

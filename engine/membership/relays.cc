@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "absl/strings/str_cat.h"
 #include "engine/check.h"
 
 namespace cachalot {
@@ -52,13 +51,11 @@ void Relays::Forget(SlowInstant now) {
   }
 }
 
-void Relays::AppendState(std::string& text) const {
+void Relays::AddTo(Fingerprint& hash) const {
   for (const auto& [number, relay] : relays_) {
-    absl::StrAppend(&text, number, ",", relay.asker.ToString(), ",",
-                    relay.asker_address.ToString(), ",", relay.asker_number,
-                    ",", relay.target.ToString(), ",",
-                    relay.nack_at.nanoseconds(), ",", relay.end.nanoseconds(),
-                    ",", relay.nacked, ";");
+    hash.Add(number).Add(relay.asker).Add(relay.asker_address.ToString());
+    hash.Add(relay.asker_number).Add(relay.target);
+    hash.Add(relay.nack_at).Add(relay.end).Add(uint64_t{relay.nacked});
   }
 }
 

@@ -4,11 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "absl/container/btree_map.h"
 #include "engine/address.h"
+#include "engine/fingerprint.h"
 #include "engine/ids.h"
 #include "engine/instant.h"
 
@@ -41,8 +41,7 @@ class Relays {
   // When the next is overdue.
   SlowInstant NextDeadline() const;
 
-  // Adds the whole state, as text, for fingerprints.
-  void AppendState(std::string& text) const;
+  void AddTo(Fingerprint& hash) const;
 
  private:
   void Forget(SlowInstant now);

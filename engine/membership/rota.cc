@@ -3,7 +3,6 @@
 #include <cstddef>
 
 #include "absl/algorithm/container.h"
-#include "absl/strings/str_cat.h"
 #include "engine/check.h"
 
 namespace cachalot {
@@ -36,9 +35,9 @@ std::vector<NodeId> Rota::Sorted() const {
   return sorted;
 }
 
-void Rota::AppendState(std::string& text) const {
-  for (const NodeId& id : order_) absl::StrAppend(&text, id.ToString(), ",");
-  absl::StrAppend(&text, next_, ";");
+void Rota::AddTo(Fingerprint& hash) const {
+  for (const NodeId& id : order_) hash.Add(id);
+  hash.Add(uint64_t{next_});
 }
 
 }  // namespace cachalot

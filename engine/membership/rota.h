@@ -3,9 +3,9 @@
 
 #include <cstddef>
 #include <optional>
-#include <string>
 #include <vector>
 
+#include "engine/fingerprint.h"
 #include "engine/ids.h"
 #include "engine/random.h"
 
@@ -28,8 +28,7 @@ class Rota {
   // Everybody in it, by id.
   std::vector<NodeId> Sorted() const;
 
-  // Adds the whole state, as text, for fingerprints.
-  void AppendState(std::string& text) const;
+  void AddTo(Fingerprint& hash) const;
 
  private:
   std::vector<NodeId> order_;

@@ -4,7 +4,6 @@
 #include <array>
 
 #include "absl/algorithm/container.h"
-#include "absl/strings/str_cat.h"
 #include "engine/check.h"
 
 namespace cachalot {
@@ -54,16 +53,11 @@ SlowInstant Suspicion::deadline() const {
   return std::max(start_ + lasts, held_until_);
 }
 
-void Suspicion::AppendState(std::string& text) const {
-  absl::StrAppend(&text, start_.nanoseconds(), ",",
-                  absl::ToInt64Nanoseconds(terms_.min), ",",
-                  absl::ToInt64Nanoseconds(terms_.max), ",",
-                  terms_.confirmations_wanted, ",", confirmations_, ",",
-                  held_until_.nanoseconds());
-  for (const NodeId& id : heard_from_) {
-    absl::StrAppend(&text, ",", id.ToString());
-  }
-  text += ';';
+void Suspicion::AddTo(Fingerprint& hash) const {
+  hash.Add(start_).Add(terms_.min).Add(terms_.max);
+  hash.Add(static_cast<uint64_t>(terms_.confirmations_wanted));
+  hash.Add(static_cast<uint64_t>(confirmations_)).Add(held_until_);
+  for (const NodeId& id : heard_from_) hash.Add(id);
 }
 
 }  // namespace cachalot

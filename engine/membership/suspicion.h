@@ -1,10 +1,10 @@
 #ifndef ENGINE_MEMBERSHIP_SUSPICION_H_
 #define ENGINE_MEMBERSHIP_SUSPICION_H_
 
-#include <string>
 #include <vector>
 
 #include "absl/time/time.h"
+#include "engine/fingerprint.h"
 #include "engine/ids.h"
 #include "engine/instant.h"
 
@@ -39,8 +39,7 @@ class Suspicion {
   SlowInstant deadline() const;
   SlowInstant start() const { return start_; }
 
-  // Adds the whole state, as text, for fingerprints.
-  void AppendState(std::string& text) const;
+  void AddTo(Fingerprint& hash) const;
 
  private:
   SlowInstant start_;
