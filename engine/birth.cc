@@ -15,8 +15,11 @@
 namespace cachalot {
 namespace {
 
-// A founder that is not elected by then starts over, under another name.
-constexpr absl::Duration UnbindAfter() { return absl::Seconds(3); }
+// A cluster of which nothing has been heard by then is given up: the node
+// starts over, under another name. Founders know soon whether they have a
+// leader; a cluster that lives may be without one for a while.
+constexpr absl::Duration FounderPatience() { return absl::Seconds(3); }
+constexpr absl::Duration JoinerPatience() { return absl::Seconds(30); }
 // Nodes that could all found a cluster do not try at the same instant.
 constexpr absl::Duration FoundingSpread() { return absl::Milliseconds(300); }
 constexpr absl::Duration JoinAskInterval() { return absl::Milliseconds(200); }
@@ -84,7 +87,8 @@ bool Node::Admit(const Envelope& envelope, Outbox& out) {
     AskToJoin(envelope.from_address, out);
     return false;
   }
-  Adopt(envelope.cluster, push_pull->epoch);
+  Adopt(envelope.cluster, push_pull->epoch,
+        /*is_invitation=*/push_pull->bootstrap_expect > 1);
   return true;
 }
 
@@ -98,23 +102,29 @@ void Node::AskToJoin(const Address& address, Outbox& out) {
   out.Send({.address = address, .message = std::move(introduction)});
 }
 
-void Node::Adopt(ClusterId cluster, Epoch epoch) {
+void Node::Adopt(ClusterId cluster, Epoch epoch, bool is_invitation) {
   CHECK(identity_.cluster.IsNone());
   Note(absl::StrCat("join cluster ", cluster.ToShortString()));
   identity_.cluster = cluster;
   identity_.epoch = epoch;
-  EnterCluster();
+  EnterCluster(is_invitation ? FounderPatience() : JoinerPatience());
   client_.Join(now_.fast, epoch_seen_);
 }
 
-void Node::EnterCluster() {
+void Node::EnterCluster(absl::Duration patience) {
   phase_ = Phase::kMember;
   birth_at_ = SlowInstant::Never();
-  // If this cluster never comes to have a leader, we are free again: nothing
-  // can have been agreed on, and our vote goes with our name.
-  unbind_at_ = now_.slow + UnbindAfter();
+  // If this cluster never shows that it lives, we are free again: we have
+  // agreed to nothing, and what vote we gave goes with our name.
+  unbind_at_ = now_.slow + patience;
   membership_.Introduce({.epoch = identity_.epoch});
   consensus_.SetOpening(OpeningPayload(options_, identity_.epoch));
+}
+
+// Somebody was elected here: the log or a session says so.
+bool Node::HasProofOfLife() const {
+  return consensus_.last_index() > LogIndex() ||
+         !consensus_.leader().IsNone() || client_.has_session();
 }
 
 void Node::FireBirth(Outbox& out) {
@@ -162,8 +172,11 @@ void Node::FoundCluster(std::vector<Voter> voters, Outbox& out) {
   epoch_seen_ = identity_.epoch;
   Note(absl::StrCat("found cluster ", identity_.cluster.ToShortString(),
                     " with ", voters.size(), " voters"));
-  EnterCluster();
-  PushPull invitation{.is_reply = true, .epoch = identity_.epoch};
+  EnterCluster(FounderPatience());
+  PushPull invitation{
+      .is_reply = true,
+      .epoch = identity_.epoch,
+      .bootstrap_expect = static_cast<uint32_t>(options_.bootstrap_expect)};
   invitation.members.push_back(membership_.self());
   for (const auto& [id, fact] : membership_.others()) {
     invitation.members.push_back(fact);

@@ -62,6 +62,16 @@ NodeId DrawNodeId(Random& random) {
   return NodeId{.high = random.Next(), .low = random.Next() | 1};
 }
 
+absl::StatusOr<LockTable> TableOf(const Snapshot& snapshot) {
+  absl::StatusOr<LockTable> table = LockTable::Decode(snapshot.table.view());
+  if (!table.ok()) return table;
+  // It would not take the entries that follow.
+  if (table->applied() > snapshot.index || table->time() > snapshot.time) {
+    return absl::InvalidArgumentError("lock table: ahead of its snapshot");
+  }
+  return table;
+}
+
 // Every part of a saved state that comes from a disk is checked before use.
 absl::Status Validate(const SavedState& saved) {
   if (saved.identity.node.IsNone()) {
@@ -106,15 +116,14 @@ absl::StatusOr<Node> Node::Create(NodeOptions options, const Now& now,
   if (absl::Status status = Validate(*saved); !status.ok()) return status;
   LockTable table((Epoch()));
   if (saved->snapshot.has_value() && saved->snapshot->index != LogIndex()) {
-    absl::StatusOr<LockTable> decoded =
-        LockTable::Decode(saved->snapshot->table.view());
+    absl::StatusOr<LockTable> decoded = TableOf(*saved->snapshot);
     if (!decoded.ok()) return decoded.status();
     table = *std::move(decoded);
   }
   Node node(std::move(options), now, saved->identity);
   node.table_ = std::move(table);
   node.consensus_.Restore(now.slow, *saved);
-  node.EnterCluster();
+  node.EnterCluster(absl::InfiniteDuration());
   node.identity_saved_ = true;
   node.epoch_seen_ = saved->identity.epoch;
   // Whoever voted with us may be where it was.
@@ -223,10 +232,7 @@ void Node::Settle(Outbox& out) {
   ProposeExpiry();
   UpdateLeader();
   DrainClient();
-  if (unbind_at_ != SlowInstant::Never() &&
-      consensus_.last_index() > LogIndex()) {
-    unbind_at_ = SlowInstant::Never();
-  }
+  if (HasProofOfLife()) unbind_at_ = SlowInstant::Never();
   Announce();
   const bool has_work = !proposals_.empty() || !forward_.commands.empty() ||
                         !forward_.reads.empty() || !replies_.empty() ||
@@ -239,8 +245,7 @@ void Node::Settle(Outbox& out) {
 }
 
 void Node::TakeSnapshot(Outbox& out) {
-  absl::StatusOr<LockTable> table =
-      LockTable::Decode(consensus_.arrived_snapshot()->table.view());
+  absl::StatusOr<LockTable> table = TableOf(*consensus_.arrived_snapshot());
   if (!table.ok()) {
     Note(absl::StrCat("snapshot does not decode: ", table.status().message()));
     consensus_.RejectSnapshot();

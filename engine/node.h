@@ -134,8 +134,9 @@ class Node {
   // Cluster: birth, joining, giving way.
   void FireBirth(Outbox& out);
   void FoundCluster(std::vector<Voter> voters, Outbox& out);
-  void Adopt(ClusterId cluster, Epoch epoch);
-  void EnterCluster();
+  void Adopt(ClusterId cluster, Epoch epoch, bool is_invitation);
+  void EnterCluster(absl::Duration patience);
+  bool HasProofOfLife() const;
   void StartOver(absl::string_view why, const Address& hint);
   void MeetOtherCluster(const Envelope& envelope, const PushPull& message,
                         Outbox& out);

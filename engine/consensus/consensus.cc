@@ -290,7 +290,7 @@ void Consensus::Handle(SlowInstant now, NodeId from, const VoteRequest& m,
   if (m.term > term_ && !sticks) BecomeFollower(now, m.term, NodeId());
   reply.term = term_;
   const bool can_vote =
-      m.term == term_ && !leads() && (vote_.IsNone() || vote_ == from);
+      m.term == term_ && !sticks && (vote_.IsNone() || vote_ == from);
   if (can_vote && IsUpToDate(m.last_index, m.last_term)) {
     SetTerm(term_, from);
     ResetElectionTimer(now);
@@ -403,6 +403,7 @@ bool Consensus::TakeEntries(SlowInstant now, const Append& m) {
     if (!decoded.ok()) return false;
     configuration = *std::move(decoded);
   }
+  const bool could_vote = IsVoter(self_);
   if (index <= log_.last_index()) {
     Note(absl::StrCat("entries from ", index.value(), " contradict term ",
                       m.term.value(), " -> drop them"));
@@ -422,6 +423,9 @@ bool Consensus::TakeEntries(SlowInstant now, const Append& m) {
     NoteAppended(log_.last_index());
   }
   anchor_ = now;
+  // This may be the last append of a leader that dies: whoever votes from here
+  // on has to watch for that by itself.
+  if (IsVoter(self_) != could_vote) ResetElectionTimer(now);
   return true;
 }
 
@@ -438,7 +442,9 @@ void Consensus::Handle(SlowInstant now, NodeId from, const SnapshotChunk& m,
     Send(from, reply, SaveId(), out);
     return;
   }
-  if (m.term == term_ && leads()) {
+  const bool is_sound =
+      m.index_term <= m.term && !m.configuration.voters.empty();
+  if (!is_sound || (m.term == term_ && leads())) {
     ++counters_.malformed;
     return;
   }

@@ -69,6 +69,9 @@ void Consensus::SyncFollowers(SlowInstant now) {
   };
   keep(configuration().voters);
   keep(configuration().outgoing);
+  // Whoever is on its way out hears of that, or it would take itself for a
+  // voter for ever (rule 18).
+  keep(log_.ConfigurationAt(commit_).outgoing);
   keep(leader.learners);
   leader.followers = std::move(kept);
 }
@@ -316,9 +319,10 @@ void Consensus::Handle(SlowInstant now, NodeId from, const AppendReply& m,
            progress.in_flight.front() <= progress.match) {
       progress.in_flight.pop_front();
     }
+    // That logs agree before their first entry says nothing.
     const bool waits_for_snapshot =
         progress.mode == Progress::Mode::kSnapshot &&
-        progress.match < log_.base_index();
+        (progress.match < log_.base_index() || progress.match == LogIndex());
     if (progress.mode != Progress::Mode::kReplicate && !waits_for_snapshot) {
       progress.BecomeReplicate();
     }
@@ -446,6 +450,7 @@ void Consensus::OnCommitted(SlowInstant now, LogIndex from, LogIndex to,
   for (auto it = leaving_.begin(); it != leaving_.end();) {
     it = IsVoter(*it) ? std::next(it) : leaving_.erase(it);
   }
+  SyncFollowers(now);  // those who are out are out
   if (IsVoter(self_)) return;
   // Not a voter any more: hand over to whoever is furthest, so that nobody has
   // to wait for a time-out (dissertation, 4.2.2 and 3.10).

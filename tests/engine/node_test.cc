@@ -293,6 +293,30 @@ TEST(NodeTest, TheLastMemberLeavesAtOnce) {
   }
 }
 
+// More members than the leader replicates to: the others forward, and stay.
+TEST(NodeTest, MembersWithoutTheLogTakeLocksToo) {
+  constexpr int kNodes = 26;
+  TestCluster cluster;
+  for (int i = 1; i <= kNodes; ++i) cluster.Start(i, {1});
+  const auto all_have_sessions = [&] {
+    for (int i = 1; i <= kNodes; ++i) {
+      if (!cluster.node(i).client().has_session()) return false;
+    }
+    return true;
+  };
+  ASSERT_TRUE(cluster.RunUntil(all_have_sessions));
+  std::vector<NodeId> ids;
+  for (int i = 1; i <= kNodes; ++i) ids.push_back(cluster.node(i).id());
+  cluster.Run(absl::Seconds(40));
+  int without_log = 0;
+  for (int i = 1; i <= kNodes; ++i) {
+    EXPECT_EQ(cluster.node(i).id(), ids[static_cast<size_t>(i - 1)]);
+    if (cluster.node(i).consensus().last_index() == LogIndex()) ++without_log;
+    EXPECT_EQ(cluster.Ask(i, Try(std::to_string(i))).outcome, Outcome::kOk);
+  }
+  EXPECT_GT(without_log, 0);
+}
+
 TEST(NodeTest, ListsAreTheLeadersAndLinearizable) {
   TestCluster cluster;
   StartThree(cluster);

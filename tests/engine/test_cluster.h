@@ -77,6 +77,7 @@ class TestCluster {
   uint64_t seed_;
   absl::Duration now_;
   uint64_t starts_ = 0;
+  uint64_t deliveries_ = 0;
   uint64_t last_request_ = 0;
   std::map<int, Running> nodes_;
   std::set<int> cut_off_;
