@@ -102,11 +102,9 @@ void Transport::SendFrame(const Address& to, std::string bytes) {
     ++stats_.frames_dropped;
     return;
   }
+  // If something waits already, the link is listed, or writes when it can.
+  if (link->bytes_waiting() == 0) unflushed_.push_back(link);
   link->Send(std::move(bytes));
-  if (std::find(unflushed_.begin(), unflushed_.end(), link) ==
-      unflushed_.end()) {
-    unflushed_.push_back(link);
-  }
 }
 
 void Transport::Flush() {

@@ -368,11 +368,24 @@ LocalServer::~LocalServer() {
 void LocalServer::OnReady(uint32_t) {
   FileDescriptor socket(
       accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-  if (!socket.is_open() || connections_.size() >= kConnectionsMax) return;
+  if (!socket.is_open()) {
+    // With no descriptor left the listener would wake us for ever: it waits
+    // until a connection ends.
+    const bool is_full = errno == EMFILE || errno == ENFILE;
+    if (is_full && !connections_.empty()) Watch(0);
+    return;
+  }
+  if (connections_.size() >= kConnectionsMax) return;
   auto connection = std::make_shared<Connection>(this, std::move(socket));
   if (service_->loop()->Add(connection->fd(), EPOLLIN, connection.get()).ok()) {
     connections_.insert(std::move(connection));
   }
+}
+
+void LocalServer::Watch(uint32_t events) {
+  if (watched_ == events) return;
+  watched_ = events;
+  service_->loop()->Modify(listener_.get(), events);
 }
 
 void LocalServer::Flush() {
@@ -384,6 +397,7 @@ void LocalServer::Flush() {
 
 void LocalServer::Forget(Connection* connection) {
   connections_.erase(connection->shared_from_this());
+  Watch(EPOLLIN);
 }
 
 }  // namespace cachalot

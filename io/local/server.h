@@ -36,12 +36,14 @@ class LocalServer : private EventLoop::Handler {
   LocalServer(std::string path, FileDescriptor listener, LockService* service);
 
   void OnReady(uint32_t events) override;  // of the listener
+  void Watch(uint32_t events);
   void Flush();
   void Forget(Connection* connection);
 
   const std::string path_;
   const FileDescriptor listener_;
   LockService* const service_;
+  uint32_t watched_ = EPOLLIN;  // of the listener
   absl::flat_hash_set<std::shared_ptr<Connection>> connections_;
   // Have something to write at the end of the turn.
   std::vector<std::shared_ptr<Connection>> unflushed_;
