@@ -339,7 +339,7 @@ TEST(MembershipTest, ComesBackUnderItsIdWithAHigherIncarnation) {
 TEST(MembershipTest, DatagramsStaySmallWithTwoHundredMembers) {
   Neighbourhood hood({.seed = 9});
   hood.StartAll(200);
-  hood.RunFor(absl::Seconds(2));
+  hood.RunFor(absl::Seconds(4));
   EXPECT_TRUE(hood.AllAlive());
   hood.Crash(17);
   hood.Crash(170);

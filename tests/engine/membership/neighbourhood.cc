@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <type_traits>
 #include <variant>
 
 #include "absl/algorithm/container.h"
@@ -9,7 +10,6 @@
 #include "engine/check.h"
 #include "engine/limits.h"
 #include "engine/membership/member_list.h"
-#include "engine/overloaded.h"
 #include "engine/wire/codec.h"
 #include "gtest/gtest.h"
 
@@ -30,11 +30,6 @@ MembershipMessage Narrow(const Message& message) {
         }
       },
       message);
-}
-
-// What SWIM's order allows one observer to believe next.
-bool MayFollow(const MemberFact& news, const MemberFact& known) {
-  return Supersedes(news, known);
 }
 
 }  // namespace
@@ -211,7 +206,7 @@ void Neighbourhood::Observe(size_t member) {
     const auto [known, is_new] = believed_.try_emplace({member, fact.id}, fact);
     EXPECT_EQ(is_new, change.is_new);
     if (!is_new) {
-      EXPECT_TRUE(MayFollow(fact, known->second))
+      EXPECT_TRUE(Supersedes(fact, known->second))
           << known->second.state << "@" << known->second.incarnation << " -> "
           << fact.state << "@" << fact.incarnation;
       EXPECT_EQ(known->second.state, change.was);
