@@ -5,11 +5,13 @@
 #include <memory>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/container/btree_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "engine/ids.h"
 #include "engine/request.h"
@@ -27,6 +29,29 @@ constexpr char kProgram[] = "cachalot agent";
 // How soon a person reads of a change in the membership. Costs the node
 // nothing that can be measured.
 constexpr absl::Duration WatchInterval() { return absl::Milliseconds(250); }
+
+// The node's own changes of standing, on their way from the driver's thread,
+// which must not wait for a terminal, to the one that prints.
+class StandingNews {
+ public:
+  void Add(const Standing& standing) ABSL_LOCKS_EXCLUDED(mutex_) {
+    const absl::MutexLock lock(&mutex_);
+    news_.emplace_back(absl::Now(), Describe(standing));
+  }
+
+  void Print() ABSL_LOCKS_EXCLUDED(mutex_) {
+    std::vector<std::pair<absl::Time, std::string>> news;
+    {
+      const absl::MutexLock lock(&mutex_);
+      news.swap(news_);
+    }
+    for (const auto& [time, what] : news) Say(what, time);
+  }
+
+ private:
+  absl::Mutex mutex_;
+  std::vector<std::pair<absl::Time, std::string>> news_ ABSL_GUARDED_BY(mutex_);
+};
 
 // Says what has changed among the members since the last look.
 class MemberWatch {
@@ -69,9 +94,11 @@ class MemberWatch {
 
 // Returns when the node has left, being told to over the local socket, or when
 // it is to leave.
-void Watch(Coordinator& coordinator, const std::atomic<bool>& has_left) {
+void Watch(Coordinator& coordinator, StandingNews& standing,
+           const std::atomic<bool>& has_left) {
   MemberWatch members;
   while (!has_left) {
+    standing.Print();
     members.Look(coordinator);
     if (!SleepUntil(absl::Now() + WatchInterval())) return;
   }
@@ -115,9 +142,6 @@ CoordinatorOptions ToCoordinatorOptions(const AgentOptions& options,
   result.bootstrap_expect = options.bootstrap_expect;
   result.local_socket = socket;
   result.lease.session_ttl = options.session_ttl;
-  result.on_standing = [](const Standing& standing) {
-    Say(Describe(standing));
-  };
   return result;
 }
 
@@ -130,11 +154,15 @@ ExitCode RunAgent(const AgentOptions& options) {
   const absl::StatusOr<std::string> socket = SocketPath(options);
   if (!socket.ok()) return Fail(kProgram, socket.status());
   CatchInterrupts();
-  std::atomic<bool> has_left =
-      false;  // outlives the coordinator, which sets it
+  // Both outlive the coordinator, which tells them.
+  StandingNews standing;
+  std::atomic<bool> has_left = false;
   CoordinatorOptions coordinator_options =
       ToCoordinatorOptions(options, *socket);
-  coordinator_options.on_left = [&has_left] { has_left = true; };
+  coordinator_options.on_standing = [&](const Standing& news) {
+    standing.Add(news);
+  };
+  coordinator_options.on_left = [&] { has_left = true; };
   absl::StatusOr<std::unique_ptr<Coordinator>> created =
       Coordinator::Create(std::move(coordinator_options));
   if (!created.ok()) return Fail(kProgram, created.status());
@@ -142,7 +170,7 @@ ExitCode RunAgent(const AgentOptions& options) {
   Say(absl::StrCat(coordinator.name(), " listens on ",
                    coordinator.address().ToString(), " and ", *socket));
 
-  Watch(coordinator, has_left);
+  Watch(coordinator, standing, has_left);
 
   LetNextInterruptEndTheProcess();
   if (!has_left) {

@@ -155,21 +155,30 @@ absl::Status AgentCluster::StartAll() {
   return absl::OkStatus();
 }
 
-absl::Status AgentCluster::AwaitVoters(int agent,
-                                       absl::Duration timeout) const {
-  return Eventually("all agents to vote", timeout, [&] {
-    const Reply reply = Ask(agent, {"members"});
-    if (!reply.exit_status.ok()) return false;
-    int voters = 0;
-    int leaders = 0;
-    for (const nlohmann::json& member : reply.body["members"]) {
-      if (member.value("state", "") != "alive") continue;
-      const std::string role = member.value("role", "");
-      if (role == "leader") ++leaders;
-      if (role == "leader" || role == "voter") ++voters;
-    }
-    return voters == size() && leaders == 1;
-  });
+bool AgentCluster::AllVote(int agent) const {
+  const Reply reply = Ask(agent, {"members"});
+  if (!reply.exit_status.ok()) return false;
+  int voters = 0;
+  int leaders = 0;
+  for (const nlohmann::json& member : reply.body["members"]) {
+    if (member.value("state", "") != "alive") continue;
+    const std::string role = member.value("role", "");
+    if (role == "leader") ++leaders;
+    if (role == "leader" || role == "voter") ++voters;
+  }
+  return voters == size() && leaders == 1;
+}
+
+absl::Status AgentCluster::AwaitVoters(int agent, absl::Duration timeout) {
+  const absl::Status status =
+      Eventually("all agents to vote", timeout, [&] { return AllVote(agent); });
+  if (status.ok()) return status;
+  std::string text(status.message());
+  absl::StrAppend(&text, "; ", NameOf(agent), " printed:\n");
+  while (const auto line = ProcessOf(agent).ReadLine(absl::Now())) {
+    absl::StrAppend(&text, *line, "\n");
+  }
+  return absl::Status(status.code(), text);
 }
 
 void AgentCluster::Kill(int agent) { ProcessOf(agent).Kill(); }

@@ -46,8 +46,9 @@ class AgentCluster {
   absl::Status Start(int agent);
   absl::Status StartAll();
   // Waits until, as `agent` is told by the leader, all are alive and vote.
-  // Errors: DeadlineExceeded, Cancelled (interrupted).
-  absl::Status AwaitVoters(int agent, absl::Duration timeout) const;
+  // Errors: DeadlineExceeded, Cancelled (interrupted); what the agent printed
+  // is in the text.
+  absl::Status AwaitVoters(int agent, absl::Duration timeout);
   // SIGKILL: it can say goodbye to nobody.
   void Kill(int agent);
 
@@ -73,6 +74,7 @@ class AgentCluster {
   };
 
   AgentCluster() = default;
+  bool AllVote(int agent) const;
   std::vector<std::string> CommandLine(int agent,
                                        std::vector<std::string> command) const;
 

@@ -51,6 +51,7 @@ bool Succeeded(const Reply& reply) {
 }
 
 FencingToken TokenOf(const json& body) {
+  if (!body.is_object()) return {};
   return FencingToken::Parse(body.value("token", "")).value_or(FencingToken());
 }
 

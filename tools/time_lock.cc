@@ -20,6 +20,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "engine/request.h"
 #include "io/coordinator.h"
 #include "tools/exit_codes.h"
 #include "tools/interrupt.h"

@@ -3,14 +3,13 @@
 #include <cstdio>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 
 namespace cachalot::tools {
 
-void Say(absl::string_view what) {
-  const std::string line = absl::StrCat(
-      absl::FormatTime("%H:%M:%E3S", absl::Now(), absl::LocalTimeZone()), "  ",
-      what, "\n");
+void Say(absl::string_view what, absl::Time time) {
+  const std::string line =
+      absl::StrCat(absl::FormatTime("%H:%M:%E3S", time, absl::LocalTimeZone()),
+                   "  ", what, "\n");
   // One call: stdio keeps each whole.
   std::fputs(line.c_str(), stdout);
   std::fflush(stdout);

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "io/agent_status.h"
 
@@ -11,7 +12,7 @@ namespace cachalot::tools {
 
 // Prints a line on stdout, with the time of day before it. Thread-safe: lines
 // do not mix.
-void Say(absl::string_view what);
+void Say(absl::string_view what, absl::Time time = absl::Now());
 
 // For people: "1m30s", "4.2s", "35ms", "0s".
 std::string Words(absl::Duration duration);

@@ -54,6 +54,13 @@ TEST(AgentStartTest, AnAgentWithoutSeedsSaysHowToNameOne) {
   EXPECT_THAT(result.output, HasSubstr("--join"));
 }
 
+TEST(AgentStartTest, PortZeroWantsASocketThatCanBeFound) {
+  const CommandResult result =
+      Cachalot({"agent", "--bind", "127.0.0.1:0", "--join", "127.0.0.1:7946"});
+  EXPECT_EQ(result.exit_status.value, 2);
+  EXPECT_THAT(result.output, HasSubstr("--socket"));
+}
+
 TEST(AgentStartTest, ABadAddressIsQuoted) {
   for (const char* address :
        {"nonsense", "127.0.0.1", "127.0.0.1:99999", "127.0.0.1:x"}) {
@@ -74,7 +81,7 @@ TEST(AgentStartTest, AnUnknownHostIsNamed) {
 TEST(AgentStartTest, ASessionTtlOutOfRangeIsInvalid) {
   const CommandResult result =
       Cachalot({"agent", "--bind", "127.0.0.1:0", "--join", "127.0.0.1:7946",
-                "--session-ttl", "1ms"});
+                "--socket", "/tmp/cachalot-e2e.sock", "--session-ttl", "1ms"});
   EXPECT_EQ(result.exit_status.value, 2);
   EXPECT_THAT(result.output, HasSubstr("session_ttl"));
 }

@@ -1,9 +1,14 @@
 #include <signal.h>
 
-#include <optional>
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
 #include <string>
 #include <vector>
 
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
@@ -18,17 +23,28 @@ using testing::HasSubstr;
 
 constexpr char kDemo[] = "tools/demo";
 
-// Processes of ours that run `program` now.
+// The parent of `pid`; 0 if there is no such process.
+pid_t ParentOf(pid_t pid) {
+  std::ifstream file(absl::StrCat("/proc/", pid, "/stat"));
+  std::string stat;
+  std::getline(file, stat);
+  // "pid (name) state parent ...", and a name may hold anything (proc(5)).
+  const size_t name_end = stat.rfind(')');
+  if (name_end == std::string::npos) return 0;
+  std::istringstream rest(stat.substr(name_end + 1));
+  char state = 0;
+  pid_t parent = 0;
+  rest >> state >> parent;
+  return parent;
+}
+
 std::vector<pid_t> ChildrenOf(pid_t parent) {
-  const CommandResult result =
-      RunCommand({"/usr/bin/env", "cat",
-                  "/proc/" + std::to_string(parent) + "/task/" +
-                      std::to_string(parent) + "/children"},
-                 absl::Now() + absl::Seconds(10))
-          .value();
   std::vector<pid_t> children;
-  std::istringstream words(result.output);
-  for (pid_t pid = 0; words >> pid;) children.push_back(pid);
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    pid_t pid = 0;
+    if (!absl::SimpleAtoi(entry.path().filename().string(), &pid)) continue;
+    if (ParentOf(pid) == parent) children.push_back(pid);
+  }
   return children;
 }
 
