@@ -33,7 +33,9 @@ void Judge::Started(const World& world, HostId host) {
     }
   }
   process.saves_as = node.id();
-  incarnations_.Forget(node.id());  // it is not kept
+  // Neither is promised to outlive the process, unless it was saved.
+  incarnations_.Forget(node.id());
+  terms_.Forget(node.id());
   process.applied = node.consensus().applied();
   process.commit = node.consensus().commit();
   process.last = process.commit;

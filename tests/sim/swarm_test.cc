@@ -1,0 +1,108 @@
+#include "sim/swarm.h"
+
+#include <array>
+#include <fstream>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "gtest/gtest.h"
+
+namespace cachalot::sim {
+namespace {
+
+constexpr uint64_t kGroups = 32;
+constexpr uint64_t kSeedsPerGroup = 10;
+
+std::string HowToReplay(uint64_t seed) {
+  return absl::StrCat(
+      "replay: tools/bazel run -c opt //tools:simulate -- --seed=", seed,
+      " --trace");
+}
+
+// What every run shall be; also of a run that ends in a CHECK this says which
+// one it was.
+void Judge(uint64_t seed) {
+  SCOPED_TRACE(HowToReplay(seed));
+  std::cerr << "seed " << seed << "; " << HowToReplay(seed) << "\n";
+  const RunResult result = Run(Plan::Draw(seed));
+  EXPECT_FALSE(result.failed()) << result.violation->sentence << " (step "
+                                << result.violation->step << ")";
+  return result;
+}
+
+// One group of seeds: what Bazel's shards are dealt.
+class SwarmTest : public testing::TestWithParam<uint64_t> {};
+
+TEST_P(SwarmTest, EverySeedKeepsEveryPromise) {
+  for (uint64_t i = 1; i <= kSeedsPerGroup; ++i) {
+    Judge(GetParam() * kSeedsPerGroup + i);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, SwarmTest,
+                         testing::Range(uint64_t{0}, kGroups));
+
+// seeds.txt: "<seed> <what it found>", and lines of comment.
+TEST(SwarmOfSeedsTest, SeedsThatOnceFailedPass) {
+  std::ifstream file("tests/sim/seeds.txt");
+  ASSERT_TRUE(file.is_open());
+  std::string line;
+  while (std::getline(file, line)) {
+    if (line.empty() || line[0] == '#') continue;
+    const std::vector<std::string> parts =
+        absl::StrSplit(line, absl::MaxSplits(' ', 1));
+    uint64_t seed = 0;
+    ASSERT_TRUE(absl::SimpleAtoi(parts[0], &seed)) << line;
+    ASSERT_EQ(parts.size(), 2u) << "say what it found: " << line;
+    Judge(seed);
+  }
+}
+
+TEST(SwarmOfSeedsTest, OneSeedIsOneRun) {
+  const RunResult once = Run(Plan::Draw(7));
+  const RunResult again = Run(Plan::Draw(7));
+  EXPECT_EQ(once.hash, again.hash);
+  EXPECT_EQ(once.steps, again.steps);
+  EXPECT_NE(once.hash, Run(Plan::Draw(8)).hash);
+}
+
+// A fault that changes nothing tests nothing.
+TEST(SwarmOfSeedsTest, EveryFaultHasItsEffect) {
+  NetworkCounters sum;
+  std::array<uint64_t, kFaultCount> faults{};
+  uint64_t grants = 0;
+  uint64_t excused = 0;
+  for (uint64_t seed = 1; seed <= 40; ++seed) {
+    const RunResult result = Run(Plan::Draw(seed));
+    sum.datagrams_lost += result.network.datagrams_lost;
+    sum.datagrams_duplicated += result.network.datagrams_duplicated;
+    sum.datagrams_cut += result.network.datagrams_cut;
+    sum.streams_broken += result.network.streams_broken;
+    sum.streams_reset += result.network.streams_reset;
+    sum.streams_stalled += result.network.streams_stalled;
+    sum.frames_lost += result.network.frames_lost;
+    for (size_t i = 0; i < kFaultCount; ++i) faults[i] += result.faults[i];
+    grants += result.grants;
+    if (!result.excuse.empty()) ++excused;
+  }
+  EXPECT_GT(sum.datagrams_lost, 0u);
+  EXPECT_GT(sum.datagrams_duplicated, 0u);
+  EXPECT_GT(sum.datagrams_cut, 0u);
+  EXPECT_GT(sum.streams_broken, 0u);
+  EXPECT_GT(sum.streams_reset, 0u);
+  EXPECT_GT(sum.streams_stalled, 0u);
+  EXPECT_GT(sum.frames_lost, 0u);
+  for (size_t i = 0; i < kFaultCount; ++i) {
+    EXPECT_GT(faults[i], 0u) << FaultName(static_cast<Fault>(i));
+  }
+  EXPECT_GT(grants, 1000u);
+  // A swarm that excuses most of its runs proves little.
+  EXPECT_LT(excused, 16u);
+}
+
+}  // namespace
+}  // namespace cachalot::sim
