@@ -118,7 +118,7 @@ void Consensus::FireTimers(SlowInstant now, Outbox& out) {
     return;
   }
   if (election_deadline_ > now) return;
-  if (!IsVoter(self_)) {
+  if (!MayStand()) {
     election_deadline_ = SlowInstant::Never();
     return;
   }
@@ -145,8 +145,14 @@ void Consensus::NoteStall(SlowInstant now, absl::Duration lateness) {
   }
 }
 
+// A voter; or one whose removal may not be committed yet. Perhaps only the
+// removed have the entry that removes them: those who stay lack it, so they
+// cannot win, and need one of the others to lead them to its commit
+// (dissertation, 4.2.2).
+bool Consensus::MayStand() const { return log_.VotesSince(commit_, self_); }
+
 void Consensus::ResetElectionTimer(SlowInstant now) {
-  if (!IsVoter(self_)) {
+  if (!MayStand()) {
     election_deadline_ = SlowInstant::Never();
     return;
   }
@@ -403,7 +409,7 @@ bool Consensus::TakeEntries(SlowInstant now, const Append& m) {
     if (!decoded.ok()) return false;
     configuration = *std::move(decoded);
   }
-  const bool could_vote = IsVoter(self_);
+  const bool could_stand = MayStand();
   if (index <= log_.last_index()) {
     Note(absl::StrCat("entries from ", index.value(), " contradict term ",
                       m.term.value(), " -> drop them"));
@@ -425,7 +431,7 @@ bool Consensus::TakeEntries(SlowInstant now, const Append& m) {
   anchor_ = now;
   // This may be the last append of a leader that dies: whoever votes from here
   // on has to watch for that by itself.
-  if (IsVoter(self_) != could_vote) ResetElectionTimer(now);
+  if (MayStand() != could_stand) ResetElectionTimer(now);
   return true;
 }
 

@@ -212,6 +212,7 @@ class Consensus {
   void CountVotes(SlowInstant now, Outbox& out);
   void BecomeLeader(SlowInstant now, Outbox& out);
   void ResetElectionTimer(SlowInstant now);
+  bool MayStand() const;
   bool IsUpToDate(LogIndex last_index, Term last_term) const;
   bool HearsLeader(SlowInstant now) const;
 

@@ -450,7 +450,12 @@ void Consensus::OnCommitted(SlowInstant now, LogIndex from, LogIndex to,
   for (auto it = leaving_.begin(); it != leaving_.end();) {
     it = IsVoter(*it) ? std::next(it) : leaving_.erase(it);
   }
-  SyncFollowers(now);  // those who are out are out
+  // Those who are out are out, and are told so.
+  for (auto& [peer, progress] : std::get<Leader>(role_).followers) {
+    const bool is_out = !IsVoter(peer) && log_.VotesSince(from, peer);
+    if (is_out) SendAppend(now, peer, progress, /*with_entries=*/false, out);
+  }
+  SyncFollowers(now);
   if (IsVoter(self_)) return;
   // Not a voter any more: hand over to whoever is furthest, so that nobody has
   // to wait for a time-out (dissertation, 4.2.2 and 3.10).

@@ -58,6 +58,13 @@ const Configuration& Log::ConfigurationAt(LogIndex index) const {
   return std::prev(after)->second;
 }
 
+bool Log::VotesSince(LogIndex index, NodeId id) const {
+  const auto after = configurations_.upper_bound(index);
+  CHECK(after != configurations_.begin()) << index << " is below the base";
+  return std::any_of(std::prev(after), configurations_.end(),
+                     [id](const auto& at) { return at.second.Contains(id); });
+}
+
 void Log::Append(Entry entry, const Configuration* configuration) {
   CHECK(entry.term >= last_term());
   CHECK(entry.time >= last_time());

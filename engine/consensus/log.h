@@ -51,6 +51,9 @@ class Log {
   LogIndex configuration_index() const;
   // The one in force at `index`. REQUIRES: base_index() <= index.
   const Configuration& ConfigurationAt(LogIndex index) const;
+  // True if `id` votes at `index`, or in any configuration after it.
+  // REQUIRES: base_index() <= index.
+  bool VotesSince(LogIndex index, NodeId id) const;
 
   // REQUIRES: term and time are not below the last entry's; a configuration
   // entry comes with its decoded form.

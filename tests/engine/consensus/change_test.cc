@@ -244,8 +244,9 @@ TEST(ChangeTest, TellsARemovedVoterThatItIsOne) {
   ASSERT_EQ(last->entries.size(), 1u);
   EXPECT_EQ(last->entries[0].kind, EntryKind::kConfiguration);
 
-  // And that is all: once the change is committed it is told nothing more.
+  // Once the change is committed it hears of that, and of nothing more.
   lone.AcknowledgeAll({2});
+  EXPECT_EQ(lone.Take<Append>(3)->commit, lone.machine().last_index());
   lone.Ignore();
   lone.Propose("x");
   lone.SaveAll();

@@ -137,6 +137,18 @@ TEST(LogTest, ATruncatedConfigurationGivesWayToOneThatWasCompacted) {
   EXPECT_EQ(log.configuration_index(), LogIndex(2));
 }
 
+TEST(LogTest, KnowsWhoHasVotedSince) {
+  Log log;
+  AppendTo(log, ConfigurationEntry(1, Voting({1, 2}), 1));
+  AppendTo(log, ConfigurationEntry(1, Joint({2, 3}, {1, 2}), 2));
+  AppendTo(log, ConfigurationEntry(1, Voting({2, 3}), 3));
+  EXPECT_TRUE(log.VotesSince(LogIndex(1), IdOf(1)));
+  EXPECT_TRUE(log.VotesSince(LogIndex(2), IdOf(1)));
+  EXPECT_FALSE(log.VotesSince(LogIndex(3), IdOf(1)));
+  EXPECT_TRUE(log.VotesSince(LogIndex(1), IdOf(3)));
+  EXPECT_FALSE(log.VotesSince(LogIndex(), IdOf(4)));
+}
+
 TEST(LogTest, StartsBehindASnapshotWithItsConfiguration) {
   Log log = LogOfTerms({1, 1, 1});
   const Snapshot snapshot{.index = LogIndex(7),

@@ -9,7 +9,9 @@
 
 namespace cachalot {
 
-NodeId IdOf(uint64_t node) { return NodeId{.high = 0, .low = node}; }
+NodeId IdOf(uint64_t node) {
+  return NodeId{.high = node << 32, .low = node};  // reads well when printed
+}
 
 Voter VoterOf(uint64_t node) {
   return {.id = IdOf(node),
