@@ -154,11 +154,24 @@ void DrawHosts(Plan& plan) {
   }
 }
 
+// Whether there are voters enough for one of them to lose its memory: if not,
+// the run would end there, and would have to be excused.
+bool SurvivesALoss(const Plan& plan) {
+  return plan.hosts.size() >= 3 && plan.hosts[0].node.consensus.voters_max >= 3;
+}
+
 NemesisOptions DrawNemesis(const Plan& plan) {
   Chance chance(plan.seed, "plan of the nemesis");
   NemesisOptions options;
   for (uint64_t& weight : options.weights) {
     weight = chance.Happens(Rate::Percent(40)) ? 0 : 1 + chance.Below(10);
+  }
+  if (!SurvivesALoss(plan)) {
+    options.weights[static_cast<size_t>(Fault::kWipe)] = 0;
+    options.weights[static_cast<size_t>(Fault::kLeave)] = 0;
+    if (!plan.hosts[0].keeps_disk) {
+      options.weights[static_cast<size_t>(Fault::kCrash)] = 0;
+    }
   }
   options.calm.max = chance.Between(absl::Milliseconds(200), absl::Seconds(4));
   options.partition.max =

@@ -122,6 +122,9 @@ void Runner::RunUntil(RealInstant end, bool with_nemesis) {
 
 void Runner::Hear(const Notice& notice) {
   workload_.Hear(world_, notice);
+  if (std::holds_alternative<LeaveCompleted>(notice.what)) {
+    last_asked_.erase(notice.host);
+  }
   const auto* answer = std::get_if<AnswerRequest>(&notice.what);
   if (answer == nullptr) return;
   const auto found = last_asked_.find(notice.host);

@@ -71,6 +71,10 @@ void World::Start(HostId id) {
   Host& host = At(id);
   CHECK(!host.node.has_value()) << HostName(id) << " runs already";
   ++host.process;
+  // Seconds, as a driver takes them from the wall clock; and no process is
+  // started within the second of the one before.
+  const auto seconds = static_cast<uint64_t>(now_.nanoseconds()) / 1000000000;
+  host.birth_epoch = std::max(host.birth_epoch + 1, 1000 + seconds);
   std::optional<SavedState> saved;
   if (host.options.keeps_disk) {
     saved = host.disk.Kept();
@@ -95,9 +99,7 @@ NodeOptions World::OptionsOfNextProcess(HostId id) {
       Chance(seed_, "process", id.value() * 1000 + host.process).Seed();
   options.name = HostName(id);
   options.address = HostAddress(id);
-  // Seconds, as a driver takes them from the wall clock.
-  options.birth_epoch =
-      1000 + static_cast<uint64_t>(now_.nanoseconds()) / 1000000000;
+  options.birth_epoch = host.birth_epoch;
   const bool is_heard = trace_.is_on() || !listeners_.empty();
   options.observer = is_heard ? host.listener.get() : nullptr;
   return options;

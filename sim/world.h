@@ -160,7 +160,8 @@ class World {
 
     // The process.
     std::optional<Node> node;
-    uint64_t process = 0;  // counts them
+    uint64_t process = 0;      // counts them
+    uint64_t birth_epoch = 0;  // given to the last
     bool is_paused = false;
     bool has_exited = false;
     std::deque<Event> inbox;

@@ -61,6 +61,7 @@ uint64_t current_seed = 0;
 
 // A CHECK in the engine has said what was wrong; this says how to see it again.
 void SayHowToReplay(int) {
+  std::cout.flush();  // the trace up to it; we are dying anyway
   const std::string text =
       absl::StrCat("replay: ", ReplayCommand(current_seed), "\n");
   (void)!write(STDERR_FILENO, text.data(), text.size());

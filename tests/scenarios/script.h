@@ -1,0 +1,114 @@
+#ifndef TESTS_SCENARIOS_SCRIPT_H_
+#define TESTS_SCENARIOS_SCRIPT_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "engine/action.h"
+#include "engine/ids.h"
+#include "engine/request.h"
+#include "sim/judge.h"
+#include "sim/trace.h"
+#include "sim/world.h"
+
+namespace cachalot::sim {
+
+// A story told in directives, in a world of a few machines, under every judge.
+//
+//   cluster 3 seed=7 [disk] [session_ttl=3s] [compact=16] [voters=3]
+//   run 1s
+//   partition n1 | n2 n3       oneway n1 -> n2        heal
+//   crash n1                   restart n1 [founding]  wipe n1
+//   pause n1                   resume n1              leave n1
+//   add [founding]             one more machine, that joins the others
+//   try n1 key [ttl=5s]        runs until it is answered
+//   lock n1 key [ttl=5s] [wait=10s]    does not wait for the answer
+//   renew n1 key [ttl=5s]      release n1 key         (until answered)
+//   ask renew n1 key ...       as above, but does not wait
+//   withdraw n1                the last request of n1
+//   locks n1                   members n1             (until answered)
+//   many n1 COUNT [ttl=1h]     takes COUNT locks, "bulk-0" and on
+//
+// What must be true whatever the trace says:
+//
+//   expect holder KEY n1 | nobody     by the agreed table
+//   expect answer n1 OUTCOME          to the last request of n1
+//   expect no answer n1
+//   expect n1 believes KEY            expect n1 does not believe KEY
+//   expect leader n1 | somebody
+//   expect one cluster
+//   expect voters COUNT
+//   expect token n2 above n1          of their last grants
+//   expect snapshot n4                it has installed one
+class Script : public Watcher {
+ public:
+  Script() = default;
+
+  // Carries out one line and returns what was to be seen.
+  //
+  // Errors: InvalidArgument (not a directive), FailedPrecondition (what was
+  // expected is not so, or a judge complained).
+  absl::Status Run(absl::string_view line, std::string* seen);
+
+  void Started(const World& world, HostId host) override;
+  void Stepped(const World& world, HostId host, const Event& event,
+               const Actions& actions) override;
+  void Stopping(const World& world, HostId host) override;
+  void Noted(const World& world, HostId host,
+             absl::string_view decision) override;
+
+ private:
+  using Words = std::vector<std::string>;
+
+  // The last request of a machine's caller.
+  struct Asked {
+    RequestId request;
+    std::optional<Answer> answer;
+  };
+
+  absl::Status Do(const Words& words);
+  absl::Status DoToWorld(const Words& words);
+  absl::Status DoToHost(const Words& words);
+  absl::Status BuildCluster(const Words& words);
+  absl::Status AddOne(const Words& words);
+  absl::Status Partition(const Words& words);
+  absl::Status Ask(const Words& words, bool waits);
+  absl::Status AskMany(HostId host, uint64_t count, absl::Duration ttl);
+  absl::Status Expect(const Words& words);
+  absl::Status ExpectOfHost(HostId host, const Words& words);
+  absl::Status ExpectHolder(const std::string& key, const std::string& who);
+
+  void Submit(HostId host, Request request);
+  void RunFor(absl::Duration duration);
+  bool RunUntilAnswered(HostId host);
+  void Hear(const Notice& notice);
+  void Say(RealInstant at, absl::string_view who, absl::string_view what);
+  void NoteName(const World& world, HostId host);
+  std::string Named(std::string text) const;
+  std::string WhoIs(NodeId node) const;
+  bool Believes(HostId host, const std::string& key) const;
+  std::optional<ClusterId> LatestCluster() const;
+
+  std::unique_ptr<World> world_;
+  std::unique_ptr<Judge> judge_;
+  HostOptions host_options_;
+  std::map<NodeId, std::string> names_;
+  std::map<HostId, Asked> asked_;
+  std::map<HostId, FencingToken> granted_;
+  std::map<std::pair<HostId, std::string>, FencingToken> tokens_;
+  std::map<RequestId, std::string> keys_;
+  bool is_quiet_ = false;  // nothing is said
+  std::ostringstream seen_;
+};
+
+}  // namespace cachalot::sim
+
+#endif  // TESTS_SCENARIOS_SCRIPT_H_
