@@ -168,7 +168,7 @@ Node::Node(NodeOptions options, const Now& now, Identity identity)
 Actions Node::Step(const Now& now, const Event& event) {
   CHECK(now_.slow <= now.slow) << "the slow clock went backwards";
   CHECK(now_.fast <= now.fast) << "the fast clock went backwards";
-  if (phase_ == Phase::kLeft) return {};
+  if (phase_ == Phase::kLeft) return StepAfterGoodbye(now, event);
   Outbox out;
   FireTimers(now, out);                                       // 1. time
   std::visit([&](const auto& e) { Handle(e, out); }, event);  // 2. news
@@ -177,6 +177,20 @@ Actions Node::Step(const Now& now, const Event& event) {
   const bool is_later = !NextDeadline().IsDue(now_);
   CHECK(is_later) << "the driver would spin";
   return std::exchange(actions_, Actions());
+}
+
+// Nothing matters any more, but callers are answered.
+Actions Node::StepAfterGoodbye(const Now& now, const Event& event) {
+  now_ = now;
+  Actions actions;
+  if (const auto* submitted = std::get_if<RequestSubmitted>(&event)) {
+    Answer answer;
+    answer.outcome = Outcome::kLeaving;
+    answer.text = "this node has left the cluster";
+    actions.push_back(AnswerRequest{.request = submitted->request,
+                                    .answer = std::move(answer)});
+  }
+  return actions;
 }
 
 void Node::FireTimers(const Now& now, Outbox& out) {

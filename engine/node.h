@@ -111,6 +111,8 @@ class Node {
 
   Node(NodeOptions options, const Now& now, Identity identity);
 
+  Actions StepAfterGoodbye(const Now& now, const Event& event);
+
   // Events.
   void Handle(const TimeAdvanced&, Outbox&) {}
   void Handle(const TurnEnded& event, Outbox& out);

@@ -275,6 +275,7 @@ TEST(NodeTest, LeavingFreesLocksAtOnceAndHandsOverTheVote) {
   cluster.Deliver(leaver, LeaveRequested());
   ASSERT_TRUE(cluster.RunUntil([&] { return cluster.has_left(leaver); }));
   EXPECT_LE(cluster.now() - asked, absl::Seconds(2));
+  EXPECT_EQ(cluster.Ask(leaver, Try("b")).outcome, Outcome::kLeaving);
   cluster.Kill(leaver);
   EXPECT_EQ(cluster.Ask(other, Wait("a", absl::Seconds(2))).outcome,
             Outcome::kOk);
