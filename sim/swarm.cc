@@ -272,7 +272,7 @@ std::string Runner::WhoIsBehind() const {
 
 }  // namespace
 
-RunResult Run(const Plan& plan, Trace trace) {
+RunResult RunPlan(const Plan& plan, Trace trace) {
   return Runner(plan, trace).Run();
 }
 

@@ -57,7 +57,7 @@ struct RunResult {
 
 // Runs the plan: a phase of safety under every fault that was drawn, and then a
 // healed world that must make progress. Stops at the first violation.
-RunResult Run(const Plan& plan, Trace trace = Trace());
+RunResult RunPlan(const Plan& plan, Trace trace = Trace());
 
 }  // namespace cachalot::sim
 

@@ -72,7 +72,8 @@ int RunOne(uint64_t seed, bool with_trace) {
   std::signal(SIGABRT, SayHowToReplay);
   const Plan plan = Plan::Draw(seed);
   std::cout << plan.Describe() << "\n";
-  const RunResult result = Run(plan, Trace(with_trace ? &std::cout : nullptr));
+  const RunResult result =
+      RunPlan(plan, Trace(with_trace ? &std::cout : nullptr));
   std::cout << absl::StrFormat(
       "%d events, %d entries, %d operations, %d grants, %s simulated, hash "
       "%016x\n",
@@ -198,7 +199,7 @@ void Campaign::StartWorker(Worker& worker) {
 
 void Campaign::Work(uint64_t seed, int pipe) {
   for (; seed <= range_.last; seed += jobs_) {
-    const std::string line = ToJson(sim::Run(Plan::Draw(seed))).dump() + "\n";
+    const std::string line = ToJson(RunPlan(Plan::Draw(seed))).dump() + "\n";
     if (write(pipe, line.data(), line.size()) < 0) _exit(2);
   }
   _exit(0);
