@@ -20,6 +20,9 @@ namespace {
 // leader; a cluster that lives may be without one for a while.
 constexpr absl::Duration FounderPatience() { return absl::Seconds(3); }
 constexpr absl::Duration JoinerPatience() { return absl::Seconds(30); }
+// An election takes less. A cluster that is without a leader for longer has
+// lost its majority, or we have lost it.
+constexpr absl::Duration LeaderlessMax() { return absl::Seconds(10); }
 // Nodes that could all found a cluster do not try at the same instant.
 constexpr absl::Duration FoundingSpread() { return absl::Milliseconds(300); }
 constexpr absl::Duration JoinAskInterval() { return absl::Milliseconds(200); }
@@ -87,8 +90,15 @@ bool Node::Admit(const Envelope& envelope, Outbox& out) {
     AskToJoin(envelope.from_address, out);
     return false;
   }
-  Adopt(envelope.cluster, push_pull->epoch,
-        /*is_invitation=*/push_pull->bootstrap_expect > 1);
+  // A founder invites those who expect as many as he does. Anybody else must
+  // have a leader to bring us to: what never had one, or lost it for good,
+  // would keep us from the cluster that lives.
+  const bool is_invitation =
+      push_pull->bootstrap_expect > 1 &&
+      push_pull->bootstrap_expect ==
+          static_cast<uint32_t>(options_.bootstrap_expect);
+  if (!is_invitation && !push_pull->is_led) return false;
+  Adopt(envelope.cluster, push_pull->epoch, is_invitation);
   return true;
 }
 
@@ -121,10 +131,20 @@ void Node::EnterCluster(absl::Duration patience) {
   consensus_.SetOpening(OpeningPayload(options_, identity_.epoch));
 }
 
-// Somebody was elected here: the log or a session says so.
-bool Node::HasProofOfLife() const {
-  return consensus_.last_index() > LogIndex() ||
-         !consensus_.leader().IsNone() || client_.has_session();
+// A member without the log knows by its session.
+bool Node::IsLed() const {
+  return client_.session_belief_end() > now_.fast ||
+         (last_led_.has_value() && now_.slow - *last_led_ < LeaderlessMax());
+}
+
+// Keeps what we tell strangers of our cluster up to date.
+void Node::NoteLeadership() {
+  if (!consensus_.leader().IsNone()) last_led_ = now_.slow;
+  if (IsLed()) unbind_at_ = SlowInstant::Never();
+  if (introduced_as_led_ == IsLed()) return;
+  introduced_as_led_ = IsLed();
+  membership_.Introduce(
+      {.epoch = identity_.epoch, .is_led = introduced_as_led_});
 }
 
 void Node::FireBirth(Outbox& out) {
@@ -190,24 +210,25 @@ void Node::FoundCluster(std::vector<Voter> voters, Outbox& out) {
 }
 
 // Two clusters have met: one was founded by nodes that had forgotten the other,
-// or could not hear it. The younger gives way; its members join the older and
-// bring the higher epoch along, so that tokens granted from then on are above
-// those of both.
+// or could not hear it. One that has no leader gives way to one that has; of
+// two that have one, the younger does. Its members join the other and bring the
+// higher epoch along, so that tokens granted from then on are above those of
+// both. Giving way is safe at any time: to the others it is a crash.
 void Node::MeetOtherCluster(const Envelope& envelope, const PushPull& message,
                             Outbox& out) {
   if (phase_ != Phase::kMember) return;
   const auto theirs = std::make_pair(message.epoch, envelope.cluster);
   const auto ours = std::make_pair(identity_.epoch, identity_.cluster);
-  if (theirs < ours) {
-    StartOver(
-        absl::StrCat("cluster ", envelope.cluster.ToShortString(), " is older"),
-        envelope.from_address);
+  if (message.is_led && (!IsLed() || theirs < ours)) {
+    StartOver(absl::StrCat("cluster ", envelope.cluster.ToShortString(),
+                           IsLed() ? " is older" : " has a leader"),
+              envelope.from_address);
     AskToJoin(envelope.from_address, out);
     return;
   }
-  if (next_join_ask_ > now_.slow) return;
+  if (!IsLed() || next_join_ask_ > now_.slow) return;
   next_join_ask_ = now_.slow + JoinAskInterval();
-  PushPull reply{.is_reply = true, .epoch = identity_.epoch};
+  PushPull reply{.is_reply = true, .epoch = identity_.epoch, .is_led = true};
   reply.members.push_back(membership_.self());
   out.Send({.to = envelope.from,
             .address = envelope.from_address,
@@ -246,6 +267,8 @@ void Node::StartOver(absl::string_view why, const Address& hint) {
   identity_saved_ = false;
   table_ = LockTable(Epoch());
   client_.Dissolve(now_.fast, identity_.node);
+  last_led_.reset();
+  introduced_as_led_ = false;
   founders_.clear();
   withheld_.clear();
   proposals_.clear();

@@ -246,7 +246,7 @@ void Node::Settle(Outbox& out) {
   ProposeExpiry();
   UpdateLeader();
   DrainClient();
-  if (HasProofOfLife()) unbind_at_ = SlowInstant::Never();
+  NoteLeadership();
   Announce();
   const bool has_work = !proposals_.empty() || !forward_.commands.empty() ||
                         !forward_.reads.empty() || !replies_.empty() ||
@@ -552,7 +552,9 @@ void Node::Flush(Outbox& out) {
     }
     actions_.push_back(*std::move(save));
   }
-  for (auto& [node, replies] : replies_) {
+  for (auto& [peer, gathered] : replies_) {
+    const NodeId node = peer;
+    Replies& replies = gathered;
     ForEachPart(
         std::move(replies.replies), [](const Reply&) { return 1; },
         kRepliesPerFrame,

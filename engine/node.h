@@ -138,7 +138,8 @@ class Node {
   void FoundCluster(std::vector<Voter> voters, Outbox& out);
   void Adopt(ClusterId cluster, Epoch epoch, bool is_invitation);
   void EnterCluster(absl::Duration patience);
-  bool HasProofOfLife() const;
+  bool IsLed() const;
+  void NoteLeadership();
   void StartOver(absl::string_view why, const Address& hint);
   void MeetOtherCluster(const Envelope& envelope, const PushPull& message,
                         Outbox& out);
@@ -192,6 +193,8 @@ class Node {
   // then.
   SlowInstant unbind_at_ = SlowInstant::Never();
   Epoch epoch_seen_;  // the highest of any cluster
+  std::optional<SlowInstant> last_led_;
+  bool introduced_as_led_ = false;
 
   // Where the leader may be while consensus does not know.
   NodeId leader_guess_;

@@ -108,7 +108,9 @@ void Client::Leave(FastInstant now) {
   if (state_ == State::kClosing || state_ == State::kClosed) return;
   LoseAll(LossReason::kLeft);
   AnswerAll(Outcome::kLeaving, "this node leaves the cluster");
-  if (state_ == State::kNone) {
+  const bool never_asked =
+      state_ == State::kOpening && session_first_sent_ == FastInstant::Never();
+  if (state_ == State::kNone || never_asked) {
     state_ = State::kClosed;
     return;
   }
@@ -388,40 +390,33 @@ void Client::OnDeadline(FastInstant now, Sequence sequence) {
 void Client::NoteLeader(FastInstant now, NodeId leader) {
   if (leader == leader_) return;
   leader_ = leader;
-  if (leader.IsNone()) return;
-  const FastInstant soonest = leader_since_ + LeaderPatience();
-  leader_since_ = now;
-  if (soonest > now) {
-    session_next_send_ = std::max(session_next_send_, soonest);
-    next_send_ = std::min(next_send_, soonest);
-    return;
-  }
-  ResendAll(now);
+  if (!leader.IsNone()) AskAgain(now);
 }
 
-void Client::NoteLinkDown(FastInstant now) {
-  if (leader_since_ + LeaderPatience() > now) return;
-  leader_since_ = now;
-  ResendAll(now);
-}
+void Client::NoteLinkDown(FastInstant now) { AskAgain(now); }
 
 void Client::NoteBusy(FastInstant now) {
   // What was dropped is sent again when its time comes.
   next_send_ = std::min(next_send_, now + options_.retry_min);
 }
 
-void Client::ResendAll(FastInstant now) {
-  session_next_send_ = now;
+// Sends all that is open: at once, or when there has been patience since the
+// last time.
+void Client::AskAgain(FastInstant now) {
+  if (asked_again_ <= now) {
+    asked_again_ = std::max(now, asked_again_ + LeaderPatience());
+  }
+  session_next_send_ = asked_again_;
   session_backoff_ = options_.retry_min;
   for (auto& [sequence, operation] : operations_) {
-    if (!operation.abandoned) operation.next_send = now;
+    if (!operation.abandoned) operation.next_send = asked_again_;
     operation.backoff = options_.retry_min;
   }
   for (auto& [number, read] : reads_) {
-    read.next_send = now;
+    read.next_send = asked_again_;
     read.backoff = options_.retry_min;
   }
-  next_send_ = now;
+  next_send_ = asked_again_;
   SendSession(now);
   SendDue(now);
 }
@@ -541,8 +536,12 @@ void Client::OnKept(FastInstant now, const Reply& reply) {
   session_belief_end_ =
       std::max(session_belief_end_,
                before_sending + BeliefSpan(options_.session_ttl, options_));
-  session_next_send_ = before_sending + KeepAliveInterval();
-  session_backoff_ = options_.retry_min;
+  // If others are out, the next is due by the last of them: answers that were
+  // held up and come together would each be followed by another.
+  if (keep_alives_.empty()) {
+    session_next_send_ = before_sending + KeepAliveInterval();
+    session_backoff_ = options_.retry_min;
+  }
   kept_.emplace_back(reply.index, before_sending);
   if (kept_.size() > kKeepAlivesRemembered) kept_.pop_front();
   ReconsiderAll(now);
@@ -555,6 +554,8 @@ void Client::OnAnswered(FastInstant now, const Reply& reply) {
   Operation& operation = found->second;
   const RequestId request = operation.request;
   if (auto* withdraw = std::get_if<cachalot::Withdraw>(&operation.command)) {
+    // Put off: nobody else would undo what is to be undone.
+    if (reply.outcome != Outcome::kOk) return;
     Finish(withdraw->acquire);
     Finish(reply.sequence);
     return;
@@ -616,8 +617,9 @@ void Client::OnAnswered(FastInstant now, const Reply& reply) {
     Finish(reply.sequence);
     return;
   }
-  // Release. To a caller whose lease ended on the way it is no error: the lock
-  // is not held, as was asked.
+  // Release. Put off, it is sent again: the lock is lost to its caller, and
+  // nobody else would give it back.
+  if (reply.outcome == Outcome::kBusy) return;
   Answer(request, reply.outcome);
   Finish(reply.sequence);
 }

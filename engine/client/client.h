@@ -180,7 +180,7 @@ class Client {
   void SendDue(FastInstant now);
   void SendOperation(FastInstant now, Sequence sequence, Operation& operation);
   void SendSession(FastInstant now);
-  void ResendAll(FastInstant now);
+  void AskAgain(FastInstant now);
   Sequence FirstOutstanding() const;
 
   // Answers.
@@ -213,7 +213,7 @@ class Client {
   std::string name_;
   Observer* observer_;
   NodeId leader_;
-  FastInstant leader_since_;
+  FastInstant asked_again_;  // or will be, for whatever is open then
   Epoch epoch_floor_;
 
   // The session.

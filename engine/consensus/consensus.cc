@@ -18,6 +18,14 @@
 
 namespace cachalot {
 
+namespace {
+
+// A learner that has not heard its leader for so many election timeouts has
+// none: it does not vote, so it need not be among the first to know.
+constexpr int kLearnersPatience = 4;
+
+}  // namespace
+
 const char* RoleName(Consensus::Role role) {
   switch (role) {
     case Consensus::Role::kFollower:
@@ -119,6 +127,8 @@ void Consensus::FireTimers(SlowInstant now, Outbox& out) {
   }
   if (election_deadline_ > now) return;
   if (!MayStand()) {
+    // Somebody else may lead by now, and not know of us.
+    leader_ = NodeId();
     election_deadline_ = SlowInstant::Never();
     return;
   }
@@ -153,7 +163,9 @@ bool Consensus::MayStand() const { return log_.VotesSince(commit_, self_); }
 
 void Consensus::ResetElectionTimer(SlowInstant now) {
   if (!MayStand()) {
-    election_deadline_ = SlowInstant::Never();
+    election_deadline_ =
+        leader_.IsNone() ? SlowInstant::Never()
+                         : now + kLearnersPatience * options_.election_timeout;
     return;
   }
   // (T, 2T]: a voter that has just refused to listen to others for T is not the

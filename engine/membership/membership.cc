@@ -721,6 +721,7 @@ std::vector<MemberFact> Membership::FactsFor(NodeId receiver) {
 
 PushPull Membership::WholeList() const {
   PushPull list = {.epoch = introduction_.epoch,
+                   .is_led = introduction_.is_led,
                    .bootstrap_expect = introduction_.bootstrap_expect};
   list.members.reserve(list_.members().size() + 1);
   list.members.push_back(self_);
@@ -814,6 +815,7 @@ uint64_t Membership::Fingerprint() const {
   hash.Add(self_.id).Add(self_.incarnation);
   hash.Add(static_cast<uint64_t>(self_.state));
   hash.Add(introduction_.epoch);
+  hash.Add(uint64_t{introduction_.is_led});
   hash.Add(uint64_t{introduction_.bootstrap_expect});
   hash.Add(last_number_).Add(static_cast<uint64_t>(health_));
   hash.Add(last_heard_).Add(isolated_since_.value_or(SlowInstant::Never()));

@@ -48,6 +48,7 @@ class Membership {
   // What an introduction says of our own cluster; kept by Node.
   struct Introduction {
     Epoch epoch;
+    bool is_led = false;
     uint32_t bootstrap_expect = 0;
   };
 

@@ -78,7 +78,10 @@ struct PushPull {
   bool is_reply = false;
   bool is_join = false;  // the sender wants to become a member
   Epoch epoch;           // of the sender's cluster; none if it has none
-  // NodeOptions::bootstrap_expect of a sender without a cluster.
+  // The sender's cluster has a leader, or had one until a moment ago.
+  bool is_led = false;
+  // NodeOptions::bootstrap_expect of a sender without a cluster, or of one that
+  // invites to found his.
   uint32_t bootstrap_expect = 0;
   std::vector<MemberFact> members;
   friend bool operator==(const PushPull&, const PushPull&) = default;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/random.h"
 #include "gtest/gtest.h"
 #include "tests/engine/test_cluster.h"
 
@@ -237,6 +238,56 @@ TEST(NodeTest, TheYoungerOfTwoClustersGivesWayAndTokensRise) {
       cluster.notices().begin(), cluster.notices().end(),
       [](const auto& n) { return n.second.reason == LossReason::kDissolved; }));
   EXPECT_GT(cluster.Ask(2, Try("b")).token, younger.token);
+}
+
+// Whoever survives the loss of a majority is of no cluster that can agree on
+// anything: it comes over to one that can.
+TEST(NodeTest, ASurvivorOfALostMajorityJoinsTheNextBirth) {
+  TestCluster cluster;
+  StartThree(cluster);
+  const Answer old = cluster.Ask(3, Try("a", absl::Hours(1)));
+  cluster.Kill(1);
+  cluster.Kill(2);
+  cluster.Run(absl::Seconds(25));
+  cluster.Start(1, {1});
+  cluster.Start(2, {1});
+  ASSERT_TRUE(cluster.RunUntil([&] { return AllVote(cluster, {1, 2, 3}); }));
+  const Answer answer = cluster.Ask(3, Try("a"));
+  EXPECT_EQ(answer.outcome, Outcome::kOk);
+  EXPECT_GT(answer.token, old.token);
+}
+
+TEST(NodeTest, FoundersThatHearEachOtherBadlyFoundOneClusterAllTheSame) {
+  for (uint64_t seed = 1; seed <= 50; ++seed) {
+    TestCluster cluster(seed);
+    Random random(seed, "loss");
+    cluster.filter = [&](int, const Address&, const std::string&) {
+      return cluster.now() > absl::Seconds(8) || random.Chance(1, 2);
+    };
+    for (const int i : {1, 2, 3}) {
+      cluster.Start(i, {1, 2, 3},
+                    [](NodeOptions& o) { o.bootstrap_expect = 3; });
+    }
+    ASSERT_TRUE(cluster.RunUntil(
+        [&] {
+          return AllVote(cluster, {1, 2, 3});
+        },
+        absl::Seconds(60)))
+        << seed;
+  }
+}
+
+// A learner's leader may die, and the next not know of the learner.
+TEST(NodeTest, ALearnerForgetsALeaderThatIsSilent) {
+  TestCluster cluster;
+  cluster.Start(1, {1});
+  cluster.Start(2, {1});
+  ASSERT_TRUE(cluster.RunUntil([&] {
+    return cluster.node(2).consensus().leader() == cluster.node(1).id();
+  }));
+  cluster.Kill(1);
+  cluster.Run(absl::Seconds(2));
+  EXPECT_TRUE(cluster.node(2).consensus().leader().IsNone());
 }
 
 TEST(NodeTest, AHolderThatIsCutOffLosesBeliefBeforeAnotherIsGranted) {

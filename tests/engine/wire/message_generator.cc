@@ -119,6 +119,7 @@ Message MessageGenerator::DrawMessage(size_t kind) {
       return PushPull{.is_reply = DrawBool(),
                       .is_join = DrawBool(),
                       .epoch = Epoch(DrawOrdinal()),
+                      .is_led = DrawBool(),
                       .bootstrap_expect = static_cast<uint32_t>(
                           random_.Between(0, limits::kMembersMax)),
                       .members = DrawFacts()};
