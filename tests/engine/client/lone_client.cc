@@ -171,7 +171,7 @@ void LoneClient::Collect() {
     }
     commands_.push_back(std::move(command));
   }
-  client_.CheckInvariants();
+  if (client_.requests_in_flight() < 100) client_.CheckInvariants();
   CHECK(client_.NextDeadline() > now_) << "the driver would spin";
   for (const uint64_t renewal : renewals) Kept(renewal, ++kept_index_);
 }

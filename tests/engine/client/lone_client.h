@@ -93,6 +93,7 @@ class LoneClient {
     return std::nullopt;
   }
   const std::deque<LockCommand>& commands() const { return commands_; }
+  void DropFirst() { commands_.pop_front(); }
   std::deque<Read>& reads() { return reads_; }
   void Ignore() {
     commands_.clear();

@@ -1,0 +1,675 @@
+#include "engine/client/client.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "engine/ids.h"
+#include "engine/instant.h"
+#include "engine/limits.h"
+#include "engine/locks/command.h"
+#include "engine/options.h"
+#include "engine/random.h"
+#include "engine/request.h"
+#include "engine/wire/message.h"
+#include "gtest/gtest.h"
+#include "tests/engine/client/lone_client.h"
+
+// The requests of a node's callers until each is answered, once; the session;
+// and the talk with a leader that may change. Belief is in belief_test.cc.
+
+namespace cachalot {
+namespace {
+
+using Strings = std::vector<std::string>;
+
+constexpr absl::Duration kTick = absl::Nanoseconds(1);
+
+template <typename Command>
+size_t CountOf(const LoneClient& lone) {
+  return static_cast<size_t>(std::count_if(
+      lone.commands().begin(), lone.commands().end(), [](const auto& command) {
+        return std::holds_alternative<Command>(command);
+      }));
+}
+
+// --- The session ------------------------------------------------------------
+
+TEST(SessionTest, IsOpenedAsSoonAsThereIsALeader) {
+  LoneClient lone;
+  lone.Join();
+  EXPECT_TRUE(lone.commands().empty());
+  lone.Lead(2);
+  const std::optional<OpenSession> open = lone.Sent<OpenSession>();
+  ASSERT_TRUE(open.has_value());
+  EXPECT_EQ(open->session.number, 1u);
+  EXPECT_EQ(open->ttl, LoneClient::Options().session_ttl);
+  EXPECT_EQ(open->name, "one");
+  EXPECT_EQ(open->epoch_floor, Epoch(7));
+  EXPECT_FALSE(lone.client().has_session());
+  lone.Opened(1);
+  EXPECT_TRUE(lone.client().has_session());
+}
+
+TEST(SessionTest, IsKeptAliveThreeTimesInItsLife) {
+  LoneClient lone;
+  lone.Open();
+  lone.Pass(absl::Seconds(30));
+  EXPECT_EQ(CountOf<KeepAlive>(lone), 10u);
+}
+
+TEST(SessionTest, AKeepAliveWithoutAnAnswerIsFollowedByOthers) {
+  LoneClient lone;
+  lone.Open();
+  lone.AnswerKeepAlives(false);
+  lone.Pass(absl::Minutes(1));
+  const size_t sent = CountOf<KeepAlive>(lone);
+  EXPECT_GE(sent, 57u / 3);
+  EXPECT_LE(sent, 57u / 2 + 8) << "ever more seldom";
+  for (uint64_t renewal = 1; renewal <= sent; ++renewal) {
+    EXPECT_EQ(lone.Sent<KeepAlive>()->renewal, renewal) << "each is another";
+  }
+}
+
+// As from a leader that was held up: all that waited is answered at once.
+TEST(SessionTest, AnswersThatWereHeldUpDoNotBringAFlood) {
+  LoneClient lone;
+  lone.Open();
+  lone.AnswerKeepAlives(false);
+  lone.Pass(absl::Seconds(8));
+  const size_t sent = CountOf<KeepAlive>(lone);
+  ASSERT_GT(sent, 3u);
+  lone.Ignore();
+  for (uint64_t renewal = 1; renewal <= sent; ++renewal) lone.Kept(renewal, 10);
+  EXPECT_LE(CountOf<KeepAlive>(lone), 1u);
+}
+
+TEST(SessionTest, WhatIsAskedBeforeItIsOpenIsSentWhenItIs) {
+  LoneClient lone;
+  const RequestId request = lone.Try("k");
+  lone.Join();
+  lone.Lead(2);
+  lone.Submit(ListLocksRequest());
+  lone.Try("l");
+  EXPECT_EQ(CountOf<Acquire>(lone), 0u);
+  lone.Opened(1);
+  EXPECT_EQ(CountOf<Acquire>(lone), 2u);
+  lone.Answered(lone.Sent<Acquire>()->sequence, Outcome::kOk, 5);
+  EXPECT_EQ(lone.OutcomeOf(request), Outcome::kOk);
+}
+
+// What was held is lost; what was waited for is asked for again.
+TEST(SessionTest, OneThatIsGoneIsFollowedByAnother) {
+  LoneClient lone;
+  lone.Open();
+  const RequestId held = lone.Take("held", 10);
+  const RequestId waiting = lone.Wait("waiting", absl::Minutes(1));
+  const Sequence old = lone.Sent<Acquire>()->sequence;
+  lone.Queued(old, 11);
+  const RequestId renewing = lone.Renew("held", LoneClient::Token(10));
+  const RequestId other = lone.Take("other", 12);
+  const RequestId releasing = lone.Release("other", LoneClient::Token(12));
+  const RequestId listing = lone.Submit(ListLocksRequest());
+  lone.Ignore();
+
+  const SessionId before = lone.client().session();
+  lone.SessionGone();
+  EXPECT_EQ(lone.Told(held), Strings({"LOST revoked"}));
+  EXPECT_EQ(lone.OutcomeOf(renewing), Outcome::kNotHeld);
+  EXPECT_EQ(lone.OutcomeOf(releasing), Outcome::kNotHeld);
+  EXPECT_EQ(lone.OutcomeOf(waiting), std::nullopt);
+  EXPECT_EQ(lone.OutcomeOf(listing), std::nullopt);
+  EXPECT_EQ(lone.Told(other), Strings({"LOST released"}));
+  EXPECT_EQ(lone.Sent<OpenSession>()->session.number, before.number + 1);
+  EXPECT_EQ(CountOf<Acquire>(lone), 0u);
+
+  lone.Opened(20);
+  const std::optional<Acquire> again = lone.Sent<Acquire>();
+  ASSERT_TRUE(again.has_value());
+  EXPECT_EQ(again->key, "waiting");
+  EXPECT_EQ(again->session.number, before.number + 1);
+  EXPECT_GT(again->sequence, old);
+  lone.Answered(again->sequence, Outcome::kOk, 21);
+  EXPECT_EQ(lone.OutcomeOf(waiting), Outcome::kOk);
+}
+
+TEST(SessionTest, NumbersAreNotUsedAgain) {
+  LoneClient lone;
+  lone.client().NumberSessionsFrom(41);
+  lone.Open();
+  EXPECT_EQ(lone.client().session().number, 42u);
+}
+
+// --- Requests ---------------------------------------------------------------
+
+TEST(RequestTest, IsCheckedBeforeItIsSent) {
+  LoneClient lone;
+  lone.Open();
+  const std::string long_key(limits::kKeyBytesMax + 1, 'k');
+  const std::string long_owner(limits::kOwnerBytesMax + 1, 'o');
+  const absl::Duration ttl = absl::Seconds(5);
+  const std::vector<Request> bad = {
+      AcquireRequest{.key = "", .ttl = ttl},
+      AcquireRequest{.key = long_key, .ttl = ttl},
+      AcquireRequest{.key = "k", .ttl = limits::TtlMin() - kTick},
+      AcquireRequest{.key = "k", .ttl = limits::TtlMax() + kTick},
+      AcquireRequest{.key = "k", .ttl = ttl, .wait = -kTick},
+      AcquireRequest{.key = "k", .ttl = ttl, .owner = long_owner},
+      RenewRequest{.key = "", .ttl = ttl},
+      RenewRequest{.key = "k", .ttl = absl::ZeroDuration()}};
+  for (const Request& request : bad) {
+    const RequestId id = lone.Submit(request);
+    EXPECT_EQ(lone.OutcomeOf(id), Outcome::kInvalid);
+    EXPECT_FALSE(lone.AnswerTo(id)->text.empty());
+  }
+  EXPECT_TRUE(lone.commands().empty());
+}
+
+TEST(RequestTest, OfWhatIsNotHeldIsRefusedHere) {
+  LoneClient lone;
+  lone.Open();
+  lone.Take("k", 10);
+  EXPECT_EQ(lone.OutcomeOf(lone.Renew("k", LoneClient::Token(9))),
+            Outcome::kNotHeld);
+  EXPECT_EQ(lone.OutcomeOf(lone.Release("l", LoneClient::Token(10))),
+            Outcome::kNotHeld);
+  EXPECT_TRUE(lone.commands().empty());
+}
+
+TEST(RequestTest, ATryThatIsRefusedLearnsWhoHoldsTheLock) {
+  LoneClient lone;
+  lone.Open();
+  const RequestId request = lone.Try("k");
+  Reply reply = lone.ReplyOf(Reply::Kind::kAnswered, 10);
+  reply.sequence = lone.Sent<Acquire>()->sequence;
+  reply.outcome = Outcome::kHeld;
+  reply.token = LoneClient::Token(3);
+  reply.holder_name = "two";
+  reply.owner = "backup";
+  reply.remaining = absl::Seconds(2);
+  lone.Receive(reply);
+  const std::optional<Answer> answer = lone.AnswerTo(request);
+  ASSERT_TRUE(answer.has_value() && answer->holder.has_value());
+  EXPECT_EQ(answer->outcome, Outcome::kHeld);
+  EXPECT_EQ(answer->holder->key, "k");
+  EXPECT_EQ(answer->holder->token, LoneClient::Token(3));
+  EXPECT_EQ(answer->holder->holder_name, "two");
+  EXPECT_EQ(answer->holder->owner, "backup");
+}
+
+TEST(RequestTest, IsSentAgainUnderItsNumberAndEverMoreSeldom) {
+  LoneClient lone;
+  lone.Open();
+  lone.Wait("k", absl::Minutes(1));
+  lone.Pass(absl::Seconds(20));
+  const size_t sent = CountOf<Acquire>(lone);
+  EXPECT_GE(sent, 10u);
+  EXPECT_LE(sent, 15u);
+  const std::optional<Acquire> first = lone.Sent<Acquire>();
+  while (const std::optional<Acquire> next = lone.Sent<Acquire>()) {
+    EXPECT_EQ(*next, *first);
+  }
+}
+
+TEST(RequestTest, AWaiterInTheQueueOnlyLooksNowAndThen) {
+  LoneClient lone;
+  lone.Open();
+  lone.Wait("k", absl::Minutes(10));
+  lone.Queued(lone.Sent<Acquire>()->sequence, 10);
+  lone.Pass(absl::Seconds(30));
+  EXPECT_LE(CountOf<Acquire>(lone), 10u);
+  EXPECT_GE(CountOf<Acquire>(lone), 9u) << "its grant may have been lost";
+}
+
+TEST(RequestTest, AWaitEndsInTimeOnceAndLeavesTheQueue) {
+  LoneClient lone;
+  lone.Open();
+  const RequestId request = lone.Wait("k", absl::Seconds(2));
+  const Sequence sequence = lone.Sent<Acquire>()->sequence;
+  lone.Queued(sequence, 10);
+  lone.Pass(absl::Seconds(2) - kTick);
+  EXPECT_EQ(lone.OutcomeOf(request), std::nullopt);
+  lone.Pass(kTick);
+  EXPECT_EQ(lone.OutcomeOf(request), Outcome::kTimedOut);
+  const std::optional<Withdraw> withdraw = lone.Sent<Withdraw>();
+  ASSERT_TRUE(withdraw.has_value());
+  EXPECT_EQ(withdraw->acquire, sequence);
+  EXPECT_EQ(withdraw->key, "k");
+  // The grant was faster; the Withdraw undoes it.
+  lone.Answered(sequence, Outcome::kOk, 11);
+  EXPECT_TRUE(lone.client().held().empty());
+  lone.Answered(withdraw->sequence, Outcome::kOk);
+  EXPECT_EQ(lone.client().requests_in_flight(), 0u);
+  lone.Ignore();
+  lone.Pass(absl::Minutes(1));
+  EXPECT_EQ(CountOf<Acquire>(lone) + CountOf<Withdraw>(lone), 0u);
+}
+
+TEST(RequestTest, AWithdrawalIsSentUntilItIsAnswered) {
+  LoneClient lone;
+  lone.Open();
+  lone.Withdraw(lone.Wait("k", absl::Minutes(1)));
+  lone.Pass(absl::Seconds(10));
+  EXPECT_EQ(CountOf<Acquire>(lone), 1u);
+  EXPECT_GE(CountOf<Withdraw>(lone), 5u);
+}
+
+TEST(RequestTest, WithdrawnBeforeItIsSentItNeverIs) {
+  LoneClient lone;
+  lone.Join();
+  const RequestId request = lone.Wait("k", absl::Minutes(1));
+  lone.Withdraw(request);
+  EXPECT_EQ(lone.OutcomeOf(request), Outcome::kWithdrawn);
+  lone.Lead(2);
+  lone.Opened(1);
+  EXPECT_EQ(CountOf<Acquire>(lone) + CountOf<Withdraw>(lone), 0u);
+}
+
+TEST(RequestTest, WithdrawnAfterItsGrantItStaysHeld) {
+  LoneClient lone;
+  lone.Open();
+  const RequestId request = lone.Take("k", 10);
+  lone.Withdraw(request);
+  EXPECT_TRUE(lone.Find(request).has_value());
+  EXPECT_EQ(lone.OutcomeOf(request), Outcome::kOk);
+}
+
+// It was granted and lost again before we heard of it.
+TEST(RequestTest, AGrantThatWasMissedIsAskedForAgain) {
+  LoneClient lone;
+  lone.Open();
+  const RequestId request = lone.Wait("k", absl::Minutes(1));
+  const Sequence first = lone.Sent<Acquire>()->sequence;
+  lone.Answered(first, Outcome::kWithdrawn);
+  EXPECT_EQ(lone.OutcomeOf(request), std::nullopt);
+  EXPECT_GT(lone.Sent<Acquire>()->sequence, first);
+}
+
+// --- Time-outs tell refused from unknown ------------------------------------
+
+struct TimeOut {
+  std::string name;
+  bool is_sent;
+  Outcome acquire, renew, release, list;
+};
+
+TEST(TimeOutTest, TellsRefusedFromUnknown) {
+  for (const TimeOut& c : std::vector<TimeOut>{
+           {"sent", true, Outcome::kUnavailable, Outcome::kUnknown,
+            Outcome::kUnknown, Outcome::kUnavailable},
+           {"never sent", false, Outcome::kUnavailable, Outcome::kUnavailable,
+            Outcome::kUnknown, Outcome::kUnavailable}}) {
+    LoneClient lone;
+    lone.Open();
+    lone.Take("r", 10, absl::Hours(1));
+    lone.Take("s", 11, absl::Hours(1));
+    if (!c.is_sent) lone.Lead(0);
+    const RequestId acquire = lone.Try("k");
+    const RequestId renew = lone.Renew("r", LoneClient::Token(10));
+    const RequestId release = lone.Release("s", LoneClient::Token(11));
+    const RequestId list = lone.Submit(ListLocksRequest());
+    lone.Pass(LoneClient::Options().request_timeout - kTick);
+    for (const RequestId request : {acquire, renew, release, list}) {
+      EXPECT_EQ(lone.OutcomeOf(request), std::nullopt) << c.name;
+    }
+    lone.Pass(kTick);
+    EXPECT_EQ(lone.OutcomeOf(acquire), c.acquire) << c.name;
+    EXPECT_EQ(lone.OutcomeOf(renew), c.renew) << c.name;
+    EXPECT_EQ(lone.OutcomeOf(release), c.release) << c.name;
+    EXPECT_EQ(lone.OutcomeOf(list), c.list) << c.name;
+    EXPECT_EQ(CountOf<Withdraw>(lone), c.is_sent ? 1u : 0u) << c.name;
+  }
+}
+
+TEST(TimeOutTest, AnUnknownReleaseIsStillBroughtAbout) {
+  LoneClient lone;
+  lone.Open();
+  lone.Take("k", 10);
+  lone.Lead(0);
+  const RequestId release = lone.Release("k", LoneClient::Token(10));
+  lone.Pass(absl::Seconds(6));
+  EXPECT_EQ(lone.OutcomeOf(release), Outcome::kUnknown);
+  lone.Lead(3);
+  EXPECT_EQ(lone.Sent<Release>()->token, LoneClient::Token(10));
+}
+
+TEST(TimeOutTest, AnUnknownRenewalThatDidHappenCounts) {
+  LoneClient lone;
+  lone.Open();
+  const RequestId held = lone.Take("k", 10, absl::Seconds(60));
+  lone.AnswerKeepAlives(true);
+  const FastInstant sent = lone.now();
+  lone.Renew("k", LoneClient::Token(10), absl::Hours(1));
+  lone.Pass(absl::Seconds(6));
+  lone.Answered(lone.Sent<Renew>()->sequence, Outcome::kOk, 10);
+  EXPECT_EQ(lone.client().held().size(), 1u);
+  lone.Pass(absl::Seconds(60));
+  EXPECT_TRUE(lone.Find(held).has_value()) << "since " << sent;
+}
+
+// --- Limits -----------------------------------------------------------------
+
+TEST(LimitTest, MoreRequestsThanASessionMayHaveAreRefused) {
+  LoneClient lone;
+  lone.Open();
+  const size_t most = limits::kRequestsPerSessionMax / 2;
+  RequestId last;
+  for (size_t i = 0; i < most; ++i) {
+    last = lone.Wait("k" + std::to_string(i), absl::Hours(1));
+  }
+  EXPECT_EQ(lone.OutcomeOf(last), std::nullopt);
+  EXPECT_EQ(lone.OutcomeOf(lone.Try("one too many")), Outcome::kBusy);
+  lone.Withdraw(last);
+  const auto withdraw = lone.Sent<Withdraw>();
+  lone.Answered(withdraw->sequence, Outcome::kOk);
+  EXPECT_EQ(lone.OutcomeOf(lone.Try("room again")), std::nullopt);
+}
+
+// The session's window at the leader may be full for a moment. The caller does
+// not hold the lock any more, so nobody else would give it back.
+TEST(LimitTest, AReleaseThatIsPutOffIsSentAgain) {
+  LoneClient lone;
+  lone.Open();
+  lone.Take("k", 10);
+  const RequestId release = lone.Release("k", LoneClient::Token(10));
+  const Sequence sequence = lone.Sent<Release>()->sequence;
+  lone.Answered(sequence, Outcome::kBusy);
+  EXPECT_EQ(lone.OutcomeOf(release), std::nullopt);
+  lone.Pass(absl::Milliseconds(100));
+  EXPECT_EQ(lone.Sent<Release>()->sequence, sequence);
+  lone.Answered(sequence, Outcome::kOk);
+  EXPECT_EQ(lone.OutcomeOf(release), Outcome::kOk);
+}
+
+TEST(LimitTest, AWithdrawalThatIsPutOffIsSentAgain) {
+  for (const Outcome outcome : {Outcome::kBusy, Outcome::kInvalid}) {
+    LoneClient lone;
+    lone.Open();
+    lone.Withdraw(lone.Wait("k", absl::Minutes(1)));
+    const Sequence sequence = lone.Sent<Withdraw>()->sequence;
+    lone.Answered(sequence, outcome);
+    lone.Pass(absl::Milliseconds(100));
+    const std::optional<Withdraw> again = lone.Sent<Withdraw>();
+    ASSERT_TRUE(again.has_value());
+    EXPECT_EQ(again->sequence, sequence);
+  }
+}
+
+// --- What has been answered is not kept for (Acquire::first_outstanding) ----
+
+struct HeaderOf {
+  Sequence sequence;
+  Sequence first_outstanding;
+};
+
+std::optional<HeaderOf> Header(const LockCommand& command) {
+  return std::visit(
+      [](const auto& c) -> std::optional<HeaderOf> {
+        if constexpr (requires { c.sequence; }) {
+          return HeaderOf{c.sequence, c.first_outstanding};
+        } else if constexpr (requires { c.first_outstanding; }) {
+          return HeaderOf{Sequence(), c.first_outstanding};
+        } else {
+          return std::nullopt;
+        }
+      },
+      command);
+}
+
+// Whatever callers and the cluster do: what was once called over is not sent
+// again. (A request that the leader said is queued is: its place is kept.)
+TEST(OutstandingTest, NothingIsSentAgainThatWasCalledOver) {
+  for (uint64_t seed = 1; seed <= 50; ++seed) {
+    Random random(seed);
+    LoneClient lone;
+    lone.Open();
+    std::map<Sequence, LockCommand> open;
+    std::set<Sequence> queued;
+    Sequence over_below;
+    std::vector<RequestId> requests;
+    uint64_t index = 10;
+    for (int step = 0; step < 300; ++step) {
+      const std::string key(1, static_cast<char>('a' + random.Below(4)));
+      const std::vector<Client::Held> held = lone.client().held();
+      switch (random.Below(8)) {
+        case 0:
+          requests.push_back(lone.Try(key));
+          break;
+        case 1:
+          requests.push_back(lone.Wait(key, absl::Seconds(3)));
+          break;
+        case 2:
+          if (!held.empty()) lone.Renew(held[0].key, held[0].token);
+          break;
+        case 3:
+          if (!held.empty()) lone.Release(held[0].key, held[0].token);
+          break;
+        case 4:
+          if (!requests.empty()) {
+            lone.Withdraw(requests[random.Below(requests.size())]);
+          }
+          break;
+        case 5:
+          lone.Pass(random.Between(absl::Milliseconds(1), absl::Seconds(1)));
+          break;
+        default: {
+          if (open.empty()) break;
+          auto chosen = open.begin();
+          std::advance(chosen, random.Below(open.size()));
+          const Sequence sequence = chosen->first;
+          const bool is_acquire =
+              std::holds_alternative<Acquire>(chosen->second);
+          if (is_acquire && random.Chance(1, 3)) {
+            queued.insert(sequence);
+            lone.Queued(sequence, ++index);
+            break;
+          }
+          // Its Acquire is over with it, whatever came of that.
+          const auto* withdraw = std::get_if<Withdraw>(&chosen->second);
+          if (withdraw != nullptr) open.erase(withdraw->acquire);
+          open.erase(sequence);
+          lone.Answered(sequence, Outcome::kOk, ++index);
+          break;
+        }
+      }
+      while (!lone.commands().empty()) {
+        const LockCommand command = lone.commands().front();
+        const std::optional<HeaderOf> header = Header(command);
+        lone.DropFirst();
+        if (!header.has_value()) continue;
+        over_below = std::max(over_below, header->first_outstanding);
+        if (header->sequence == Sequence()) continue;
+        open.emplace(header->sequence, command);
+        if (queued.contains(header->sequence)) continue;
+        EXPECT_GE(header->sequence, over_below)
+            << "seed " << seed << ", step " << step;
+      }
+    }
+  }
+}
+
+// --- Leaders ----------------------------------------------------------------
+
+TEST(LeaderTalkTest, ANewLeaderIsAskedForAllThatIsOpen) {
+  LoneClient lone;
+  lone.Open();
+  lone.Pass(absl::Seconds(1));
+  lone.Try("a");
+  lone.Wait("b", absl::Minutes(1));
+  const Sequence queued = Sequence(2);
+  lone.Queued(queued, 10);
+  lone.Submit(ListLocksRequest());
+  lone.Pass(absl::Milliseconds(30));
+  lone.Ignore();
+  lone.Lead(3);
+  EXPECT_EQ(CountOf<Acquire>(lone), 2u);
+  EXPECT_EQ(CountOf<KeepAlive>(lone), 1u);
+  EXPECT_EQ(lone.reads().size(), 1u);
+}
+
+// Two nodes each take the other for the leader: what one redirects here is not
+// to go round as fast as the network can carry it.
+TEST(LeaderTalkTest, PingPongDoesNotSpin) {
+  LoneClient lone;
+  lone.Open();
+  lone.Pass(absl::Seconds(1));
+  lone.Wait("k", absl::Minutes(1));
+  lone.Submit(ListLocksRequest());
+  lone.Ignore();
+  for (int ms = 0; ms < 1000; ++ms) {
+    lone.Lead(ms % 2 == 0 ? 3 : 2);
+    lone.Pass(absl::Milliseconds(1));
+  }
+  // Once in a patience of 25 ms, and now and then of its own.
+  EXPECT_LE(CountOf<Acquire>(lone), 50u);
+  EXPECT_GE(CountOf<Acquire>(lone), 20u);
+  EXPECT_LE(CountOf<KeepAlive>(lone), 50u);
+  EXPECT_LE(lone.reads().size(), 50u);
+}
+
+// A redirect comes soon after the wrong guess: what was sent there did nothing.
+TEST(LeaderTalkTest, TheRightLeaderIsAskedSoonAfterAWrongGuess) {
+  LoneClient lone;
+  lone.Open();
+  lone.Pass(absl::Seconds(1));
+  for (int i = 0; i < 4; ++i) {
+    lone.Try("k");
+    lone.Pass(absl::Milliseconds(300));
+  }
+  lone.Lead(3);
+  lone.Ignore();
+  lone.Pass(absl::Milliseconds(1));
+  lone.Lead(4);
+  lone.Pass(absl::Milliseconds(25));
+  EXPECT_EQ(CountOf<Acquire>(lone), 4u);
+  EXPECT_EQ(CountOf<KeepAlive>(lone), 1u);
+}
+
+TEST(LeaderTalkTest, ABrokenStreamIsNoReasonToWait) {
+  LoneClient lone;
+  lone.Open();
+  lone.Pass(absl::Seconds(1));
+  lone.Wait("k", absl::Minutes(1));
+  lone.Pass(absl::Seconds(10));
+  lone.Ignore();
+  const auto link_down = [](Client& client, FastInstant now) {
+    client.NoteLinkDown(now);
+  };
+  lone.Do(link_down);
+  EXPECT_EQ(CountOf<Acquire>(lone), 1u);
+  for (int i = 0; i < 20; ++i) {
+    lone.Do(link_down);
+    lone.Pass(absl::Milliseconds(1));
+  }
+  EXPECT_EQ(CountOf<Acquire>(lone), 1u) << "though it breaks again and again";
+  lone.Pass(absl::Milliseconds(5));
+  EXPECT_EQ(CountOf<Acquire>(lone), 2u);
+}
+
+TEST(LeaderTalkTest, NothingIsSentWhileNobodyLeads) {
+  LoneClient lone;
+  lone.Open();
+  lone.Lead(0);
+  lone.Wait("k", absl::Minutes(1));
+  lone.Submit(ListMembersRequest());
+  lone.Pass(absl::Seconds(4));
+  EXPECT_TRUE(lone.commands().empty());
+  EXPECT_TRUE(lone.reads().empty());
+}
+
+TEST(LeaderTalkTest, AReadIsAnsweredOnce) {
+  LoneClient lone;
+  lone.Open();
+  const RequestId list = lone.Submit(ListLocksRequest{.prefix = "a"});
+  lone.Pass(absl::Milliseconds(150));
+  ASSERT_EQ(lone.reads().size(), 2u);
+  EXPECT_EQ(lone.reads()[0], lone.reads()[1]);
+  ReadResult result{.number = lone.reads()[0].number, .more = true};
+  result.locks.push_back({.key = "a1"});
+  lone.Receive(result);
+  lone.Receive(result);
+  ASSERT_EQ(lone.OutcomeOf(list), Outcome::kOk);
+  EXPECT_EQ(lone.AnswerTo(list)->locks, result.locks);
+  EXPECT_TRUE(lone.AnswerTo(list)->more);
+}
+
+// --- Endings ----------------------------------------------------------------
+
+TEST(LeaveTest, EndsBeliefAnswersAllAndClosesTheSession) {
+  LoneClient lone;
+  lone.Open();
+  const RequestId held = lone.Take("held", 10);
+  const RequestId waiting = lone.Wait("k", absl::Minutes(1));
+  const RequestId list = lone.Submit(ListLocksRequest());
+  lone.Do([](Client& client, FastInstant now) { client.Leave(now); });
+  EXPECT_EQ(lone.Told(held), Strings({"LOST left"}));
+  EXPECT_EQ(lone.OutcomeOf(waiting), Outcome::kLeaving);
+  EXPECT_EQ(lone.OutcomeOf(list), Outcome::kLeaving);
+  EXPECT_EQ(lone.OutcomeOf(lone.Try("late")), Outcome::kLeaving);
+  EXPECT_EQ(lone.Sent<CloseSession>()->session, lone.client().session());
+  EXPECT_FALSE(lone.client().closed());
+  lone.Pass(absl::Milliseconds(100));
+  EXPECT_TRUE(lone.Sent<CloseSession>().has_value()) << "and again";
+  lone.Receive(lone.ReplyOf(Reply::Kind::kClosed, 20));
+  EXPECT_TRUE(lone.client().closed());
+}
+
+TEST(LeaveTest, TakesNoLongerThanItMay) {
+  LoneClient lone;
+  lone.Open();
+  lone.Do([](Client& client, FastInstant now) { client.Leave(now); });
+  lone.Pass(LoneClient::Options().leave_timeout - kTick);
+  EXPECT_FALSE(lone.client().closed());
+  lone.Pass(kTick);
+  EXPECT_TRUE(lone.client().closed());
+}
+
+TEST(LeaveTest, ASessionThatIsGoneIsClosed) {
+  LoneClient lone;
+  lone.Open();
+  lone.Do([](Client& client, FastInstant now) { client.Leave(now); });
+  lone.SessionGone();
+  EXPECT_TRUE(lone.client().closed());
+}
+
+TEST(LeaveTest, WhoNeverAskedForASessionHasNothingToClose) {
+  LoneClient lone;
+  lone.Join();
+  lone.Do([](Client& client, FastInstant now) { client.Leave(now); });
+  EXPECT_TRUE(lone.client().closed());
+}
+
+TEST(DissolveTest, EndsBeliefAndAsksTheNextClusterForTheRest) {
+  LoneClient lone;
+  lone.Open();
+  const RequestId held = lone.Take("held", 10);
+  const RequestId waiting = lone.Wait("k", absl::Minutes(1));
+  const RequestId renewing = lone.Renew("held", LoneClient::Token(10));
+  const SessionId before = lone.client().session();
+  const NodeId self{.high = 77, .low = 77};
+  lone.Ignore();
+  lone.Do(
+      [self](Client& client, FastInstant now) { client.Dissolve(now, self); });
+  EXPECT_EQ(lone.Told(held), Strings({"LOST dissolved"}));
+  EXPECT_EQ(lone.OutcomeOf(renewing), Outcome::kNotHeld);
+  EXPECT_EQ(lone.OutcomeOf(waiting), std::nullopt);
+  EXPECT_FALSE(lone.client().has_session());
+
+  lone.Open();
+  EXPECT_EQ(lone.client().session().node, self);
+  EXPECT_GT(lone.client().session().number, before.number);
+  lone.Pass(absl::Milliseconds(200));
+  const std::optional<Acquire> again = lone.Sent<Acquire>();
+  ASSERT_TRUE(again.has_value());
+  EXPECT_EQ(again->session.node, self);
+  EXPECT_EQ(again->key, "k");
+}
+
+}  // namespace
+}  // namespace cachalot
