@@ -58,6 +58,8 @@ class RaftCluster {
     uint64_t truncations = 0;
     uint64_t restarts = 0;
     uint64_t reads = 0;
+
+    Tally& operator+=(const Tally& other);
   };
   const Tally& tally() const { return tally_; }
 
