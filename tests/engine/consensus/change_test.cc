@@ -118,7 +118,7 @@ TEST(ChangeTest, CountsFromTheMomentItIsAppended) {
   LoneConsensus lone = Leader();
   Change(lone, {1, 4, 5});
   EXPECT_EQ(lone.machine().configuration(), Joint({1, 4, 5}, {1, 2, 3}));
-  for (const uint64_t node : {2, 3, 4, 5}) {
+  for (const uint64_t node : std::vector<uint64_t>{2, 3, 4, 5}) {
     EXPECT_TRUE(lone.machine().IsVoter(IdOf(node)));
     EXPECT_TRUE(lone.Take<Append>(node).has_value()) << node;
   }

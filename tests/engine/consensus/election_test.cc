@@ -76,7 +76,7 @@ TEST(ElectionTest, AsksWhetherItWouldBeElectedBeforeItDisturbsAnybody) {
   lone.PassToDeadline();
   EXPECT_EQ(lone.machine().role(), Role::kPreCandidate);
   EXPECT_EQ(lone.machine().term(), Term(5)) << "nothing has changed yet";
-  for (const uint64_t other : {2, 3}) {
+  for (const uint64_t other : std::vector<uint64_t>{2, 3}) {
     EXPECT_EQ(lone.Take<VoteRequest>(other), Asking(6));
   }
   lone.Flush();
@@ -92,7 +92,7 @@ TEST(ElectionTest, StandsWhenAMajorityWouldVote) {
   EXPECT_EQ(lone.machine().term(), Term(6));
   EXPECT_EQ(lone.machine().vote(), IdOf(1));
   lone.SaveAll();
-  for (const uint64_t other : {2, 3}) {
+  for (const uint64_t other : std::vector<uint64_t>{2, 3}) {
     EXPECT_EQ(lone.Take<VoteRequest>(other), Standing(6));
   }
 }
@@ -177,11 +177,11 @@ TEST(ElectionTest, WhoDoesNotVoteDoesNotCount) {
 }
 
 TEST(ElectionTest, NeedsMajoritiesOfBothListsOfAJointConfiguration) {
-  for (const uint64_t last : {2, 3}) {
+  for (const uint64_t last : std::vector<uint64_t>{2, 3}) {
     LoneConsensus lone;
     lone.Restore(5, Joint({1, 4, 5}, {1, 2, 3}), {});
     lone.PassToDeadline();
-    for (const uint64_t other : {2, 3, 4, 5}) {
+    for (const uint64_t other : std::vector<uint64_t>{2, 3, 4, 5}) {
       EXPECT_TRUE(lone.Take<VoteRequest>(other).has_value());
     }
     lone.Receive(4, PreVote(6));

@@ -46,6 +46,12 @@ SnapshotChunk Chunk(uint64_t number, uint64_t term = 3) {
           .bytes = Table().substr(offset, limits::kSnapshotChunkBytes)};
 }
 
+void ReceiveAll(LoneConsensus& lone) {
+  for (uint64_t number = 0; number < 3; ++number) {
+    lone.Receive(2, Chunk(number));
+  }
+}
+
 LoneConsensus Newcomer() { return LoneConsensus(); }
 
 // What the last chunk sent was answered with.
@@ -109,7 +115,7 @@ TEST(SnapshotInTest, AnotherSnapshotBeginsAnew) {
 // Rule 11: to say that it is here is to promise that it stays.
 TEST(SnapshotInTest, IsAnsweredWhenItIsSaved) {
   LoneConsensus lone = Newcomer();
-  for (const uint64_t number : {0, 1, 2}) lone.Receive(2, Chunk(number));
+  ReceiveAll(lone);
   lone.Ignore();
   lone.Apply();
   lone.Flush();
@@ -145,7 +151,7 @@ TEST(SnapshotInTest, ReplacesALogThatContradictsIt) {
   LoneConsensus lone;
   lone.Restore(1, Voting({1, 2, 3}),
                std::vector<Entry>(12, CommandEntry(1, "x")));
-  for (const uint64_t number : {0, 1, 2}) lone.Receive(2, Chunk(number));
+  ReceiveAll(lone);
   lone.Apply();
   EXPECT_EQ(lone.machine().last_index(), LogIndex(9));
   EXPECT_EQ(lone.machine().log().last_term(), Term(2));
@@ -159,7 +165,7 @@ TEST(SnapshotInTest, KeepsWhatGoesOnFromIt) {
   LoneConsensus lone;
   lone.Restore(2, Voting({1, 2, 3}),
                std::vector<Entry>(12, CommandEntry(2, "x", 900)));
-  for (const uint64_t number : {0, 1, 2}) lone.Receive(2, Chunk(number));
+  ReceiveAll(lone);
   lone.Apply();
   lone.SaveAll();
   EXPECT_EQ(lone.Payloads(), Strings({"x", "x", "x"}));
@@ -178,7 +184,7 @@ TEST(SnapshotInTest, DropsEntriesThatAreOnTheirWayToTheDisk) {
                          .previous_index = LogIndex(1),
                          .previous_term = Term(1),
                          .entries = {CommandEntry(1, "y")}});
-  for (const uint64_t number : {0, 1, 2}) lone.Receive(2, Chunk(number));
+  ReceiveAll(lone);
   lone.Apply();
   lone.Receive(2, Append{.term = Term(3),
                          .previous_index = LogIndex(9),
@@ -205,7 +211,7 @@ TEST(SnapshotInTest, CountsAndDropsWhatNoLeaderSends) {
 
 TEST(SnapshotInTest, OneThatDoesNotDecodeIsForgotten) {
   LoneConsensus lone = Newcomer();
-  for (const uint64_t number : {0, 1, 2}) lone.Receive(2, Chunk(number));
+  ReceiveAll(lone);
   lone.Ignore();
   lone.machine().RejectSnapshot();
   EXPECT_EQ(lone.machine().arrived_snapshot(), nullptr);
