@@ -5,9 +5,10 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "engine/check.h"
-#include "engine/overloaded.h"
 #include "engine/random.h"
+#include "engine/request.h"
 
 namespace cachalot::sim {
 namespace {

@@ -1,11 +1,14 @@
 #include "sim/describe.h"
 
 #include <sstream>
+#include <variant>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
+#include "engine/locks/command.h"
 #include "engine/overloaded.h"
 #include "engine/wire/codec.h"
 

@@ -1,6 +1,7 @@
 #include "sim/disk.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 
 namespace cachalot::sim {

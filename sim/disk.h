@@ -1,7 +1,6 @@
 #ifndef SIM_DISK_H_
 #define SIM_DISK_H_
 
-#include <cstdint>
 #include <deque>
 #include <optional>
 

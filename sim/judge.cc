@@ -1,14 +1,22 @@
 #include "sim/judge.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <variant>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "engine/check.h"
+#include "engine/client/client.h"
+#include "engine/consensus/consensus.h"
+#include "engine/locks/command.h"
+#include "engine/membership/membership.h"
+#include "engine/node.h"
 #include "engine/overloaded.h"
+#include "engine/request.h"
 #include "engine/wire/codec.h"
+#include "engine/wire/message.h"
 
 namespace cachalot::sim {
 namespace {

@@ -1,10 +1,9 @@
 #include "sim/nemesis.h"
 
 #include <numeric>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "engine/check.h"
+#include "engine/address.h"
 
 namespace cachalot::sim {
 

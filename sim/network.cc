@@ -1,6 +1,8 @@
 #include "sim/network.h"
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 namespace cachalot::sim {
 namespace {

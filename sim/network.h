@@ -7,10 +7,10 @@
 #include <string>
 #include <utility>
 #include <variant>
-#include <vector>
 
 #include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
+#include "absl/time/time.h"
 #include "engine/address.h"
 #include "engine/event.h"
 #include "sim/agenda.h"

@@ -1,9 +1,13 @@
 #include <algorithm>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "engine/options.h"
 #include "sim/chance.h"
+#include "sim/clock.h"
 #include "sim/swarm.h"
 
 namespace cachalot::sim {

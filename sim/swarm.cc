@@ -7,7 +7,14 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
-#include "engine/check.h"
+#include "engine/action.h"
+#include "engine/client/client.h"
+#include "engine/consensus/consensus.h"
+#include "engine/ids.h"
+#include "engine/node.h"
+#include "engine/request.h"
+#include "engine/saved_state.h"
+#include "sim/instant.h"
 
 namespace cachalot::sim {
 namespace {

@@ -2,9 +2,12 @@
 
 #include <cstring>
 #include <string>
-#include <type_traits>
+#include <variant>
 
 #include "absl/strings/str_format.h"
+#include "absl/time/time.h"
+#include "engine/address.h"
+#include "engine/ids.h"
 #include "engine/overloaded.h"
 #include "engine/request.h"
 #include "engine/saved_state.h"

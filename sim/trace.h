@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <ostream>
+#include <string>
 
 #include "absl/strings/string_view.h"
 #include "engine/action.h"

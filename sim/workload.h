@@ -3,11 +3,12 @@
 
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/btree_map.h"
+#include "absl/time/time.h"
 #include "engine/action.h"
 #include "engine/ids.h"
 #include "engine/request.h"

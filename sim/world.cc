@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/check.h"
 #include "engine/overloaded.h"
+#include "engine/saved_state.h"
 
 namespace cachalot::sim {
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "engine/action.h"
 #include "engine/address.h"
 #include "engine/event.h"

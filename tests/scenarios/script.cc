@@ -10,6 +10,17 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "engine/client/client.h"
+#include "engine/cluster_time.h"
+#include "engine/consensus/consensus.h"
+#include "engine/instant.h"
+#include "engine/locks/lock_table.h"
+#include "engine/node.h"
+#include "engine/options.h"
+#include "sim/clock.h"
+#include "sim/describe.h"
+#include "sim/network.h"
+#include "sim/trace.h"
 
 namespace cachalot::sim {
 namespace {

@@ -7,16 +7,18 @@
 #include <optional>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "engine/action.h"
+#include "engine/event.h"
 #include "engine/ids.h"
 #include "engine/request.h"
+#include "sim/instant.h"
 #include "sim/judge.h"
-#include "sim/trace.h"
 #include "sim/world.h"
 
 namespace cachalot::sim {

@@ -1,7 +1,6 @@
 #include "sim/agenda.h"
 
 #include <string>
-#include <vector>
 
 #include "gtest/gtest.h"
 #include "sim/instant.h"

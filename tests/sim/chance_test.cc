@@ -1,6 +1,6 @@
 #include "sim/chance.h"
 
-#include <vector>
+#include <cstdint>
 
 #include "absl/time/time.h"
 #include "gtest/gtest.h"

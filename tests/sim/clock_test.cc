@@ -1,5 +1,6 @@
 #include "sim/clock.h"
 
+#include "engine/instant.h"
 #include "gtest/gtest.h"
 #include "sim/chance.h"
 #include "sim/instant.h"
