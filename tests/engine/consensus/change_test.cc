@@ -178,6 +178,23 @@ TEST(ChangeTest, ANewLeaderFinishesWhatItInherits) {
   EXPECT_TRUE(lone.machine().CanChangeVoters());
 }
 
+// It saw the joint configuration committed while it followed; its leader died
+// before it could go on.
+TEST(ChangeTest, ANewLeaderFinishesWhatItSawCommitted) {
+  LoneConsensus lone;
+  lone.Restore(2, Voting({1, 2, 3}),
+               {ConfigurationEntry(2, Joint({1, 2, 4}, {1, 2, 3}))});
+  lone.Receive(3, Append{.term = Term(2),
+                         .previous_index = LogIndex(1),
+                         .previous_term = Term(2),
+                         .commit = LogIndex(1)});
+  ASSERT_EQ(lone.machine().commit(), LogIndex(1));
+  lone.WinElection({2});
+  EXPECT_TRUE(lone.machine().configuration().IsJoint());
+  lone.AcknowledgeAll({2});
+  EXPECT_EQ(lone.machine().configuration(), Voting({1, 2, 4}));
+}
+
 // The same with both in the log that it inherits: nothing is left to do.
 TEST(ChangeTest, ANewLeaderDoesNotFinishWhatIsFinished) {
   LoneConsensus lone;
