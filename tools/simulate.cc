@@ -21,6 +21,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/time.h"
 #include "nlohmann/json.hpp"
 #include "sim/swarm.h"
 #include "sim/trace.h"
@@ -67,10 +68,11 @@ void SayHowToReplay(int) {
   (void)!write(STDERR_FILENO, text.data(), text.size());
 }
 
-int RunOne(uint64_t seed, bool with_trace) {
+int RunOne(uint64_t seed, absl::Duration harm_max, bool with_trace) {
   current_seed = seed;
   std::signal(SIGABRT, SayHowToReplay);
-  const Plan plan = Plan::Draw(seed);
+  Plan plan = Plan::Draw(seed);
+  plan.harm = std::min(plan.harm, harm_max);
   std::cout << plan.Describe() << "\n";
   const RunResult result =
       RunPlan(plan, Trace(with_trace ? &std::cout : nullptr));
@@ -306,18 +308,28 @@ int Main(int argc, char** argv) {
       "usage.");
   std::string seeds = "1..100";
   uint64_t seed = 0;
+  std::string harm;
   uint64_t jobs = std::max(1u, std::thread::hardware_concurrency());
   bool with_trace = false;
   bool as_json = false;
   app.add_option("--seeds", seeds, "Seeds to run: 7 or 1..1000");
   CLI::Option* one = app.add_option("--seed", seed, "Run this one seed");
+  app.add_option("--harm", harm, "With --seed: heal after this at the latest")
+      ->needs(one);
   app.add_option("--jobs", jobs, "Processes at a time")
       ->check(CLI::Range(1, 1024));
   app.add_flag("--trace", with_trace, "Tell what happens, line by line");
   app.add_flag("--json", as_json, "End with one line of JSON");
   CLI11_PARSE(app, argc, argv);
 
-  if (one->count() > 0) return RunOne(seed, with_trace);
+  if (one->count() > 0) {
+    absl::Duration harm_max = absl::InfiniteDuration();
+    if (!harm.empty() && !absl::ParseDuration(harm, &harm_max)) {
+      std::cerr << "--harm: not a duration: " << harm << "\n";
+      return 2;
+    }
+    return RunOne(seed, harm_max, with_trace);
+  }
   SeedRange range;
   if (!ParseRange(seeds, &range)) {
     std::cerr << "--seeds: neither a seed nor FIRST..LAST: " << seeds << "\n";
