@@ -74,6 +74,11 @@ void Node::ReviewVoters() {
   if (voters.has_value()) consensus_.ChangeVoters(now_.slow, *voters);
 }
 
+bool Node::AnsweredLately(NodeId id) const {
+  return now_.slow - consensus_.LastAnswer(id) <
+         options_.consensus.election_timeout;
+}
+
 std::vector<VoterHealth> Node::JudgeVoters() const {
   using State = VoterHealth::State;
   const auto& members = membership_.others();
@@ -105,11 +110,17 @@ std::vector<VoterHealth> Node::JudgeVoters() const {
       judged.state = State::kCrashed;
     }
   }
+  // If some must go, those who have just answered stay: one that nobody has
+  // noticed to be dead must not be all that is left.
+  std::stable_partition(
+      health.begin(), health.end(), [this](const VoterHealth& judged) {
+        return judged.is_leader || AnsweredLately(judged.voter.id);
+      });
   for (const auto& [id, fact] : members) {
     if (consensus_.IsVoter(id) || fact.state != MemberState::kAlive) continue;
     const SlowInstant since = consensus_.CloseSince(id);
     const bool is_ready =
-        since != SlowInstant::Never() &&
+        since != SlowInstant::Never() && AnsweredLately(id) &&
         now_.slow - since >= options_.consensus.promote_after &&
         !consensus_.leaving().contains(id);
     if (!is_ready) continue;

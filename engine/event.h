@@ -57,8 +57,9 @@ struct RequestSubmitted {
   Request body;
 };
 
-// The caller is gone or no longer interested. An unanswered request is
-// answered kWithdrawn; a grant that comes all the same is given back.
+// The caller is gone or no longer interested. An AcquireRequest without an
+// answer is answered kWithdrawn, and a grant that comes all the same is given
+// back. Other requests take their course.
 struct RequestWithdrawn {
   RequestId request;
 };

@@ -157,6 +157,7 @@ class Node {
   void ProposeExpiry();
   void ReviewVoters();
   std::vector<VoterHealth> JudgeVoters() const;
+  bool AnsweredLately(NodeId id) const;
   void FireLeave(Outbox& out);
   void Flush(Outbox& out);
   void FlushProposals();

@@ -128,7 +128,7 @@ absl::Status ValidateStanding(const NodeOptions& options) {
       .Require(!absl::c_linear_search(options.seeds, options.address), "seeds",
                "not contain this node's own address")
       .Range("bootstrap_expect", options.bootstrap_expect, 0,
-             static_cast<int>(limits::kMembersMax))
+             static_cast<int>(limits::kVotersMax))
       .Range("birth_delay", options.birth_delay, absl::ZeroDuration(),
              absl::Hours(1))
       .Range("birth_epoch", options.birth_epoch, uint64_t{1}, kEpochMax)

@@ -56,14 +56,16 @@ using Request = std::variant<AcquireRequest, RenewRequest, ReleaseRequest,
 enum class Outcome : uint8_t {
   kOk,
   // Refused: nothing was changed, and nobody will change it later.
-  kHeld,         // a try found the lock held; Answer::holder says by whom
-  kTimedOut,     // the wait ended first; the lock is not held by this caller
-  kNotHeld,      // renew or release of what this token does not hold
-  kWithdrawn,    // the caller took the request back
-  kInvalid,      // the request breaks a limit; Answer::text says which
-  kBusy,         // a limit on requests in flight or waiters was reached
-  kUnavailable,  // no cluster or no leader was reached in time
-  kLeaving,      // this node is leaving or was superseded
+  kHeld,       // a try found the lock held; Answer::holder says by whom
+  kTimedOut,   // the wait ended first; the lock is not held by this caller
+  kNotHeld,    // renew or release of what this token does not hold
+  kWithdrawn,  // the caller took the request back
+  kInvalid,    // the request breaks a limit; Answer::text says which
+  kBusy,       // a limit on requests in flight or waiters was reached
+  // No leader answered in time. Nothing is held: should an AcquireRequest have
+  // arrived all the same, it is undone.
+  kUnavailable,
+  kLeaving,  // this node is leaving or was superseded
   // Unknown: it may have happened, or may happen yet.
   kUnknown,
 };

@@ -593,11 +593,13 @@ void Consensus::NoteSaved(SlowInstant now, SaveId save, Outbox& out) {
 }
 
 bool Consensus::wants_compaction() const {
-  // Counted from the older of what is kept beyond the usual rest.
   const uint64_t keep = options_.compact_keep_entries;
   const uint64_t applied = applied_.value() - log_.base_index().value();
-  return applied > keep && (applied - keep >= options_.compact_after_entries ||
-                            log_.bytes() >= options_.compact_after_bytes);
+  if (log_.bytes() >= options_.compact_after_bytes) {
+    // Unless most of it is yet to be applied: little would be won.
+    return 2 * applied >= log_.size();
+  }
+  return applied > keep && applied - keep >= options_.compact_after_entries;
 }
 
 void Consensus::StoreSnapshot(SlowInstant now, std::string table) {

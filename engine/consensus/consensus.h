@@ -298,7 +298,6 @@ class Consensus {
 
   bool wants_snapshot_ = false;
   bool flush_requested_ = false;
-  std::vector<uint64_t> confirmed_reads_;
   std::vector<uint64_t> lost_reads_;
   // Confirmed, but what they must see is not applied yet: (index, read).
   std::deque<std::pair<LogIndex, uint64_t>> waiting_reads_;

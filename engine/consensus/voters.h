@@ -25,7 +25,8 @@ struct VoterHealth {
 // Who should vote next, or nothing if the present voters will do: an odd number
 // of members, at most `voters_max`, and as many as there are fit to vote.
 //
-// `health` lists the present voters, ordered by id, and any learners. A voter
+// `health` lists the present voters and any learners, those to be preferred
+// first. A voter
 // that is leaving goes at once. One that crashed goes when somebody is ready to
 // take its place, or when fewer voters would survive more losses than the
 // present ones do; otherwise it stays, since without a substitute its removal

@@ -28,7 +28,7 @@ TEST(OptionsTest, DefaultsAreGood) {
 TEST(OptionsTest, EndsOfRangesAreGood) {
   NodeOptions options = Good();
   options.name = std::string(limits::kNameBytesMax, 'n');
-  options.bootstrap_expect = static_cast<int>(limits::kMembersMax);
+  options.bootstrap_expect = static_cast<int>(limits::kVotersMax);
   options.birth_delay = absl::ZeroDuration();
   options.membership.probe_interval = absl::Milliseconds(10);
   options.membership.probe_timeout = absl::Milliseconds(4);
