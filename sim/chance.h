@@ -2,11 +2,12 @@
 #define SIM_CHANCE_H_
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "engine/random.h"
+#include "sim/choices.h"
 
 namespace cachalot::sim {
 
@@ -28,14 +29,29 @@ struct Delay {
   absl::Duration tail_max;
 };
 
-// One named stream of choices. All chance in the simulator comes through here,
-// so that a draw added in one place shifts no draw in another, and so that the
-// choices of a run can be recorded, replayed and left out one by one. For the
-// last, the lowest choice is always the dullest: nothing happens, soonest,
-// first of the list.
+// One named stream of choices. All chance in the simulator comes through here.
+//
+// From a seed, a choice follows from (seed, name, number, index) alone: a
+// choice added in one stream shifts none in another, and one left out shifts
+// none after it. From a log, it is what the log has at that place: rates and
+// weights play no part, and delays may be up to an hour longer than the
+// shortest, so that whoever cuts the plan out of a log does not change the rest
+// of it. Integers only. The lowest choice is always the dullest: nothing
+// happens, soonest, first of the list.
+//
+// A value: a copy goes on by itself.
 class Chance {
  public:
-  Chance(uint64_t seed, absl::string_view name, uint64_t number = 0);
+  // `source` is not owned and outlives the stream and its copies.
+  Chance(ChoiceSource* source, absl::string_view name, uint64_t number = 0);
+
+  // From here on are the choices of the stream's next item: a message, an
+  // operation. Whatever was chosen for one, the next begins at the same place.
+  // An item has at most kChoicesPerItem choices.
+  void BeginItem() {
+    index_ = (index_ + kChoicesPerItem - 1) / kChoicesPerItem * kChoicesPerItem;
+  }
+  static constexpr uint64_t kChoicesPerItem = 16;
 
   bool Happens(Rate rate);
   // Uniform in [0, bound). REQUIRES: bound > 0.
@@ -45,6 +61,12 @@ class Chance {
   int64_t Between(int64_t low, int64_t high);
   absl::Duration Between(absl::Duration low, absl::Duration high);
   absl::Duration Draw(const Delay& delay);
+  // Uniform in [low, high] as well, but the dullest is 0: then come the numbers
+  // above it, and then those below. REQUIRES: low <= 0 <= high.
+  int64_t Around0(int64_t low, int64_t high);
+  // The place of one of the weights, each as likely as it is heavy. From a log
+  // any may be chosen, also one that weighs nothing. REQUIRES: not empty.
+  uint64_t PickWeighted(const std::vector<uint64_t>& weights);
   // A seed for somebody else's chance.
   uint64_t Seed();
 
@@ -53,13 +75,28 @@ class Chance {
   const T& Pick(const std::vector<T>& items) {
     return items[static_cast<size_t>(Below(items.size()))];
   }
+  // Fisher-Yates; the dullest choice leaves the order as it is.
   template <typename Container>
   void Shuffle(Container& items) {
-    random_.Shuffle(items);
+    for (uint64_t i = 0; i + 1 < items.size(); ++i) {
+      using std::swap;
+      swap(items[static_cast<size_t>(i)],
+           items[static_cast<size_t>(i + Below(items.size() - i))]);
+    }
   }
 
  private:
-  Random random_;
+  // A uniform draw for the present place.
+  uint64_t Bits() const;
+  uint64_t Scaled(uint64_t bound) const;
+  // What is chosen at the present place, if `drawn` is what the seed gives and
+  // `max` the highest there is; goes on to the next.
+  uint64_t Choose(uint64_t drawn, uint64_t max);
+
+  ChoiceSource* source_;
+  uint64_t key_ = 0;     // from a seed
+  uint32_t stream_ = 0;  // if the source replays or records
+  uint64_t index_ = 0;
 };
 
 }  // namespace cachalot::sim

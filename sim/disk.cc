@@ -9,6 +9,7 @@ namespace cachalot::sim {
 Disk::Disk(Delay delay, Chance chance) : delay_(delay), chance_(chance) {}
 
 RealInstant Disk::Save(RealInstant now, SaveState order) {
+  chance_.BeginItem();
   RealInstant done = now + chance_.Draw(delay_);
   if (!open_.empty()) done = std::max(done, open_.back().done);
   open_.push_back({done, std::move(order)});
@@ -26,7 +27,9 @@ std::optional<SaveId> Disk::FinishDue(RealInstant now) {
 }
 
 void Disk::Crash() {
-  const uint64_t reached = chance_.Below(open_.size() + 1);
+  chance_.BeginItem();
+  // The dullest is that all of them were done.
+  const uint64_t reached = open_.size() - chance_.Below(open_.size() + 1);
   for (uint64_t i = 0; i < reached; ++i) {
     contents_.Apply(open_[static_cast<size_t>(i)].save.change);
   }

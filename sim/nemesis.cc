@@ -1,11 +1,18 @@
 #include "sim/nemesis.h"
 
+#include <algorithm>
 #include <numeric>
 
 #include "absl/strings/str_cat.h"
 #include "engine/address.h"
 
 namespace cachalot::sim {
+
+namespace {
+
+constexpr absl::Duration SlotLength() { return absl::Milliseconds(50); }
+
+}  // namespace
 
 const char* FaultName(Fault fault) {
   switch (fault) {
@@ -31,46 +38,58 @@ const char* FaultName(Fault fault) {
   return "?";
 }
 
-Nemesis::Nemesis(NemesisOptions options, uint64_t seed, RealInstant begin)
-    : options_(options), chance_(seed, "nemesis") {
-  agenda_.Add(begin, NextFault{});
+Nemesis::Nemesis(NemesisOptions options, ChoiceSource* choices,
+                 RealInstant begin)
+    : options_(options), choices_(choices), chance_(choices, "fault") {
+  const uint64_t total = std::accumulate(options_.weights.begin(),
+                                         options_.weights.end(), uint64_t{0});
+  const uint64_t slots_per_fault = std::max<uint64_t>(
+      1, static_cast<uint64_t>(options_.calm / SlotLength()));
+  weights_.push_back(total == 0 ? 1 : total * (slots_per_fault - 1));
+  weights_.insert(weights_.end(), options_.weights.begin(),
+                  options_.weights.end());
+  agenda_.Add(begin, NextSlot{});
 }
 
 void Nemesis::RunNext(World& world) {
-  std::visit([&](const auto& due) { Undo(world, due); }, agenda_.TakeNext());
+  std::visit([&](const auto& due) { Happen(world, due); }, agenda_.TakeNext());
 }
 
 void Nemesis::Rest(World& world) {
   while (!agenda_.empty()) {
     const Due due = agenda_.TakeNext();
-    if (std::holds_alternative<NextFault>(due)) continue;
-    std::visit([&](const auto& undone) { Undo(world, undone); }, due);
+    if (std::holds_alternative<NextSlot>(due)) continue;
+    if (std::holds_alternative<Strike>(due)) continue;
+    std::visit([&](const auto& undone) { Happen(world, undone); }, due);
   }
   world.network().MendAll(world.now());
 }
 
 // --- Doing -------------------------------------------------------------------
 
-void Nemesis::Undo(World& world, const NextFault&) {
-  const Fault fault = DrawFault();
-  if (Do(world, fault)) ++done_[static_cast<size_t>(fault)];
-  agenda_.Add(world.now() + chance_.Draw(options_.calm), NextFault{});
+void Nemesis::Happen(World& world, const NextSlot&) {
+  chance_ = Chance(choices_, "fault", slots_++);
+  const std::optional<Fault> fault = DrawFault();
+  if (fault.has_value()) {
+    const RealInstant at =
+        world.now() + chance_.Between(absl::ZeroDuration(),
+                                      SlotLength() - absl::Nanoseconds(1));
+    agenda_.Add(at, Strike{*fault});
+  }
+  agenda_.Add(world.now() + SlotLength(), NextSlot{});
 }
 
-Fault Nemesis::DrawFault() {
-  const uint64_t total = std::accumulate(options_.weights.begin(),
-                                         options_.weights.end(), uint64_t{0});
-  if (total == 0) return Fault::kPartition;
-  uint64_t draw = chance_.Below(total);
-  for (size_t i = 0; i < kFaultCount; ++i) {
-    if (draw < options_.weights[i]) return static_cast<Fault>(i);
-    draw -= options_.weights[i];
-  }
-  return Fault::kPartition;
+void Nemesis::Happen(World& world, const Strike& due) {
+  if (Do(world, due.fault)) ++done_[static_cast<size_t>(due.fault)];
+}
+
+std::optional<Fault> Nemesis::DrawFault() {
+  const uint64_t chosen = chance_.PickWeighted(weights_);
+  if (chosen == 0) return std::nullopt;
+  return static_cast<Fault>(chosen - 1);
 }
 
 bool Nemesis::Do(World& world, Fault fault) {
-  if (options_.weights[static_cast<size_t>(fault)] == 0) return false;
   switch (fault) {
     case Fault::kPartition:
       return Partition(world);
@@ -197,9 +216,9 @@ bool Nemesis::SlowDisk(World& world) {
 bool Nemesis::BendClock(World& world) {
   const HostId victim(1 + chance_.Below(world.host_count()));
   const int64_t slow =
-      chance_.Between(options_.slow_ppm_min, options_.slow_ppm_max);
+      chance_.Around0(options_.slow_ppm_min, options_.slow_ppm_max);
   const int64_t fast =
-      chance_.Between(options_.fast_ppm_min, options_.fast_ppm_max);
+      chance_.Around0(options_.fast_ppm_min, options_.fast_ppm_max);
   world.SetClockRates(victim, slow, fast);
   Say(world, absl::StrCat("the clocks of ", HostName(victim), " run at ", slow,
                           " and ", fast, " ppm"));
@@ -222,23 +241,23 @@ bool Nemesis::LeaveCluster(World& world) {
 
 // --- Undoing -----------------------------------------------------------------
 
-void Nemesis::Undo(World& world, const Mend&) {
+void Nemesis::Happen(World& world, const Mend&) {
   Say(world, "every link is mended");
   world.network().MendAll(world.now());
 }
 
 // A process that was asked to leave and has not yet is let go on.
-void Nemesis::Undo(World& world, const Restart& due) {
+void Nemesis::Happen(World& world, const Restart& due) {
   if (world.node(due.host) == nullptr) world.Start(due.host);
 }
 
-void Nemesis::Undo(World& world, const Resume& due) {
+void Nemesis::Happen(World& world, const Resume& due) {
   if (world.node(due.host) != nullptr && world.IsPaused(due.host)) {
     world.Resume(due.host);
   }
 }
 
-void Nemesis::Undo(World& world, const SpeedUpDisk& due) {
+void Nemesis::Happen(World& world, const SpeedUpDisk& due) {
   world.SpeedUpDisk(due.host);
 }
 

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "absl/time/time.h"
 #include "sim/agenda.h"
 #include "sim/chance.h"
+#include "sim/choices.h"
 #include "sim/instant.h"
 #include "sim/world.h"
 
@@ -34,8 +36,8 @@ const char* FaultName(Fault fault);
 struct NemesisOptions {
   // Relative to each other; zero: never.
   std::array<uint64_t, kFaultCount> weights{};
-  // From one fault to the next.
-  Delay calm = {absl::Milliseconds(100), absl::Seconds(3)};
+  // From one fault to the next, in the mean.
+  absl::Duration calm = absl::Seconds(1);
   Delay partition = {absl::Milliseconds(50), absl::Seconds(5)};
   Delay downtime = {absl::Milliseconds(10), absl::Seconds(5)};
   Delay pause = {absl::Milliseconds(10), absl::Seconds(3)};
@@ -53,10 +55,14 @@ struct NemesisOptions {
   int64_t fast_ppm_max = 1000;
 };
 
-// Does harm by chance, and undoes it: a schedule of faults from the seed.
+// Does harm by chance, and undoes it.
+//
+// Time is divided into slots, and in each there is a fault or, mostly, none: so
+// a fault that is left out of a choice log moves none of the others.
 class Nemesis {
  public:
-  Nemesis(NemesisOptions options, uint64_t seed, RealInstant begin);
+  // `choices` is not owned and outlives the nemesis.
+  Nemesis(NemesisOptions options, ChoiceSource* choices, RealInstant begin);
 
   RealInstant NextDue() const { return agenda_.NextDue(); }
   void RunNext(World& world);
@@ -68,7 +74,10 @@ class Nemesis {
   const std::array<uint64_t, kFaultCount>& done() const { return done_; }
 
  private:
-  struct NextFault {};
+  struct NextSlot {};
+  struct Strike {
+    Fault fault;
+  };
   struct Mend {};
   struct Restart {
     HostId host;
@@ -79,15 +88,17 @@ class Nemesis {
   struct SpeedUpDisk {
     HostId host;
   };
-  using Due = std::variant<NextFault, Mend, Restart, Resume, SpeedUpDisk>;
+  using Due =
+      std::variant<NextSlot, Strike, Mend, Restart, Resume, SpeedUpDisk>;
 
-  void Undo(World& world, const NextFault& due);
-  void Undo(World& world, const Mend& due);
-  void Undo(World& world, const Restart& due);
-  void Undo(World& world, const Resume& due);
-  void Undo(World& world, const SpeedUpDisk& due);
+  void Happen(World& world, const NextSlot& due);
+  void Happen(World& world, const Strike& due);
+  void Happen(World& world, const Mend& due);
+  void Happen(World& world, const Restart& due);
+  void Happen(World& world, const Resume& due);
+  void Happen(World& world, const SpeedUpDisk& due);
 
-  Fault DrawFault();
+  std::optional<Fault> DrawFault();
   // False if there was nobody to do it to.
   bool Do(World& world, Fault fault);
   bool Partition(World& world);
@@ -104,7 +115,11 @@ class Nemesis {
   void Say(World& world, std::string what);
 
   NemesisOptions options_;
-  Chance chance_;
+  ChoiceSource* choices_;
+  // 0 for no fault, and then the faults in their order.
+  std::vector<uint64_t> weights_;
+  uint64_t slots_ = 0;  // so far
+  Chance chance_;       // of the present slot
   Agenda<Due> agenda_;
   RealInstant next_loss_;
   std::array<uint64_t, kFaultCount> done_{};

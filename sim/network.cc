@@ -10,10 +10,39 @@ namespace {
 // What the kernel does not lose on the way to its own machine.
 constexpr absl::Duration kLoopbackDelay = absl::Microseconds(20);
 
+// The number of a machine, as it is written in the last two bytes of its
+// address.
+uint64_t NumberOf(const Address& address) {
+  return uint64_t{address.ip[14]} << 8 | address.ip[15];
+}
+
+// 1002 for the link from machine 1 to machine 2.
+uint64_t LinkNumber(const Address& from, const Address& to) {
+  return NumberOf(from) * 1000 + NumberOf(to);
+}
+
 }  // namespace
 
-Network::Network(NetworkOptions options, Chance chance)
-    : options_(options), chance_(chance) {}
+Network::Network(NetworkOptions options, ChoiceSource* choices)
+    : options_(options), choices_(choices) {}
+
+Network::LinkChances& Network::ChancesOf(const Link& link) {
+  const auto found = chances_.find(link);
+  if (found != chances_.end()) return found->second;
+  const uint64_t number = LinkNumber(link.first, link.second);
+  return chances_
+      .insert({link,
+               {.datagrams = Chance(choices_, "datagram", number),
+                .frames = Chance(choices_, "frame", number),
+                .streams = Chance(choices_, "stream", number)}})
+      .first->second;
+}
+
+Chance& Network::StreamChance(const Link& link) {
+  Chance& chance = ChancesOf(link).streams;
+  chance.BeginItem();
+  return chance;
+}
 
 // --- Datagrams ---------------------------------------------------------------
 
@@ -25,16 +54,18 @@ void Network::SendDatagram(RealInstant now, const Address& from,
     agenda_.Add(now + kLoopbackDelay, DatagramDue{link, std::move(bytes)});
     return;
   }
-  if (chance_.Happens(options_.loss)) {
+  Chance& chance = ChancesOf(link).datagrams;
+  chance.BeginItem();
+  const absl::Duration delay = chance.Draw(options_.delay);
+  if (chance.Happens(options_.loss)) {
     ++counters_.datagrams_lost;
     return;
   }
-  if (chance_.Happens(options_.duplication)) {
+  if (chance.Happens(options_.duplication)) {
     ++counters_.datagrams_duplicated;
-    agenda_.Add(now + chance_.Draw(options_.delay), DatagramDue{link, bytes});
+    agenda_.Add(now + chance.Draw(options_.delay), DatagramDue{link, bytes});
   }
-  agenda_.Add(now + chance_.Draw(options_.delay),
-              DatagramDue{link, std::move(bytes)});
+  agenda_.Add(now + delay, DatagramDue{link, std::move(bytes)});
 }
 
 std::optional<Network::Arrival> Network::Happen(RealInstant, DatagramDue due) {
@@ -62,12 +93,14 @@ void Network::SendFrame(RealInstant now, const Address& from, const Address& to,
     ++counters_.frames_lost;
     return;
   }
+  Chance& chance = ChancesOf(stream.link).frames;
+  chance.BeginItem();
   RealInstant at =
-      now + (from == to ? kLoopbackDelay : chance_.Draw(options_.delay));
+      now + (from == to ? kLoopbackDelay : chance.Draw(options_.delay));
   if (!stream.frames.empty()) at = std::max(at, stream.frames.back().at);
   stream.frames.push_back({at, std::move(bytes)});
   if (IsCutEitherWay(stream.link)) Doubt(now, id, stream);
-  if (from != to && chance_.Happens(options_.reset)) {
+  if (from != to && chance.Happens(options_.reset)) {
     ++counters_.streams_reset;
     Break(now, id, stream);
     return;
@@ -82,9 +115,10 @@ Network::StreamId Network::StreamFor(RealInstant now, const Link& link) {
   const StreamId id = next_stream_++;
   streams_[id].link = link;
   current_[link] = id;
+  Chance& chance = StreamChance(link);
   // SYN and SYN-ACK.
   const absl::Duration round_trip =
-      chance_.Draw(options_.delay) + chance_.Draw(options_.delay);
+      chance.Draw(options_.delay) + chance.Draw(options_.delay);
   agenda_.Add(now + round_trip, ConnectDue{id});
   return id;
 }
@@ -151,7 +185,8 @@ std::optional<Network::Arrival> Network::Happen(RealInstant now, FrameDue due) {
 void Network::Doubt(RealInstant now, StreamId id, Stream& stream) {
   if (stream.is_doubted) return;
   stream.is_doubted = true;
-  agenda_.Add(now + chance_.Between(options_.give_up_min, options_.give_up_max),
+  Chance& chance = StreamChance(stream.link);
+  agenda_.Add(now + chance.Between(options_.give_up_min, options_.give_up_max),
               GiveUpDue{id});
 }
 
@@ -176,7 +211,8 @@ void Network::Break(RealInstant now, StreamId id, Stream& stream) {
     Forget(id);
     return;
   }
-  agenda_.Add(now + chance_.Draw(options_.delay), BreakDue{id});
+  agenda_.Add(now + StreamChance(stream.link).Draw(options_.delay),
+              BreakDue{id});
 }
 
 std::optional<Network::Arrival> Network::Happen(RealInstant, BreakDue due) {
@@ -251,8 +287,10 @@ void Network::Orphan(StreamId id, Stream& stream, bool in_order) {
   if (stream.is_orphan) return;
   stream.is_orphan = true;
   if (!in_order) {
-    LoseFrames(stream,
-               static_cast<size_t>(chance_.Below(stream.frames.size() + 1)));
+    // The dullest is that all of it does.
+    const uint64_t lost =
+        StreamChance(stream.link).Below(stream.frames.size() + 1);
+    LoseFrames(stream, stream.frames.size() - static_cast<size_t>(lost));
   }
   current_.erase(stream.link);
   if (stream.frames.empty() || stream.state == StreamState::kBroken) Forget(id);
@@ -281,7 +319,8 @@ void Network::Mend(RealInstant now, const Address& from, const Address& to) {
 // Nothing on the stream arrives before it has been sent again.
 RealInstant Network::Resume(RealInstant now, Stream& stream) {
   const RealInstant at =
-      now + chance_.Between(absl::ZeroDuration(), options_.resend_max);
+      now + StreamChance(stream.link)
+                .Between(absl::ZeroDuration(), options_.resend_max);
   for (Frame& frame : stream.frames) frame.at = std::max(frame.at, at);
   return at;
 }

@@ -15,6 +15,7 @@
 #include "engine/event.h"
 #include "sim/agenda.h"
 #include "sim/chance.h"
+#include "sim/choices.h"
 #include "sim/instant.h"
 
 namespace cachalot::sim {
@@ -67,7 +68,8 @@ class Network {
     std::variant<DatagramReceived, FrameReceived, LinkChanged> what;
   };
 
-  Network(NetworkOptions options, Chance chance);
+  // `choices` is not owned and outlives the network.
+  Network(NetworkOptions options, ChoiceSource* choices);
 
   void SendDatagram(RealInstant now, const Address& from, const Address& to,
                     std::string bytes);
@@ -103,6 +105,13 @@ class Network {
  private:
   using Link = std::pair<Address, Address>;  // from, to
   using StreamId = uint64_t;
+
+  // What happens on a link is chosen for each link apart.
+  struct LinkChances {
+    Chance datagrams;  // an item each
+    Chance frames;     // an item each
+    Chance streams;    // an item for each thing that happens to one
+  };
 
   enum class StreamState : uint8_t {
     kConnecting,
@@ -153,6 +162,9 @@ class Network {
   std::optional<Arrival> Happen(RealInstant now, GiveUpDue due);
   std::optional<Arrival> Happen(RealInstant now, BreakDue due);
 
+  LinkChances& ChancesOf(const Link& link);
+  // Of the next thing that happens to a stream of the link.
+  Chance& StreamChance(const Link& link);
   StreamId StreamFor(RealInstant now, const Link& link);
   bool IsCutEitherWay(const Link& link) const;
   void PlanHead(RealInstant now, StreamId id, Stream& stream);
@@ -166,7 +178,8 @@ class Network {
   RealInstant Resume(RealInstant now, Stream& stream);
 
   NetworkOptions options_;
-  Chance chance_;
+  ChoiceSource* choices_;
+  absl::btree_map<Link, LinkChances> chances_;
   NetworkCounters counters_;
   Agenda<Due> agenda_;
   absl::btree_set<Address> listening_;

@@ -7,6 +7,7 @@
 #include "absl/time/time.h"
 #include "engine/options.h"
 #include "sim/chance.h"
+#include "sim/choices.h"
 #include "sim/clock.h"
 #include "sim/swarm.h"
 
@@ -38,10 +39,10 @@ NetworkOptions DrawNetwork(Chance chance) {
   return options;
 }
 
-WorldOptions DrawWorld(uint64_t seed) {
-  Chance chance(seed, "plan of the world");
+WorldOptions DrawWorld(ChoiceSource* choices) {
+  Chance chance(choices, "plan-world");
   WorldOptions options;
-  options.network = DrawNetwork(Chance(seed, "plan of the network"));
+  options.network = DrawNetwork(Chance(choices, "plan-network"));
   options.scheduling = {
       absl::Microseconds(1),
       chance.Between(absl::Microseconds(10), absl::Milliseconds(2)),
@@ -114,25 +115,26 @@ int64_t DrawFreedom(Chance& chance, int64_t bound) {
 
 ClockPair DrawClock(Chance chance, int64_t bound) {
   const int64_t day = absl::ToInt64Nanoseconds(absl::Hours(24));
-  return {Clock(chance.Between(int64_t{0}, day),
-                chance.Between(-DrawFreedom(chance, bound), bound)),
-          Clock(chance.Between(int64_t{0}, day),
-                chance.Between(-bound, DrawFreedom(chance, bound)))};
+  const int64_t slow_offset = chance.Between(int64_t{0}, day);
+  const int64_t slow_rate = chance.Around0(-DrawFreedom(chance, bound), bound);
+  const int64_t fast_offset = chance.Between(int64_t{0}, day);
+  const int64_t fast_rate = chance.Around0(-bound, DrawFreedom(chance, bound));
+  return {Clock(slow_offset, slow_rate), Clock(fast_offset, fast_rate)};
 }
 
 // The first machine founds the cluster and the others join it through some of
 // those before them; or all found it together.
-void DrawHosts(Plan& plan) {
-  Chance chance(plan.seed, "plan of the machines");
+void DrawHosts(Plan& plan, ChoiceSource* choices) {
+  Chance chance(choices, "plan-machines");
   const uint64_t count =
       chance.Pick(std::vector<uint64_t>{3, 3, 5, 4, 2, 1, 6, 7});
   const bool keeps_disks = chance.Happens(Rate::Percent(50));
   const bool founds_together = chance.Happens(Rate::Percent(30));
   const bool knows_all_seeds = chance.Happens(Rate::Percent(70));
   HostOptions common;
-  common.node.membership = DrawMembership(Chance(plan.seed, "membership"));
-  common.node.consensus = DrawConsensus(Chance(plan.seed, "consensus"));
-  common.node.lease = DrawLease(Chance(plan.seed, "lease"));
+  common.node.membership = DrawMembership(Chance(choices, "plan-membership"));
+  common.node.consensus = DrawConsensus(Chance(choices, "plan-consensus"));
+  common.node.lease = DrawLease(Chance(choices, "plan-lease"));
   common.node.birth_delay =
       chance.Between(absl::Milliseconds(10), absl::Seconds(1));
   common.keeps_disk = keeps_disks;
@@ -144,7 +146,7 @@ void DrawHosts(Plan& plan) {
   }
   for (uint64_t i = 1; i <= count; ++i) {
     HostOptions host = common;
-    host.clock = DrawClock(Chance(plan.seed, "clock", i),
+    host.clock = DrawClock(Chance(choices, "plan-clock", i),
                            common.node.lease.rate_bound_ppm);
     for (uint64_t j = 1; j <= (knows_all_seeds ? count : 1); ++j) {
       if (j != i) host.node.seeds.push_back(HostAddress(HostId(j)));
@@ -164,8 +166,8 @@ bool SurvivesALoss(const Plan& plan) {
   return plan.hosts.size() >= 3 && plan.hosts[0].node.consensus.voters_max >= 3;
 }
 
-NemesisOptions DrawNemesis(const Plan& plan) {
-  Chance chance(plan.seed, "plan of the nemesis");
+NemesisOptions DrawNemesis(const Plan& plan, ChoiceSource* choices) {
+  Chance chance(choices, "plan-nemesis");
   NemesisOptions options;
   for (uint64_t& weight : options.weights) {
     weight = chance.Happens(Rate::Percent(40)) ? 0 : 1 + chance.Below(10);
@@ -177,7 +179,7 @@ NemesisOptions DrawNemesis(const Plan& plan) {
       options.weights[static_cast<size_t>(Fault::kCrash)] = 0;
     }
   }
-  options.calm.max = chance.Between(absl::Milliseconds(200), absl::Seconds(4));
+  options.calm = chance.Between(absl::Milliseconds(150), absl::Seconds(2));
   options.partition.max =
       chance.Between(absl::Milliseconds(100), absl::Seconds(8));
   options.downtime.max =
@@ -196,8 +198,8 @@ NemesisOptions DrawNemesis(const Plan& plan) {
   return options;
 }
 
-WorkloadOptions DrawWorkload(uint64_t seed) {
-  Chance chance(seed, "plan of the clients");
+WorkloadOptions DrawWorkload(ChoiceSource* choices) {
+  Chance chance(choices, "plan-clients");
   WorkloadOptions options;
   options.clients_per_host = 1 + chance.Below(4);
   options.keys = 1 + chance.Below(4);
@@ -218,14 +220,14 @@ WorkloadOptions DrawWorkload(uint64_t seed) {
 
 }  // namespace
 
-Plan Plan::Draw(uint64_t seed) {
+Plan Plan::Draw(ChoiceSource* choices) {
   Plan plan;
-  plan.seed = seed;
-  plan.world = DrawWorld(seed);
-  DrawHosts(plan);
-  plan.nemesis = DrawNemesis(plan);
-  plan.workload = DrawWorkload(seed);
-  Chance chance(seed, "plan of the run");
+  plan.seed = choices->seed();
+  plan.world = DrawWorld(choices);
+  DrawHosts(plan, choices);
+  plan.nemesis = DrawNemesis(plan, choices);
+  plan.workload = DrawWorkload(choices);
+  Chance chance(choices, "plan-run");
   plan.judge.rate_bound_ppm = plan.hosts[0].node.lease.rate_bound_ppm;
   plan.judge.tables_every = chance.Pick(std::vector<uint64_t>{8, 1, 2, 32});
   plan.quiet = chance.Between(absl::Milliseconds(10), absl::Seconds(4));

@@ -24,12 +24,12 @@ constexpr absl::Duration LastWait() { return absl::Seconds(10); }
 
 class Runner {
  public:
-  Runner(const Plan& plan, Trace trace)
+  Runner(const Plan& plan, ChoiceSource* choices, Trace trace)
       : plan_(plan),
-        world_(plan.world, plan.seed, trace),
+        world_(plan.world, choices, trace),
         judge_(plan.judge),
-        workload_(plan.workload, plan.seed),
-        nemesis_(plan.nemesis, plan.seed, RealInstant() + plan.quiet) {
+        workload_(plan.workload, choices),
+        nemesis_(plan.nemesis, choices, RealInstant() + plan.quiet) {
     world_.AddWatcher(&judge_);
     world_.AddWatcher(&workload_);
   }
@@ -279,8 +279,15 @@ std::string Runner::WhoIsBehind() const {
 
 }  // namespace
 
-RunResult RunPlan(const Plan& plan, Trace trace) {
-  return Runner(plan, trace).Run();
+RunResult RunPlan(const Plan& plan, ChoiceSource* choices, Trace trace) {
+  return Runner(plan, choices, trace).Run();
+}
+
+RunResult RunSeed(uint64_t seed, absl::Duration harm_max, Trace trace) {
+  ChoiceSource choices(seed);
+  Plan plan = Plan::Draw(&choices);
+  plan.harm = std::min(plan.harm, harm_max);
+  return RunPlan(plan, &choices, trace);
 }
 
 }  // namespace cachalot::sim

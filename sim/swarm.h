@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "sim/choices.h"
 #include "sim/judge.h"
 #include "sim/nemesis.h"
 #include "sim/network.h"
@@ -17,12 +18,12 @@
 
 namespace cachalot::sim {
 
-// All that a run is made of, drawn from its seed. Every option that may vary
+// All that a run is made of, drawn by chance. Every option that may vary
 // varies, and whole families of faults are left out at random: a fault that is
 // always there hides the bugs that need its absence (swarm testing, Groce et
 // al. 2012).
 struct Plan {
-  uint64_t seed = 0;
+  uint64_t seed = 0;  // 0 if it is from a choice log
   WorldOptions world;
   std::vector<HostOptions> hosts;  // the first founds, or all together
   NemesisOptions nemesis;
@@ -33,7 +34,7 @@ struct Plan {
   // When all is mended, new locks must be taken everywhere within this.
   absl::Duration recovery = absl::Seconds(90);
 
-  static Plan Draw(uint64_t seed);
+  static Plan Draw(ChoiceSource* choices);
   // One line for a person.
   std::string Describe() const;
 };
@@ -55,9 +56,16 @@ struct RunResult {
   bool failed() const { return violation.has_value(); }
 };
 
-// Runs the plan: a phase of safety under every fault that was drawn, and then a
-// healed world that must make progress. Stops at the first violation.
-RunResult RunPlan(const Plan& plan, Trace trace = Trace());
+// Runs the plan: a phase of safety under every fault that is chosen, and then a
+// healed world that must make progress. Stops at the first violation. `choices`
+// is where the plan was drawn from.
+RunResult RunPlan(const Plan& plan, ChoiceSource* choices,
+                  Trace trace = Trace());
+
+// All in one: what the seed gives. No more than `harm_max` of faults.
+RunResult RunSeed(uint64_t seed,
+                  absl::Duration harm_max = absl::InfiniteDuration(),
+                  Trace trace = Trace());
 
 }  // namespace cachalot::sim
 

@@ -10,10 +10,10 @@ namespace cachalot::sim {
 void Workload::Started(const World& world, HostId host) {
   const uint64_t process = ++processes_[host];
   for (uint64_t i = 0; i < options_.clients_per_host; ++i) {
-    const uint64_t stream = (host.value() * 1000 + process) * 1000 + i;
+    const uint64_t stream = (host.value() * 1000 + process) * 100 + i;
     const ClientKey key(host, i);
     clients_.insert_or_assign(
-        key, Client{.number = i, .chance = Chance(seed_, "client", stream)});
+        key, Client{.number = i, .chance = Chance(choices_, "client", stream)});
     PlanNext(world, key, options_.think);
   }
 }
@@ -46,16 +46,16 @@ void Workload::RunNext(World& world) {
     }
     return;
   }
-  switch (client.state) {
-    case State::kIdle:
-      Begin(world, due.client, client);
-      return;
-    case State::kHolding:
-      GoOn(world, due.client, client);
-      return;
-    case State::kAsking:
-    case State::kReleasing:
-      return;  // until the answer comes
+  if (client.state != State::kIdle && client.state != State::kHolding) {
+    return;  // until the answer comes
+  }
+  client.chance.BeginItem();
+  if (!client.chance.Happens(Rate::Percent(100))) {
+    PlanNext(world, due.client, options_.think);
+  } else if (client.state == State::kIdle) {
+    Begin(world, due.client, client);
+  } else {
+    GoOn(world, due.client, client);
   }
 }
 

@@ -14,6 +14,7 @@
 #include "engine/request.h"
 #include "sim/agenda.h"
 #include "sim/chance.h"
+#include "sim/choices.h"
 #include "sim/instant.h"
 #include "sim/world.h"
 
@@ -51,8 +52,10 @@ struct Operation {
 // does so to its clients.
 class Workload : public Watcher {
  public:
-  Workload(WorkloadOptions options, uint64_t seed)
-      : options_(options), seed_(seed) {}
+  // `choices` is not owned and outlives the workload. A client's turn is an
+  // item of its stream; the dullest is that it does nothing.
+  Workload(WorkloadOptions options, ChoiceSource* choices)
+      : options_(options), choices_(choices) {}
 
   void Started(const World& world, HostId host) override;
   void Stopping(const World& world, HostId host) override;
@@ -99,7 +102,7 @@ class Workload : public Watcher {
   void HearLoss(const World& world, HostId host, const NotifyHolder& notice);
 
   WorkloadOptions options_;
-  uint64_t seed_;
+  ChoiceSource* choices_;
   bool is_stopped_ = false;
   Agenda<Due> agenda_;
   std::map<ClientKey, Client> clients_;

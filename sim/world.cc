@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/check.h"
 #include "engine/overloaded.h"
+#include "engine/random.h"
 #include "engine/saved_state.h"
 
 namespace cachalot::sim {
@@ -32,12 +33,12 @@ class World::Listener : public Observer {
   HostId host_;
 };
 
-World::World(WorldOptions options, uint64_t seed, Trace trace)
+World::World(WorldOptions options, ChoiceSource* choices, Trace trace)
     : options_(options),
-      seed_(seed),
+      choices_(choices),
       trace_(trace),
       describer_([this](const Address& address) { return NameOf(address); }),
-      network_(options.network, Chance(seed, "network")) {}
+      network_(options.network, choices) {}
 
 World::~World() = default;
 
@@ -53,8 +54,8 @@ HostId World::AddHost(HostOptions options) {
   const Delay save_delay = options.save_delay;
   hosts_.push_back(
       Host{.options = std::move(options),
-           .disk = Disk(save_delay, Chance(seed_, "disk", id.value())),
-           .chance = Chance(seed_, "scheduling", id.value()),
+           .disk = Disk(save_delay, Chance(choices_, "disk", id.value())),
+           .chance = Chance(choices_, "turn", id.value()),
            .listener = nullptr});
   hosts_.back().listener = std::make_unique<Listener>(this, id);
   return id;
@@ -96,8 +97,11 @@ void World::Start(HostId id) {
 NodeOptions World::OptionsOfNextProcess(HostId id) {
   const Host& host = At(id);
   NodeOptions options = host.options.node;
+  // Never the same for two processes, whatever is chosen.
+  const uint64_t number = id.value() * 1000 + host.process;
   options.seed =
-      Chance(seed_, "process", id.value() * 1000 + host.process).Seed();
+      Random(Chance(choices_, "process", number).Seed(), "process", number)
+          .Next();
   options.name = HostName(id);
   options.address = HostAddress(id);
   options.birth_epoch = host.birth_epoch;
@@ -241,6 +245,7 @@ void World::PlanTurn(HostId id) {
   Host& host = At(id);
   if (host.turn_is_planned || host.is_paused) return;
   host.turn_is_planned = true;
+  host.chance.BeginItem();
   agenda_.Add(now_ + host.chance.Draw(options_.scheduling),
               TurnDue{id, host.process});
 }

@@ -21,6 +21,7 @@
 #include "engine/request.h"
 #include "sim/agenda.h"
 #include "sim/chance.h"
+#include "sim/choices.h"
 #include "sim/clock.h"
 #include "sim/describe.h"
 #include "sim/disk.h"
@@ -88,7 +89,8 @@ class Watcher {
 // TurnEnded. While it is paused, events queue up.
 class World {
  public:
-  World(WorldOptions options, uint64_t seed, Trace trace = Trace());
+  // `choices` is not owned and outlives the world.
+  World(WorldOptions options, ChoiceSource* choices, Trace trace = Trace());
   World(const World&) = delete;
   World& operator=(const World&) = delete;
   ~World();
@@ -204,7 +206,7 @@ class World {
   void Hear(HostId host, absl::string_view decision);
 
   WorldOptions options_;
-  uint64_t seed_;
+  ChoiceSource* choices_;
   Trace trace_;
   Describer describer_;
   std::vector<Watcher*> watchers_;

@@ -23,6 +23,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/time.h"
 #include "nlohmann/json.hpp"
+#include "sim/choices.h"
 #include "sim/swarm.h"
 #include "sim/trace.h"
 
@@ -71,11 +72,12 @@ void SayHowToReplay(int) {
 int RunOne(uint64_t seed, absl::Duration harm_max, bool with_trace) {
   current_seed = seed;
   std::signal(SIGABRT, SayHowToReplay);
-  Plan plan = Plan::Draw(seed);
+  ChoiceSource choices(seed);
+  Plan plan = Plan::Draw(&choices);
   plan.harm = std::min(plan.harm, harm_max);
   std::cout << plan.Describe() << "\n";
   const RunResult result =
-      RunPlan(plan, Trace(with_trace ? &std::cout : nullptr));
+      RunPlan(plan, &choices, Trace(with_trace ? &std::cout : nullptr));
   std::cout << absl::StrFormat(
       "%d events, %d entries, %d operations, %d grants, %s simulated, hash "
       "%016x\n",
@@ -201,7 +203,7 @@ void Campaign::StartWorker(Worker& worker) {
 
 void Campaign::Work(uint64_t seed, int pipe) {
   for (; seed <= range_.last; seed += jobs_) {
-    const std::string line = ToJson(RunPlan(Plan::Draw(seed))).dump() + "\n";
+    const std::string line = ToJson(RunSeed(seed)).dump() + "\n";
     if (write(pipe, line.data(), line.size()) < 0) _exit(2);
   }
   _exit(0);

@@ -17,6 +17,7 @@
 #include "engine/locks/lock_table.h"
 #include "engine/node.h"
 #include "engine/options.h"
+#include "sim/choices.h"
 #include "sim/clock.h"
 #include "sim/describe.h"
 #include "sim/network.h"
@@ -114,7 +115,8 @@ absl::Status Script::BuildCluster(const Words& words) {
   WorldOptions options;
   options.network.delay = {absl::Microseconds(200), absl::Milliseconds(2)};
   const uint64_t seed = Number(Option(words, "seed", "1"));
-  world_ = std::make_unique<World>(options, seed);
+  choices_ = std::make_unique<ChoiceSource>(seed);
+  world_ = std::make_unique<World>(options, choices_.get());
   judge_ = std::make_unique<Judge>(JudgeOptions());
   world_->AddWatcher(judge_.get());
   world_->AddWatcher(this, /*listens=*/true);

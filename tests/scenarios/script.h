@@ -17,6 +17,7 @@
 #include "engine/event.h"
 #include "engine/ids.h"
 #include "engine/request.h"
+#include "sim/choices.h"
 #include "sim/instant.h"
 #include "sim/judge.h"
 #include "sim/world.h"
@@ -99,6 +100,7 @@ class Script : public Watcher {
   bool Believes(HostId host, const std::string& key) const;
   std::optional<ClusterId> LatestCluster() const;
 
+  std::unique_ptr<ChoiceSource> choices_;
   std::unique_ptr<World> world_;
   std::unique_ptr<Judge> judge_;
   HostOptions host_options_;

@@ -4,12 +4,14 @@
 
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
+#include "sim/choices.h"
 
 namespace cachalot::sim {
 namespace {
 
 TEST(ChanceTest, HappensAsOftenAsItsRateSays) {
-  Chance chance(1, "rate");
+  ChoiceSource choices(1);
+  Chance chance(&choices, "rate");
   int count = 0;
   for (int i = 0; i < 100000; ++i) {
     if (chance.Happens(Rate::Percent(10))) ++count;
@@ -18,7 +20,8 @@ TEST(ChanceTest, HappensAsOftenAsItsRateSays) {
 }
 
 TEST(ChanceTest, NeverMeansNeverAndAlwaysMeansAlways) {
-  Chance chance(2, "rate");
+  ChoiceSource choices(2);
+  Chance chance(&choices, "rate");
   for (int i = 0; i < 1000; ++i) {
     EXPECT_FALSE(chance.Happens(Rate::Never()));
     EXPECT_TRUE(chance.Happens(Rate::Percent(100)));
@@ -26,16 +29,18 @@ TEST(ChanceTest, NeverMeansNeverAndAlwaysMeansAlways) {
 }
 
 TEST(ChanceTest, StreamsOfOtherNamesAreOtherStreams) {
-  Chance a(3, "a");
-  Chance b(3, "b");
-  Chance a_of_another_number(3, "a", 1);
+  ChoiceSource choices(3);
+  Chance a(&choices, "a");
+  Chance b(&choices, "b");
+  Chance a_of_another_number(&choices, "a", 1);
   const uint64_t draw = a.Seed();
   EXPECT_NE(draw, b.Seed());
   EXPECT_NE(draw, a_of_another_number.Seed());
 }
 
 TEST(ChanceTest, DelaysStayBetweenTheirEndsAndHaveATail) {
-  Chance chance(4, "delay");
+  ChoiceSource choices(4);
+  Chance chance(&choices, "delay");
   const Delay delay = {absl::Milliseconds(1), absl::Milliseconds(2),
                        Rate::Percent(5), absl::Milliseconds(100)};
   int tails = 0;
@@ -49,7 +54,8 @@ TEST(ChanceTest, DelaysStayBetweenTheirEndsAndHaveATail) {
 }
 
 TEST(ChanceTest, DrawsNumbersBelowZeroToo) {
-  Chance chance(5, "signed");
+  ChoiceSource choices(5);
+  Chance chance(&choices, "signed");
   bool saw_low = false;
   bool saw_high = false;
   for (int i = 0; i < 1000; ++i) {

@@ -3,6 +3,7 @@
 #include "engine/instant.h"
 #include "gtest/gtest.h"
 #include "sim/chance.h"
+#include "sim/choices.h"
 #include "sim/instant.h"
 
 namespace cachalot::sim {
@@ -31,7 +32,8 @@ TEST(ClockTest, DoesNotOverflowWithinYears) {
 }
 
 TEST(ClockTest, FindsTheFirstInstantOfAReading) {
-  Chance chance(1, "clocks");
+  ChoiceSource choices(1);
+  Chance chance(&choices, "clocks");
   for (int i = 0; i < 20000; ++i) {
     Clock clock(chance.Between(int64_t{0}, 100 * kSecond),
                 chance.Between(int64_t{-900000}, int64_t{900000}));

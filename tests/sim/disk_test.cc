@@ -9,6 +9,7 @@
 #include "engine/saved_state.h"
 #include "gtest/gtest.h"
 #include "sim/chance.h"
+#include "sim/choices.h"
 #include "sim/instant.h"
 
 namespace cachalot::sim {
@@ -31,7 +32,8 @@ SaveState IdentityOrder(uint64_t save) {
 }
 
 TEST(DiskTest, DoesOrdersInTheirOrder) {
-  Disk disk(kSlow, Chance(1, "disk"));
+  ChoiceSource choices(1);
+  Disk disk(kSlow, Chance(&choices, "disk"));
   RealInstant last;
   for (uint64_t i = 1; i <= 100; ++i) {
     const RealInstant done = disk.Save(RealInstant(), TermOrder(i, i));
@@ -43,7 +45,8 @@ TEST(DiskTest, DoesOrdersInTheirOrder) {
 }
 
 TEST(DiskTest, HasNothingDoneBeforeItsTime) {
-  Disk disk(kSlow, Chance(2, "disk"));
+  ChoiceSource choices(2);
+  Disk disk(kSlow, Chance(&choices, "disk"));
   const RealInstant done = disk.Save(RealInstant(), TermOrder(1, 7));
   const RealInstant before = done - absl::Nanoseconds(1);
   EXPECT_EQ(disk.FinishDue(before), std::nullopt);
@@ -54,7 +57,8 @@ TEST(DiskTest, HasNothingDoneBeforeItsTime) {
 TEST(DiskTest, KeepsAChancePrefixWhenItsProcessCrashes) {
   std::set<uint64_t> kept;
   for (uint64_t seed = 1; seed <= 100; ++seed) {
-    Disk disk(kSlow, Chance(seed, "disk"));
+    ChoiceSource choices(seed);
+    Disk disk(kSlow, Chance(&choices, "disk"));
     for (uint64_t i = 1; i <= 3; ++i) {
       disk.Save(RealInstant(), TermOrder(i, i));
     }
@@ -66,7 +70,8 @@ TEST(DiskTest, KeepsAChancePrefixWhenItsProcessCrashes) {
 }
 
 TEST(DiskTest, ACrashKeepsWhatWasDone) {
-  Disk disk(kSlow, Chance(3, "disk"));
+  ChoiceSource choices(3);
+  Disk disk(kSlow, Chance(&choices, "disk"));
   const RealInstant done = disk.Save(RealInstant(), TermOrder(1, 5));
   disk.FinishDue(done);
   disk.Crash();
@@ -74,7 +79,8 @@ TEST(DiskTest, ACrashKeepsWhatWasDone) {
 }
 
 TEST(DiskTest, IsOfNoUseWithoutAnIdentity) {
-  Disk disk(Delay{}, Chance(4, "disk"));
+  ChoiceSource choices(4);
+  Disk disk(Delay{}, Chance(&choices, "disk"));
   disk.FinishDue(disk.Save(RealInstant(), TermOrder(1, 5)));
   EXPECT_FALSE(disk.Kept().has_value());
   disk.FinishDue(disk.Save(RealInstant(), IdentityOrder(2)));
@@ -82,7 +88,8 @@ TEST(DiskTest, IsOfNoUseWithoutAnIdentity) {
 }
 
 TEST(DiskTest, HasNothingWhenWiped) {
-  Disk disk(Delay{}, Chance(5, "disk"));
+  ChoiceSource choices(5);
+  Disk disk(Delay{}, Chance(&choices, "disk"));
   disk.FinishDue(disk.Save(RealInstant(), IdentityOrder(1)));
   disk.Wipe();
   EXPECT_FALSE(disk.Kept().has_value());

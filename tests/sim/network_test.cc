@@ -13,6 +13,7 @@
 #include "engine/event.h"
 #include "gtest/gtest.h"
 #include "sim/chance.h"
+#include "sim/choices.h"
 #include "sim/instant.h"
 
 namespace cachalot::sim {
@@ -35,7 +36,7 @@ NetworkOptions Calm() {
 class NetworkTest : public testing::Test {
  protected:
   void Build(NetworkOptions options) {
-    network_.emplace(options, Chance(1, "network"));
+    network_.emplace(options, &choices_);
     for (const Address& address : {kA, kB, kC}) network_->Open(address);
   }
 
@@ -73,6 +74,7 @@ class NetworkTest : public testing::Test {
   }
 
   RealInstant now_;
+  ChoiceSource choices_ = ChoiceSource(1);
   std::optional<Network> network_;
   int sent_ = 0;
   std::vector<std::string> datagrams_;

