@@ -1,7 +1,6 @@
 #include "engine/locks/lock_table.h"
 
 #include <algorithm>
-#include <cstring>
 #include <memory>
 #include <utility>
 #include <variant>
@@ -61,22 +60,6 @@ Reply MakeQueued(const SessionId& session, Sequence sequence, LogIndex index) {
   Reply reply = MakeReply(Reply::Kind::kQueued, session, index);
   reply.sequence = sequence;
   return reply;
-}
-
-// The same in every build, unlike absl::Hash.
-uint64_t Hash(absl::string_view bytes) {
-  uint64_t hash = bytes.size();
-  while (!bytes.empty()) {
-    uint64_t word = 0;
-    const size_t size = std::min(bytes.size(), sizeof word);
-    std::memcpy(&word, bytes.data(), size);
-    bytes.remove_prefix(size);
-    // A round of splitmix64's finish per word.
-    hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
-    hash = (hash ^ (hash >> 32)) * 0xd6e8feb86659fd93u;
-    hash ^= hash >> 32;
-  }
-  return hash;
 }
 
 }  // namespace
@@ -148,8 +131,6 @@ void LockTable::CheckInvariants() const {
   const absl::Status audit = Audit();
   CHECK(audit.ok()) << audit;
 }
-
-uint64_t LockTable::Fingerprint() const { return Hash(Encode()); }
 
 void LockTable::Do(const OpenSession& command, Turn& turn) {
   const auto answer = [&](Outcome outcome) {

@@ -88,13 +88,15 @@ class LockTable {
 
   // Slow; for tests and the simulator.
   void CheckInvariants() const;
-  // Of everything, by way of Encode().
+  // Of everything that Encode() writes.
   uint64_t Fingerprint() const;
 
  private:
   // lock_table_codec.cc.
   class Encoder;
   class Decoder;
+  // lock_table_fingerprint.cc.
+  class Hasher;
 
   // The entry that is being applied.
   struct Turn {
