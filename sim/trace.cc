@@ -101,13 +101,18 @@ void TraceHash::Add(uint64_t number) { value_ = Mix(value_, number); }
 
 void TraceHash::Add(absl::string_view bytes) {
   Add(bytes.size());
-  while (!bytes.empty()) {
-    const size_t taken = bytes.size() < 8 ? bytes.size() : 8;
-    uint64_t word = 0;
-    std::memcpy(&word, bytes.data(), taken);
-    value_ = Mix(value_, word);
-    bytes.remove_prefix(taken);
+  uint64_t hash = value_;
+  uint64_t word = 0;
+  for (; bytes.size() >= sizeof(word); bytes.remove_prefix(sizeof(word))) {
+    std::memcpy(&word, bytes.data(), sizeof(word));
+    hash = Mix(hash, word);
   }
+  if (!bytes.empty()) {
+    word = 0;
+    std::memcpy(&word, bytes.data(), bytes.size());
+    hash = Mix(hash, word);
+  }
+  value_ = hash;
 }
 
 void TraceHash::Add(const Event& event) {
