@@ -34,6 +34,10 @@ class BasicInstant {
   // Never() stays Never().
   friend BasicInstant operator+(BasicInstant instant, absl::Duration d) {
     if (instant == Never()) return Never();
+    if (instant.nanoseconds_ >= 0 && d >= absl::ZeroDuration()) {
+      // The usual case, for speed: the same sum without wide arithmetic.
+      return After(instant.nanoseconds_, absl::ToInt64Nanoseconds(d));
+    }
     const absl::Duration sum = absl::Nanoseconds(instant.nanoseconds_) + d;
     return BasicInstant(absl::ToInt64Nanoseconds(sum));
   }
@@ -41,6 +45,9 @@ class BasicInstant {
     return instant + -d;
   }
   friend absl::Duration operator-(BasicInstant a, BasicInstant b) {
+    if (a.nanoseconds_ >= 0 && b.nanoseconds_ >= 0) {  // as above
+      return absl::Nanoseconds(a.nanoseconds_ - b.nanoseconds_);
+    }
     return absl::Nanoseconds(a.nanoseconds_) -
            absl::Nanoseconds(b.nanoseconds_);
   }
@@ -52,6 +59,12 @@ class BasicInstant {
  private:
   constexpr explicit BasicInstant(int64_t nanoseconds)
       : nanoseconds_(nanoseconds) {}
+
+  // REQUIRES: neither is negative.
+  static constexpr BasicInstant After(int64_t from, int64_t nanoseconds) {
+    const int64_t room = std::numeric_limits<int64_t>::max() - from;
+    return BasicInstant(from + std::min(nanoseconds, room));
+  }
 
   int64_t nanoseconds_ = 0;
 };

@@ -111,7 +111,9 @@ absl::StatusOr<Node> Node::Create(NodeOptions options, const Now& now,
   if (!saved.has_value() || saved->identity.cluster.IsNone()) {
     Random random(options.seed, "identity");
     Identity identity{.node = DrawNodeId(random)};
-    return Node(std::move(options), now, identity);
+    Node node(std::move(options), now, identity);
+    node.deadline_ = node.FindDeadline();
+    return node;
   }
   if (absl::Status status = Validate(*saved); !status.ok()) return status;
   LockTable table((Epoch()));
@@ -136,6 +138,7 @@ absl::StatusOr<Node> Node::Create(NodeOptions options, const Now& now,
   // A number that no earlier process of this node has used.
   node.client_.NumberSessionsFrom(node.options_.birth_epoch << 20);
   node.client_.Join(now.fast, node.epoch_seen_);
+  node.deadline_ = node.FindDeadline();
   return node;
 }
 
@@ -174,8 +177,8 @@ Actions Node::Step(const Now& now, const Event& event) {
   std::visit([&](const auto& e) { Handle(e, out); }, event);  // 2. news
   Settle(out);                                                // 3. effects
   Emit(out);                                                  // 4. orders
-  const bool is_later = !NextDeadline().IsDue(now_);
-  CHECK(is_later) << "the driver would spin";
+  deadline_ = FindDeadline();
+  CHECK(!deadline_.IsDue(now_)) << "the driver would spin";
   return std::exchange(actions_, Actions());
 }
 
@@ -194,9 +197,9 @@ Actions Node::StepAfterGoodbye(const Now& now, const Event& event) {
 }
 
 void Node::FireTimers(const Now& now, Outbox& out) {
-  const SlowInstant due = NextDeadline().slow;
   now_ = now;
-  if (due != SlowInstant::Never() && now.slow - due >= StallMin()) {
+  const SlowInstant due = deadline_.slow;
+  if (due <= now.slow && now.slow - due >= StallMin()) {
     const absl::Duration lateness = now.slow - due;
     ++stats_.stalls;
     consensus_.NoteStall(now.slow, lateness);
@@ -204,15 +207,17 @@ void Node::FireTimers(const Now& now, Outbox& out) {
     // Keep-alives may wait in our sockets (rule 20).
     expiry_not_before_ = std::max(expiry_not_before_, now.slow + lateness);
   }
-  client_.FireTimers(now.fast);  // belief ends before anything else happens
-  membership_.FireTimers(now.slow, out);
-  consensus_.FireTimers(now.slow, out);
+  if (deadline_.IsDue(now)) {
+    client_.FireTimers(now.fast);  // belief ends before anything else happens
+    membership_.FireTimers(now.slow, out);
+    consensus_.FireTimers(now.slow, out);
+  }
   FireBirth(out);
   FireLeave(out);
   if (flush_by_ <= now.slow) Flush(out);
 }
 
-Deadline Node::NextDeadline() const {
+Deadline Node::FindDeadline() const {
   Deadline deadline;
   if (phase_ == Phase::kLeft) return deadline;
   deadline.fast = client_.NextDeadline();

@@ -73,7 +73,7 @@ class Node {
 
   // When to call Step(), with TimeAdvanced, though nothing has happened.
   // Later than the last `now`.
-  Deadline NextDeadline() const;
+  Deadline NextDeadline() const { return deadline_; }
 
   // --- For watching only ----------------------------------------------------
 
@@ -147,6 +147,7 @@ class Node {
 
   // The machines' talk with each other.
   void FireTimers(const Now& now, Outbox& out);
+  Deadline FindDeadline() const;
   void Settle(Outbox& out);
   void TakeSnapshot(Outbox& out);
   void ApplyCommitted();
@@ -179,6 +180,7 @@ class Node {
   bool identity_saved_ = false;
   Phase phase_ = Phase::kSeeking;
   Now now_;
+  Deadline deadline_;  // found once a step: it is asked for more often
   NodeStats stats_;
 
   Membership membership_;

@@ -186,7 +186,7 @@ void Membership::TakeAck(const Ack& ack, Receipt& receipt, Outbox& out) {
   LearnAll(ack.facts, receipt);
   if (probe_.has_value() && probe_->NoteAck(receipt.from, ack.probe)) return;
   const std::optional<Relays::Relay> relay =
-      relays_.TakeAnswered(receipt.from, ack.probe);
+      relays_.TakeAnswered(receipt.now, receipt.from, ack.probe);
   if (!relay.has_value()) return;
   SendTo(relay->asker, relay->asker_address, ChannelFor(relay->asker_number),
          Ack{.probe = relay->asker_number, .facts = FactsFor(relay->asker)},

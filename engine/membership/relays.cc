@@ -16,10 +16,10 @@ bool Relays::Add(SlowInstant now, uint64_t number, const Relay& relay) {
   return true;
 }
 
-std::optional<Relays::Relay> Relays::TakeAnswered(NodeId from,
+std::optional<Relays::Relay> Relays::TakeAnswered(SlowInstant now, NodeId from,
                                                   uint64_t number) {
   const auto found = relays_.find(number);
-  if (found == relays_.end()) return std::nullopt;
+  if (found == relays_.end() || found->second.end <= now) return std::nullopt;
   if (found->second.target != from) return std::nullopt;
   const Relay relay = found->second;
   relays_.erase(found);

@@ -33,8 +33,9 @@ class Relays {
 
   // False if there are too many.
   bool Add(SlowInstant now, uint64_t number, const Relay& relay);
-  // The relay that `from` answers, which ends with it.
-  std::optional<Relay> TakeAnswered(NodeId from, uint64_t number);
+  // The relay that `from` answers in time, which ends with it.
+  std::optional<Relay> TakeAnswered(SlowInstant now, NodeId from,
+                                    uint64_t number);
   // Those whose asker is now to be told that there is no answer.
   std::vector<Relay> TakeOverdue(SlowInstant now);
 

@@ -15,8 +15,22 @@ TEST(InstantTest, AddsAndSubtractsDurations) {
   EXPECT_EQ(Slow(10) - Slow(3), absl::Nanoseconds(7));
 }
 
+TEST(InstantTest, RoundsWhatIsLeftOfANanosecondDown) {
+  const absl::Duration quarter = absl::Nanoseconds(10) / 4;
+  EXPECT_EQ(Slow(10) + quarter, Slow(12));
+  EXPECT_EQ(Slow(10) - quarter, Slow(7));
+}
+
+TEST(InstantTest, CountsFromBelowZero) {
+  EXPECT_EQ(Slow(-10) + absl::Nanoseconds(15), Slow(5));
+  EXPECT_EQ(Slow(5) - Slow(-10), absl::Nanoseconds(15));
+  EXPECT_EQ(Slow(INT64_MAX - 1) - Slow(-10),
+            absl::Nanoseconds(INT64_MAX) + absl::Nanoseconds(9));
+}
+
 TEST(InstantTest, NeverStaysNever) {
   EXPECT_EQ(Slow(10) + absl::InfiniteDuration(), SlowInstant::Never());
+  EXPECT_EQ(Slow(INT64_MAX - 10) + absl::Nanoseconds(11), SlowInstant::Never());
   EXPECT_EQ(SlowInstant::Never() - absl::Hours(1), SlowInstant::Never());
   EXPECT_LT(Slow(INT64_MAX - 1), SlowInstant::Never());
 }

@@ -27,10 +27,11 @@ TEST(RelaysTest, PassesTheTargetsAnswerOnOnce) {
   Relays relays;
   ASSERT_TRUE(relays.Add(AtMs(0), 8, RelayFor(50)));
 
-  EXPECT_FALSE(relays.TakeAnswered(Id(3), 8).has_value()) << "not the target";
-  EXPECT_FALSE(relays.TakeAnswered(Id(2), 10).has_value());
-  EXPECT_EQ(relays.TakeAnswered(Id(2), 8)->asker_number, 50u);
-  EXPECT_FALSE(relays.TakeAnswered(Id(2), 8).has_value());
+  EXPECT_FALSE(relays.TakeAnswered(AtMs(1), Id(3), 8).has_value())
+      << "not the target";
+  EXPECT_FALSE(relays.TakeAnswered(AtMs(1), Id(2), 10).has_value());
+  EXPECT_EQ(relays.TakeAnswered(AtMs(1), Id(2), 8)->asker_number, 50u);
+  EXPECT_FALSE(relays.TakeAnswered(AtMs(1), Id(2), 8).has_value());
 }
 
 TEST(RelaysTest, TellsTheAskerOnceThatThereIsNoAnswerYet) {
@@ -42,14 +43,15 @@ TEST(RelaysTest, TellsTheAskerOnceThatThereIsNoAnswerYet) {
   EXPECT_TRUE(relays.TakeOverdue(AtMs(101)).empty());
   EXPECT_EQ(relays.NextDeadline(), SlowInstant::Never());
   // An answer may still come in time.
-  EXPECT_TRUE(relays.TakeAnswered(Id(2), 8).has_value());
+  EXPECT_TRUE(relays.TakeAnswered(AtMs(199), Id(2), 8).has_value());
 }
 
 TEST(RelaysTest, ForgetsWhatCannotHelpAnyMore) {
   Relays relays;
   ASSERT_TRUE(relays.Add(AtMs(0), 8, RelayFor(50)));
+  EXPECT_FALSE(relays.TakeAnswered(AtMs(200), Id(2), 8).has_value());
   EXPECT_EQ(relays.TakeOverdue(AtMs(200)).size(), 1u);
-  EXPECT_FALSE(relays.TakeAnswered(Id(2), 8).has_value());
+  EXPECT_FALSE(relays.TakeAnswered(AtMs(150), Id(2), 8).has_value());
 }
 
 TEST(RelaysTest, ServesABoundedNumberAtOnce) {
