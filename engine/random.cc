@@ -39,10 +39,12 @@ uint64_t Random::Next() {
 
 uint64_t Random::Below(uint64_t bound) {
   CHECK(bound > 0);
-  // Draws from the incomplete last block are thrown away: no bias.
-  const uint64_t block_end = UINT64_MAX - UINT64_MAX % bound;
   uint64_t draw = Next();
-  while (draw >= block_end) draw = Next();
+  // Draws from the incomplete last block are thrown away: no bias. It is
+  // shorter than `bound`, so that most draws need no division to be told apart.
+  while (draw > UINT64_MAX - bound && draw >= UINT64_MAX - UINT64_MAX % bound) {
+    draw = Next();
+  }
   return draw % bound;
 }
 

@@ -1,6 +1,5 @@
 #include "engine/wire/checksum.h"
 
-#include <array>
 #include <bit>
 #include <cstring>
 
@@ -13,13 +12,13 @@ constexpr uint64_t kPrime3 = 0x165667b19e3779f9u;
 constexpr uint64_t kPrime4 = 0x85ebca77c2b2ae63u;
 constexpr uint64_t kPrime5 = 0x27d4eb2f165667c5u;
 
-// Takes the next `Word`, little-endian, off the front.
+// Reads the `Word` at `next`, little-endian, and moves on behind it.
 template <typename Word>
-Word Take(absl::string_view& bytes) {
+Word Take(const char*& next) {
   static_assert(std::endian::native == std::endian::little);
   Word word;
-  std::memcpy(&word, bytes.data(), sizeof(word));
-  bytes.remove_prefix(sizeof(word));
+  std::memcpy(&word, next, sizeof(word));
+  next += sizeof(word);
   return word;
 }
 
@@ -27,19 +26,26 @@ uint64_t Round(uint64_t lane, uint64_t word) {
   return std::rotl(lane + word * kPrime2, 31) * kPrime1;
 }
 
-// The bulk, four independent lanes at a time.
-uint64_t ConsumeStripes(absl::string_view& bytes) {
-  std::array<uint64_t, 4> lanes = {kPrime1 + kPrime2, kPrime2, 0,
-                                   uint64_t{0} - kPrime1};
-  while (bytes.size() >= 32) {
-    for (uint64_t& lane : lanes) lane = Round(lane, Take<uint64_t>(bytes));
-  }
-  uint64_t sum = std::rotl(lanes[0], 1) + std::rotl(lanes[1], 7) +
-                 std::rotl(lanes[2], 12) + std::rotl(lanes[3], 18);
-  for (const uint64_t lane : lanes) {
-    sum = (sum ^ Round(0, lane)) * kPrime1 + kPrime4;
-  }
-  return sum;
+uint64_t Merge(uint64_t sum, uint64_t lane) {
+  return (sum ^ Round(0, lane)) * kPrime1 + kPrime4;
+}
+
+// The bulk: four independent lanes, each in a register of its own.
+// REQUIRES: there are 32 bytes or more.
+uint64_t ConsumeStripes(const char*& next, const char* end) {
+  uint64_t a = kPrime1 + kPrime2;
+  uint64_t b = kPrime2;
+  uint64_t c = 0;
+  uint64_t d = uint64_t{0} - kPrime1;
+  do {
+    a = Round(a, Take<uint64_t>(next));
+    b = Round(b, Take<uint64_t>(next));
+    c = Round(c, Take<uint64_t>(next));
+    d = Round(d, Take<uint64_t>(next));
+  } while (end - next >= 32);
+  const uint64_t sum =
+      std::rotl(a, 1) + std::rotl(b, 7) + std::rotl(c, 12) + std::rotl(d, 18);
+  return Merge(Merge(Merge(Merge(sum, a), b), c), d);
 }
 
 uint64_t Avalanche(uint64_t sum) {
@@ -51,18 +57,20 @@ uint64_t Avalanche(uint64_t sum) {
 }  // namespace
 
 uint64_t Checksum(absl::string_view bytes) {
-  const uint64_t size = bytes.size();
-  uint64_t sum = (size >= 32 ? ConsumeStripes(bytes) : kPrime5) + size;
-  while (bytes.size() >= 8) {
-    sum ^= Round(0, Take<uint64_t>(bytes));
+  const char* next = bytes.data();
+  const char* const end = next + bytes.size();
+  uint64_t sum = bytes.size() >= 32 ? ConsumeStripes(next, end) : kPrime5;
+  sum += bytes.size();
+  while (end - next >= 8) {
+    sum ^= Round(0, Take<uint64_t>(next));
     sum = std::rotl(sum, 27) * kPrime1 + kPrime4;
   }
-  if (bytes.size() >= 4) {
-    sum ^= Take<uint32_t>(bytes) * kPrime1;
+  if (end - next >= 4) {
+    sum ^= Take<uint32_t>(next) * kPrime1;
     sum = std::rotl(sum, 23) * kPrime2 + kPrime3;
   }
-  while (!bytes.empty()) {
-    sum = std::rotl(sum ^ (Take<uint8_t>(bytes) * kPrime5), 11) * kPrime1;
+  while (next != end) {
+    sum = std::rotl(sum ^ (Take<uint8_t>(next) * kPrime5), 11) * kPrime1;
   }
   return Avalanche(sum);
 }
