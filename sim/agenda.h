@@ -18,7 +18,7 @@ template <typename Item>
 class Agenda {
  public:
   void Add(RealInstant at, Item item) {
-    heap_.push_back({at, next_sequence_++, std::move(item)});
+    heap_.push_back({at, next_sequence_++, Keep(std::move(item))});
     std::push_heap(heap_.begin(), heap_.end(), Later);
   }
 
@@ -34,16 +34,18 @@ class Agenda {
   Item TakeNext() {
     CHECK(!heap_.empty());
     std::pop_heap(heap_.begin(), heap_.end(), Later);
-    Item item = std::move(heap_.back().item);
+    const size_t place = heap_.back().place;
     heap_.pop_back();
-    return item;
+    free_.push_back(place);
+    return std::move(items_[place]);
   }
 
  private:
+  // The heap is shuffled a lot: it has places of items, not the items.
   struct Planned {
     RealInstant at;
     uint64_t sequence;
-    Item item;
+    size_t place;  // in items_
   };
 
   static bool Later(const Planned& a, const Planned& b) {
@@ -51,7 +53,20 @@ class Agenda {
     return a.sequence > b.sequence;
   }
 
+  size_t Keep(Item item) {
+    if (free_.empty()) {
+      items_.push_back(std::move(item));
+      return items_.size() - 1;
+    }
+    const size_t place = free_.back();
+    free_.pop_back();
+    items_[place] = std::move(item);
+    return place;
+  }
+
   std::vector<Planned> heap_;
+  std::vector<Item> items_;
+  std::vector<size_t> free_;  // places of items_ that are not in use
   uint64_t next_sequence_ = 0;
 };
 

@@ -176,10 +176,15 @@ const Node* World::node(HostId id) const {
 }
 
 std::string World::NameOf(const Address& address) const {
-  for (uint64_t i = 1; i <= hosts_.size(); ++i) {
-    if (HostAddress(HostId(i)) == address) return HostName(HostId(i));
-  }
-  return address.ToString();
+  const std::optional<HostId> host = HostAt(address);
+  return host.has_value() ? HostName(*host) : address.ToString();
+}
+
+std::optional<HostId> World::HostAt(const Address& address) const {
+  const HostId host(uint64_t{address.ip[14]} << 8 | address.ip[15]);
+  const bool is_known = host >= HostId(1) && host.value() <= hosts_.size();
+  if (!is_known || HostAddress(host) != address) return std::nullopt;
+  return host;
 }
 
 // --- Callers -----------------------------------------------------------------
@@ -222,12 +227,10 @@ void World::RunNext() {
   }
   std::optional<Network::Arrival> arrival = network_.HappenNext(now_);
   if (!arrival.has_value()) return;
-  for (uint64_t i = 1; i <= hosts_.size(); ++i) {
-    if (HostAddress(HostId(i)) != arrival->to) continue;
-    std::visit([&](auto&& what) { Arrive(HostId(i), Event(std::move(what))); },
-               std::move(arrival->what));
-    return;
-  }
+  const std::optional<HostId> host = HostAt(arrival->to);
+  if (!host.has_value()) return;
+  std::visit([&](auto&& what) { Arrive(*host, Event(std::move(what))); },
+             std::move(arrival->what));
 }
 
 void World::Arrive(HostId id, Event event) {

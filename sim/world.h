@@ -188,6 +188,8 @@ class World {
   };
   using Due = std::variant<TurnDue, WakeDue, SaveDue>;
 
+  // Whose address it is; nothing if it is no machine's.
+  std::optional<HostId> HostAt(const Address& address) const;
   Host& At(HostId host);
   const Host& At(HostId host) const;
 
