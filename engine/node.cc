@@ -41,8 +41,8 @@ template <typename Item, typename SizeOf, typename Take>
 void ForEachPart(std::vector<Item> items, const SizeOf& size_of,
                  size_t part_max, const Take& take) {
   size_t total = 0;
-  for (const Item& item : items) total += static_cast<size_t>(size_of(item));
   if (items.empty()) return;
+  for (const Item& item : items) total += static_cast<size_t>(size_of(item));
   if (total <= part_max) return take(std::move(items));
   std::vector<Item> part;
   size_t size = 0;
@@ -179,7 +179,9 @@ Actions Node::Step(const Now& now, const Event& event) {
   Emit(out);                                                  // 4. orders
   deadline_ = FindDeadline();
   CHECK(!deadline_.IsDue(now_)) << "the driver would spin";
-  return std::exchange(actions_, Actions());
+  Actions actions = std::move(actions_);
+  actions_.clear();
+  return actions;
 }
 
 // Nothing matters any more, but callers are answered.
@@ -311,6 +313,7 @@ void Node::Deliver(std::vector<Reply> replies) {
 }
 
 void Node::DrainClient() {
+  if (!client_.has_output()) return;
   Client::Output output = client_.Take();
   for (AnswerRequest& answer : output.answers) {
     actions_.push_back(std::move(answer));
@@ -548,7 +551,8 @@ void Node::Flush(Outbox& out) {
   } else {
     FlushForward(out);
   }
-  forward_ = Forward();
+  forward_.commands.clear();
+  forward_.reads.clear();
   proposals_.clear();
   std::optional<SaveState> save = consensus_.Flush(now_.slow, out);
   if (save.has_value()) {

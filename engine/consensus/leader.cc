@@ -156,8 +156,6 @@ void Consensus::ChangeVoters(SlowInstant now, std::vector<Voter> voters) {
 
 void Consensus::Replicate(SlowInstant now, NodeId peer, Progress& progress,
                           bool is_heartbeat, Outbox& out) {
-  const bool quiet =
-      now - progress.last_sent >= options_.heartbeat_interval / 2;
   switch (progress.mode) {
     case Progress::Mode::kProbe:
       if (is_heartbeat) progress.awaits_answer = false;
@@ -173,9 +171,10 @@ void Consensus::Replicate(SlowInstant now, NodeId peer, Progress& progress,
         SendAppend(now, peer, progress, /*with_entries=*/true, out);
         sent = true;
       }
+      if (!is_heartbeat || sent) return;
       // Rule 14: a full window, too, is told that we live, or a lost window
       // would stop replication for ever.
-      if (is_heartbeat && !sent && quiet) {
+      if (now - progress.last_sent >= options_.heartbeat_interval / 2) {
         SendAppend(now, peer, progress, /*with_entries=*/false, out);
       }
       return;

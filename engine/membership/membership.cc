@@ -66,6 +66,8 @@ Membership::Membership(MembershipOptions options, NodeId self, Address address,
       observer_(observer),
       list_(limits::kMembersMax),
       gossip_(self),
+      isolation_after_(
+          std::max(options_.probe_interval * 2, options_.pause_tolerance)),
       last_heard_(now),
       gossip_at_(now),
       join_at_(now + kSoon),
@@ -579,8 +581,7 @@ void Membership::WorsenHealth() {
 
 SlowInstant Membership::IsolationDeadline() const {
   if (isolated() || list_.present() < 2) return SlowInstant::Never();
-  return last_heard_ +
-         std::max(options_.probe_interval * 2, options_.pause_tolerance);
+  return last_heard_ + isolation_after_;
 }
 
 // --- Telling ----------------------------------------------------------------

@@ -203,6 +203,7 @@ class Membership {
   uint64_t last_number_ = 0;
 
   int health_ = 0;
+  absl::Duration isolation_after_;  // of hearing nobody
   SlowInstant last_heard_;
   std::optional<SlowInstant> isolated_since_;
   bool denies_ = false;  // an accusation was heard: the denial goes out at once

@@ -27,6 +27,7 @@ Suspicion::Suspicion(SlowInstant start, const Terms& terms, NodeId accuser)
   CHECK(terms_.confirmations_wanted >= 0);
   CHECK(terms_.confirmations_wanted <= kConfirmationsMax);
   CHECK(terms_.min <= terms_.max);
+  FindDeadline();
 }
 
 void Suspicion::Confirm(NodeId member) {
@@ -34,23 +35,31 @@ void Suspicion::Confirm(NodeId member) {
   if (absl::c_linear_search(heard_from_, member)) return;
   heard_from_.push_back(member);
   ++confirmations_;
+  FindDeadline();
 }
 
-void Suspicion::ConfirmFully() { confirmations_ = terms_.confirmations_wanted; }
+void Suspicion::ConfirmFully() {
+  confirmations_ = terms_.confirmations_wanted;
+  FindDeadline();
+}
 
-void Suspicion::Postpone(absl::Duration lost) { start_ = start_ + lost; }
+void Suspicion::Postpone(absl::Duration lost) {
+  start_ = start_ + lost;
+  FindDeadline();
+}
 
 void Suspicion::HoldUntil(SlowInstant instant) {
   held_until_ = std::max(held_until_, instant);
+  FindDeadline();
 }
 
-SlowInstant Suspicion::deadline() const {
+void Suspicion::FindDeadline() {
   const int per_mille =
       kShrinkPerMille[static_cast<size_t>(terms_.confirmations_wanted)]
                      [static_cast<size_t>(confirmations_)];
   const absl::Duration lasts =
       terms_.max - (terms_.max - terms_.min) * per_mille / 1000;
-  return std::max(start_ + lasts, held_until_);
+  deadline_ = std::max(start_ + lasts, held_until_);
 }
 
 void Suspicion::AddTo(Fingerprint& hash) const {

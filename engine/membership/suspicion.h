@@ -36,18 +36,21 @@ class Suspicion {
   // Not before `instant`, whatever else says so.
   void HoldUntil(SlowInstant instant);
 
-  SlowInstant deadline() const;
+  SlowInstant deadline() const { return deadline_; }
   SlowInstant start() const { return start_; }
 
   void AddTo(Fingerprint& hash) const;
 
  private:
+  void FindDeadline();
+
   SlowInstant start_;
   Terms terms_;
   int confirmations_ = 0;
   // The first accuser and those who were counted: at most one more than wanted.
   std::vector<NodeId> heard_from_;
   SlowInstant held_until_;
+  SlowInstant deadline_;  // asked for in each step, and seldom another
 };
 
 }  // namespace cachalot
