@@ -26,6 +26,11 @@ uint64_t LinkNumber(const Address& from, const Address& to) {
 Network::Network(NetworkOptions options, ChoiceSource* choices)
     : options_(options), choices_(choices) {}
 
+size_t Network::HashOfLink::operator()(const Link& link) const {
+  constexpr uint64_t kGolden = 0x9e3779b97f4a7c15u;  // spreads the numbers
+  return static_cast<size_t>(LinkNumber(link.first, link.second) * kGolden);
+}
+
 Network::LinkChances& Network::ChancesOf(const Link& link) {
   const auto found = chances_.find(link);
   if (found != chances_.end()) return found->second;

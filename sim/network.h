@@ -1,6 +1,7 @@
 #ifndef SIM_NETWORK_H_
 #define SIM_NETWORK_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -10,6 +11,7 @@
 
 #include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
 #include "engine/address.h"
 #include "engine/event.h"
@@ -104,6 +106,9 @@ class Network {
 
  private:
   using Link = std::pair<Address, Address>;  // from, to
+  struct HashOfLink {
+    size_t operator()(const Link& link) const;
+  };
   using StreamId = uint64_t;
 
   // What happens on a link is chosen for each link apart.
@@ -179,13 +184,14 @@ class Network {
 
   NetworkOptions options_;
   ChoiceSource* choices_;
-  absl::btree_map<Link, LinkChances> chances_;
+  // Looked up for each message, and never walked; so is current_.
+  absl::flat_hash_map<Link, LinkChances, HashOfLink> chances_;
   NetworkCounters counters_;
   Agenda<Due> agenda_;
   absl::btree_set<Address> listening_;
   absl::btree_set<Link> cuts_;
   absl::btree_map<StreamId, Stream> streams_;
-  absl::btree_map<Link, StreamId> current_;  // of living senders
+  absl::flat_hash_map<Link, StreamId, HashOfLink> current_;  // living senders'
   StreamId next_stream_ = 1;
 };
 
