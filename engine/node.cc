@@ -179,6 +179,7 @@ Actions Node::Step(const Now& now, const Event& event) {
   Emit(out);                                                  // 4. orders
   deadline_ = FindDeadline();
   CHECK(!deadline_.IsDue(now_)) << "the driver would spin";
+  if (actions_.empty()) return {};
   Actions actions = std::move(actions_);
   actions_.clear();
   return actions;
@@ -519,6 +520,7 @@ void Node::OnRedirect(const Redirect& redirect) {
 }
 
 void Node::AnswerReads(Outbox& out) {
+  if (reads_.empty()) return;
   for (const uint64_t lost : consensus_.TakeLostReads()) reads_.erase(lost);
   for (const uint64_t ready : consensus_.TakeReads()) {
     const auto found = reads_.find(ready);

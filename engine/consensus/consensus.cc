@@ -664,13 +664,12 @@ std::optional<Address> Consensus::AddressOf(NodeId id) const {
 
 void Consensus::Send(NodeId to, ConsensusMessage message, SaveId after,
                      Outbox& out) {
-  Outgoing outgoing;
+  Outgoing& outgoing = out.sends.emplace_back();
   outgoing.to = to;
   outgoing.channel = Outgoing::Channel::kStream;
   std::visit([&outgoing](auto& m) { outgoing.message = std::move(m); },
              message);
   outgoing.after = after <= saved_ ? SaveId() : after;
-  out.Send(std::move(outgoing));
 }
 
 void Consensus::CheckInvariants() const {

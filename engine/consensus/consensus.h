@@ -137,7 +137,7 @@ class Consensus {
   // --- Views ----------------------------------------------------------------
 
   Role role() const;
-  bool leads() const { return role() == Role::kLeader; }
+  bool leads() const { return std::holds_alternative<Leader>(role_); }
   Term term() const { return term_; }
   NodeId vote() const { return vote_; }
   // None if unknown. This node itself, if it leads.
