@@ -30,6 +30,7 @@ uint64_t Scale(uint64_t bits, uint64_t bound) {
 
 Chance::Chance(ChoiceSource* source, absl::string_view name, uint64_t number)
     : source_(source),
+      is_dull_(source->IsDull(name)),
       key_(Mix(source->seed() + kGolden) ^ StableHash(name) ^
            Mix(number * kGolden + 1)) {
   if (source->replays() || source->records()) {
@@ -43,6 +44,7 @@ uint64_t Chance::Scaled(uint64_t bound) const { return Scale(Bits(), bound); }
 
 uint64_t Chance::Choose(uint64_t drawn, uint64_t max) {
   const uint64_t index = index_++;
+  if (is_dull_) return 0;
   if (!source_->replays() && !source_->records()) return drawn;
   const uint64_t chosen = source_->replays()
                               ? std::min(source_->Listed(stream_, index), max)

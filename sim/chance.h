@@ -94,8 +94,9 @@ class Chance {
   uint64_t Choose(uint64_t drawn, uint64_t max);
 
   ChoiceSource* source_;
-  uint64_t key_ = 0;     // from a seed
+  bool is_dull_ = false;
   uint32_t stream_ = 0;  // if the source replays or records
+  uint64_t key_ = 0;     // from a seed
   uint64_t index_ = 0;
 };
 

@@ -87,6 +87,14 @@ ChoiceSource::ChoiceSource(ChoiceLog log) : replays_(true), records_(true) {
   }
 }
 
+void ChoiceSource::MakeDull(const std::vector<std::string>& names) {
+  dull_.insert(names.begin(), names.end());
+}
+
+bool ChoiceSource::IsDull(absl::string_view name) const {
+  return !dull_.empty() && dull_.contains(std::string(name));
+}
+
 uint32_t ChoiceSource::Open(absl::string_view name, uint64_t number) {
   Stream stream(std::string(name), number);
   const auto [found, is_new] = streams_.try_emplace(

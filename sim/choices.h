@@ -67,6 +67,9 @@ class ChoiceSource {
   ChoiceSource(const ChoiceSource&) = delete;
   ChoiceSource& operator=(const ChoiceSource&) = delete;
 
+  // Of the streams of these names every choice is the dullest. Call it first.
+  void MakeDull(const std::vector<std::string>& names);
+
   uint64_t seed() const { return seed_; }
   bool replays() const { return replays_; }
   bool records() const { return records_; }
@@ -85,6 +88,7 @@ class ChoiceSource {
 
   // A small number for the stream, the same whenever it is opened.
   uint32_t Open(absl::string_view name, uint64_t number);
+  bool IsDull(absl::string_view name) const;
   uint64_t Listed(uint32_t stream, uint64_t index) const;
   void Record(uint32_t stream, uint64_t index, uint64_t value) {
     recorded_.push_back({stream, index, value});
@@ -93,6 +97,7 @@ class ChoiceSource {
   uint64_t seed_ = 0;
   bool replays_ = false;
   bool records_ = false;
+  absl::btree_set<std::string> dull_;
   absl::btree_map<Stream, uint32_t> streams_;
   std::vector<Stream> names_;
   // Of a log that is replayed, by stream.

@@ -22,16 +22,23 @@ namespace {
 // How long a node may take to bring one lock from a healed world.
 constexpr absl::Duration LastWait() { return absl::Seconds(10); }
 
+// Those of the last phase, when everybody is served once, do not make a run.
+constexpr uint64_t kGrantsOfASubstantialRun = 10;
+
 class Runner {
  public:
-  Runner(const Plan& plan, ChoiceSource* choices, Trace trace)
+  Runner(const Plan& plan, ChoiceSource* choices, const RunOptions& options)
       : plan_(plan),
-        world_(plan.world, choices, trace),
+        choices_(choices),
+        world_(plan.world, choices, options.trace),
         judge_(plan.judge),
         workload_(plan.workload, choices),
         nemesis_(plan.nemesis, choices, RealInstant() + plan.quiet) {
     world_.AddWatcher(&judge_);
     world_.AddWatcher(&workload_);
+    for (Watcher* watcher : options.watchers) {
+      world_.AddWatcher(watcher, /*listens=*/true);
+    }
   }
 
   RunResult Run();
@@ -54,6 +61,7 @@ class Runner {
   std::string WhoIsBehind() const;
 
   const Plan& plan_;
+  ChoiceSource* choices_;
   World world_;
   Judge judge_;
   Workload workload_;
@@ -81,12 +89,14 @@ RunResult Runner::Run() {
   result.simulated = world_.now() - RealInstant();
   result.hash = world_.hash();
   result.grants = judge_.grants();
+  result.is_vacuous = result.grants < kGrantsOfASubstantialRun;
   result.operations = workload_.history().size();
   for (const ClusterId cluster : judge_.clusters()) {
     result.committed += judge_.committed(cluster).value();
   }
   result.network = world_.network().counters();
   result.faults = nemesis_.done();
+  if (choices_->records()) result.choices = choices_->TakeLog();
   return result;
 }
 
@@ -279,15 +289,26 @@ std::string Runner::WhoIsBehind() const {
 
 }  // namespace
 
-RunResult RunPlan(const Plan& plan, ChoiceSource* choices, Trace trace) {
-  return Runner(plan, choices, trace).Run();
+RunResult RunPlan(const Plan& plan, ChoiceSource* choices,
+                  const RunOptions& options) {
+  return Runner(plan, choices, options).Run();
 }
 
-RunResult RunSeed(uint64_t seed, absl::Duration harm_max, Trace trace) {
-  ChoiceSource choices(seed);
-  Plan plan = Plan::Draw(&choices);
-  plan.harm = std::min(plan.harm, harm_max);
-  return RunPlan(plan, &choices, trace);
+RunResult RunChoices(ChoiceSource* choices, const RunOptions& options) {
+  Plan plan = Plan::Draw(choices);
+  plan.harm = std::min(plan.harm, options.harm_max);
+  return RunPlan(plan, choices, options);
+}
+
+RunResult RunSeed(uint64_t seed, const RunOptions& options) {
+  ChoiceSource choices(seed, options.records);
+  choices.MakeDull(options.dull_streams);
+  return RunChoices(&choices, options);
+}
+
+RunResult RunLog(const ChoiceLog& log, const RunOptions& options) {
+  ChoiceSource choices(log);
+  return RunChoices(&choices, options);
 }
 
 }  // namespace cachalot::sim

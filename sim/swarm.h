@@ -44,6 +44,8 @@ struct RunResult {
   std::optional<Violation> violation;  // the first
   // Why no progress could be asked for; empty if it was.
   std::string excuse;
+  // Too little happened for the judges to judge: hardly anybody got a lock.
+  bool is_vacuous = false;
   uint64_t steps = 0;
   absl::Duration simulated;
   uint64_t hash = 0;
@@ -52,20 +54,35 @@ struct RunResult {
   uint64_t committed = 0;
   NetworkCounters network;
   std::array<uint64_t, kFaultCount> faults{};
+  ChoiceLog choices;  // if they were recorded
 
   bool failed() const { return violation.has_value(); }
+};
+
+struct RunOptions {
+  // Heal the world after this at the latest.
+  absl::Duration harm_max = absl::InfiniteDuration();
+  // Keep the log of the choices that were made.
+  bool records = false;
+  // Of a seed: streams (choices.h) of which every choice is the dullest.
+  std::vector<std::string> dull_streams;
+  Trace trace;
+  // Who looks on besides the judges. Not owned.
+  std::vector<Watcher*> watchers;
 };
 
 // Runs the plan: a phase of safety under every fault that is chosen, and then a
 // healed world that must make progress. Stops at the first violation. `choices`
 // is where the plan was drawn from.
 RunResult RunPlan(const Plan& plan, ChoiceSource* choices,
-                  Trace trace = Trace());
+                  const RunOptions& options = RunOptions());
 
-// All in one: what the seed gives. No more than `harm_max` of faults.
-RunResult RunSeed(uint64_t seed,
-                  absl::Duration harm_max = absl::InfiniteDuration(),
-                  Trace trace = Trace());
+// All in one: draws a plan and runs it. What the seed gives, what the log has.
+RunResult RunChoices(ChoiceSource* choices,
+                     const RunOptions& options = RunOptions());
+RunResult RunSeed(uint64_t seed, const RunOptions& options = RunOptions());
+RunResult RunLog(const ChoiceLog& log,
+                 const RunOptions& options = RunOptions());
 
 }  // namespace cachalot::sim
 

@@ -1,83 +1,117 @@
-// Runs seeds of the simulator, several at a time, and says what came of them.
+// Runs seeds of the simulator and says what came of them; or runs one, tells
+// it, checks that it repeats itself, or shrinks what it broke.
 
-#include <poll.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <csignal>
 #include <cstdint>
-#include <cstdio>
-#include <cstring>
+#include <fstream>
 #include <iostream>
-#include <map>
+#include <optional>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "CLI/CLI.hpp"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/time.h"
-#include "nlohmann/json.hpp"
 #include "sim/choices.h"
 #include "sim/swarm.h"
 #include "sim/trace.h"
+#include "sim/verify.h"
+#include "tools/campaign.h"
+#include "tools/child_process.h"
+#include "tools/shrinking.h"
 
-namespace cachalot::sim {
+namespace cachalot::tools {
 namespace {
 
-struct SeedRange {
-  uint64_t first = 1;
-  uint64_t last = 1;
+constexpr int kPassed = 0;
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+
+// What was asked for on the command line.
+struct Arguments {
+  std::string seeds = "1..100";
+  uint64_t jobs = std::max(1u, std::thread::hardware_concurrency());
+  bool stops_at_first = false;
+  bool as_json = false;
+
+  std::optional<uint64_t> seed;
+  std::string choices;  // a file
+  std::string harm;
+  bool with_trace = false;
+  bool verifies = false;
+  bool shrinks = false;
+  std::string record;    // a file
+  std::string scenario;  // a file
+  std::string checkpoints;
 };
 
-// "7" or "1..1000".
-bool ParseRange(const std::string& text, SeedRange* range) {
-  const std::vector<std::string> parts = absl::StrSplit(text, "..");
-  if (parts.size() > 2) return false;
-  if (!absl::SimpleAtoi(parts.front(), &range->first)) return false;
-  if (!absl::SimpleAtoi(parts.back(), &range->last)) return false;
-  return range->first <= range->last;
+int Complain(absl::string_view what) {
+  std::cerr << "simulate: " << what << "\n";
+  return kUsage;
 }
 
-std::string ReplayCommand(uint64_t seed) {
-  return absl::StrCat(
-      "tools/bazel run -c opt //tools:simulate -- --seed=", seed, " --trace");
+bool WriteFile(const std::string& path, const std::string& text) {
+  std::ofstream file(path);
+  file << text;
+  return file.flush().good();
 }
 
-std::string Reason(const Violation& violation) {
-  return absl::StrCat(HostName(violation.host), ": ", violation.sentence,
-                      " (step ", violation.step, ", after ",
-                      TimeText(violation.at), ")");
-}
+// --- One run -----------------------------------------------------------------
 
-// --- One seed, in this process
-// ------------------------------------------------
+// Where one run's choices come from: a seed, or a log.
+struct Origin {
+  uint64_t seed = 0;
+  std::optional<sim::ChoiceLog> log;
+  std::string arguments;  // that name it on the command line
+
+  std::string Name() const {
+    return log.has_value() ? "the log" : absl::StrCat("seed ", seed);
+  }
+  sim::ChoiceSource Open(bool records) const {
+    return log.has_value() ? sim::ChoiceSource(*log)
+                           : sim::ChoiceSource(seed, records);
+  }
+};
+
+absl::StatusOr<Origin> FindOrigin(const Arguments& arguments) {
+  if (arguments.choices.empty()) {
+    return Origin{.seed = *arguments.seed,
+                  .arguments = absl::StrCat("--seed=", *arguments.seed)};
+  }
+  std::ifstream file(arguments.choices);
+  if (!file.is_open()) {
+    return absl::NotFoundError(
+        absl::StrCat("--choices: cannot read ", arguments.choices));
+  }
+  std::stringstream text;
+  text << file.rdbuf();
+  absl::StatusOr<sim::ChoiceLog> log = sim::ChoiceLog::Parse(text.str());
+  if (!log.ok()) return log.status();
+  return Origin{.log = *std::move(log),
+                .arguments = absl::StrCat("--choices=", arguments.choices)};
+}
 
 // For the handler of SIGABRT.
-uint64_t current_seed = 0;
+std::string* replay_command = nullptr;
 
 // A CHECK in the engine has said what was wrong; this says how to see it again.
 void SayHowToReplay(int) {
   std::cout.flush();  // the trace up to it; we are dying anyway
-  const std::string text =
-      absl::StrCat("replay: ", ReplayCommand(current_seed), "\n");
-  (void)!write(STDERR_FILENO, text.data(), text.size());
+  (void)!write(STDERR_FILENO, replay_command->data(), replay_command->size());
 }
 
-int RunOne(uint64_t seed, absl::Duration harm_max, bool with_trace) {
-  current_seed = seed;
-  std::signal(SIGABRT, SayHowToReplay);
-  ChoiceSource choices(seed);
-  Plan plan = Plan::Draw(&choices);
-  plan.harm = std::min(plan.harm, harm_max);
-  std::cout << plan.Describe() << "\n";
-  const RunResult result =
-      RunPlan(plan, &choices, Trace(with_trace ? &std::cout : nullptr));
+int SayOutcome(const sim::RunResult& result) {
   std::cout << absl::StrFormat(
       "%d events, %d entries, %d operations, %d grants, %s simulated, hash "
       "%016x\n",
@@ -85,271 +119,227 @@ int RunOne(uint64_t seed, absl::Duration harm_max, bool with_trace) {
       absl::FormatDuration(result.simulated), result.hash);
   if (result.failed()) {
     std::cout << "FAILED: " << Reason(*result.violation) << "\n"
-              << "replay: " << ReplayCommand(seed) << "\n";
-    return 1;
+              << *replay_command;
+    return kFailed;
   }
   std::cout << (result.excuse.empty() ? "passed" : "excused: ") << result.excuse
             << "\n";
-  return 0;
+  return kPassed;
 }
 
-// --- Many, in several processes
-// -----------------------------------------------
-
-// What a worker tells of one seed: a line of JSON.
-nlohmann::json ToJson(const RunResult& result) {
-  return {{"seed", result.seed},
-          {"reason", result.failed() ? Reason(*result.violation) : ""},
-          {"excused", !result.excuse.empty()},
-          {"events", result.steps},
-          {"simulated_ns", absl::ToInt64Nanoseconds(result.simulated)},
-          {"hash", result.hash}};
+int RunOne(const Origin& origin, const Arguments& arguments,
+           sim::RunOptions options) {
+  replay_command = new std::string(
+      absl::StrCat("replay: tools/bazel run -c opt //tools:simulate -- ",
+                   origin.arguments, " --trace\n"));
+  std::signal(SIGABRT, SayHowToReplay);
+  sim::ChoiceSource choices = origin.Open(!arguments.record.empty());
+  sim::Plan plan = sim::Plan::Draw(&choices);
+  plan.harm = std::min(plan.harm, options.harm_max);
+  std::cout << plan.Describe() << "\n";
+  if (arguments.with_trace) options.trace = sim::Trace(&std::cout);
+  const sim::RunResult result = sim::RunPlan(plan, &choices, options);
+  if (!arguments.record.empty() &&
+      !WriteFile(arguments.record, result.choices.ToText())) {
+    return Complain(absl::StrCat("--record: cannot write ", arguments.record));
+  }
+  return SayOutcome(result);
 }
 
-struct Totals {
-  uint64_t seeds = 0;
-  uint64_t failed = 0;
-  uint64_t excused = 0;
-  uint64_t events = 0;
-  int64_t simulated_ns = 0;
-  std::map<uint64_t, uint64_t> hashes;  // by seed
+// --- Shrinking ---------------------------------------------------------------
 
-  uint64_t Hash() const {
-    TraceHash hash;
-    for (const auto& [seed, value] : hashes) {
-      hash.Add(seed);
-      hash.Add(value);
-    }
-    return hash.value();
+int ShrinkOne(const Origin& origin, const Arguments& arguments,
+              const sim::RunOptions& options) {
+  const std::optional<Failure> failure =
+      origin.log.has_value() ? FailureOfLog(*origin.log, options)
+                             : FailureOfSeed(origin.seed, options);
+  if (!failure.has_value()) {
+    std::cout << origin.Name() << " passes: there is nothing to shrink\n";
+    return kPassed;
   }
-};
-
-// One child process; it runs every `stride`-th seed. A seed that kills it is a
-// failed seed, and another child goes on with the next.
-struct Worker {
-  uint64_t next_seed = 0;
-  pid_t child = -1;
-  int pipe = -1;
-  std::string received;
-};
-
-class Campaign {
- public:
-  Campaign(SeedRange range, uint64_t jobs) : range_(range), jobs_(jobs) {}
-
-  Totals Run();
-
- private:
-  void StartWorker(Worker& worker);
-  [[noreturn]] void Work(uint64_t seed, int pipe);
-  void Read(Worker& worker);
-  void TakeLines(Worker& worker);
-  void Take(const std::string& line);
-  void Bury(Worker& worker);
-  void SayFailure(uint64_t seed, const std::string& reason);
-  void SayProgress();
-
-  SeedRange range_;
-  uint64_t jobs_;
-  std::vector<Worker> workers_;
-  Totals totals_;
-  std::chrono::steady_clock::time_point last_said_ =
-      std::chrono::steady_clock::now();
-};
-
-Totals Campaign::Run() {
-  for (uint64_t i = 0; i < jobs_ && range_.first + i <= range_.last; ++i) {
-    workers_.push_back({.next_seed = range_.first + i});
-    StartWorker(workers_.back());
+  std::cout << "FAILED: " << failure->sentence << "\n";
+  const Shrunk shrunk =
+      ShrinkFailure(*failure, options,
+                    [](absl::string_view text) { std::cerr << text << "\n"; });
+  std::cout << shrunk.failure.choices.ToText()
+            << "FAILED: " << shrunk.failure.sentence << "\n"
+            << "shrunk from " << shrunk.choices_before << " to "
+            << shrunk.failure.choices.size() << " choices in " << shrunk.runs
+            << " runs\n";
+  const std::string scenario = ToScenario(shrunk, origin.Name());
+  if (!arguments.scenario.empty() && !WriteFile(arguments.scenario, scenario)) {
+    return Complain(
+        absl::StrCat("--scenario: cannot write ", arguments.scenario));
   }
-  while (true) {
-    std::vector<pollfd> waited;
-    for (const Worker& worker : workers_) {
-      if (worker.pipe >= 0) waited.push_back({worker.pipe, POLLIN, 0});
-    }
-    if (waited.empty()) break;
-    poll(waited.data(), waited.size(), 1000);
-    for (const pollfd& ready : waited) {
-      if (ready.revents == 0) continue;
-      const auto found =
-          std::find_if(workers_.begin(), workers_.end(),
-                       [&](const Worker& w) { return w.pipe == ready.fd; });
-      Read(*found);
-    }
-    SayProgress();
-  }
-  return totals_;
+  return kFailed;
 }
 
-void Campaign::StartWorker(Worker& worker) {
-  int ends[2];
-  if (pipe(ends) != 0) {
-    std::perror("pipe");
-    std::exit(2);
-  }
-  worker.child = fork();
-  if (worker.child < 0) {
-    std::perror("fork");
-    std::exit(2);
-  }
-  if (worker.child == 0) {
-    close(ends[0]);
-    Work(worker.next_seed, ends[1]);
-  }
-  close(ends[1]);
-  worker.pipe = ends[0];
-  worker.received.clear();
+// --- Verifying ---------------------------------------------------------------
+
+// "FIRST..LAST/EVERY", and "/lines" if lines are wanted.
+std::optional<sim::CheckpointOptions> ParseCheckpoints(
+    const std::string& text) {
+  const std::vector<std::string> parts = absl::StrSplit(text, '/');
+  SeedRange steps;
+  sim::CheckpointOptions options;
+  if (parts.size() < 2 || !ParseRange(parts[0], &steps)) return std::nullopt;
+  if (!absl::SimpleAtoi(parts[1], &options.every)) return std::nullopt;
+  if (options.every == 0) return std::nullopt;
+  options.first = steps.first;
+  options.last = steps.last;
+  options.with_lines = parts.size() == 3 && parts[2] == "lines";
+  return options;
 }
 
-void Campaign::Work(uint64_t seed, int pipe) {
-  for (; seed <= range_.last; seed += jobs_) {
-    const std::string line = ToJson(RunSeed(seed)).dump() + "\n";
-    if (write(pipe, line.data(), line.size()) < 0) _exit(2);
+// A run that tells its checkpoints, a line each.
+int TellCheckpoints(const Origin& origin, const std::string& wanted,
+                    sim::RunOptions options) {
+  const std::optional<sim::CheckpointOptions> parsed = ParseCheckpoints(wanted);
+  if (!parsed.has_value()) return Complain("--checkpoints: FIRST..LAST/EVERY");
+  sim::CheckpointTaker taker(*parsed);
+  options.watchers.push_back(&taker);
+  sim::ChoiceSource choices = origin.Open(/*records=*/false);
+  const sim::RunResult result = sim::RunChoices(&choices, options);
+  for (const sim::Checkpoint& checkpoint : taker.checkpoints()) {
+    std::cout << absl::StrFormat("%d %016x %s\n", checkpoint.step,
+                                 checkpoint.hash, checkpoint.line);
   }
-  _exit(0);
+  std::cout << absl::StrFormat("%d %016x \n", result.steps, result.hash);
+  return kPassed;
 }
 
-void Campaign::Read(Worker& worker) {
-  char buffer[4096];
-  const ssize_t count = read(worker.pipe, buffer, sizeof(buffer));
-  if (count <= 0) {
-    Bury(worker);
-    return;
+// The same run in a process of its own, whose memory lies elsewhere.
+std::vector<sim::Checkpoint> RerunElsewhere(
+    const std::vector<std::string>& command,
+    const sim::CheckpointOptions& options) {
+  std::vector<std::string> arguments = command;
+  arguments.push_back(absl::StrCat("--checkpoints=", options.first, "..",
+                                   options.last, "/", options.every,
+                                   options.with_lines ? "/lines" : ""));
+  const absl::StatusOr<CommandResult> run =
+      RunCommand(arguments, absl::Now() + absl::Minutes(10));
+  std::vector<sim::Checkpoint> checkpoints;
+  if (!run.ok()) return checkpoints;
+  for (const absl::string_view line : absl::StrSplit(run->output, '\n')) {
+    const std::vector<std::string> words =
+        absl::StrSplit(line, absl::MaxSplits(' ', 2));
+    sim::Checkpoint checkpoint;
+    if (words.size() != 3) continue;
+    if (!absl::SimpleAtoi(words[0], &checkpoint.step)) continue;
+    if (!absl::SimpleHexAtoi(words[1], &checkpoint.hash)) continue;
+    checkpoint.line = words[2];
+    checkpoints.push_back(std::move(checkpoint));
   }
-  worker.received.append(buffer, static_cast<size_t>(count));
-  TakeLines(worker);
+  return checkpoints;
 }
 
-void Campaign::TakeLines(Worker& worker) {
-  size_t end;
-  while ((end = worker.received.find('\n')) != std::string::npos) {
-    Take(worker.received.substr(0, end));
-    worker.received.erase(0, end + 1);
-    worker.next_seed += jobs_;
+int VerifyOne(const Origin& origin, const Arguments& arguments) {
+  std::vector<std::string> command = {"/proc/self/exe", origin.arguments};
+  if (!arguments.harm.empty()) {
+    command.push_back(absl::StrCat("--harm=", arguments.harm));
   }
-}
-
-void Campaign::Take(const std::string& line) {
-  const nlohmann::json result = nlohmann::json::parse(line);
-  const auto seed = result["seed"].get<uint64_t>();
-  ++totals_.seeds;
-  totals_.events += result["events"].get<uint64_t>();
-  totals_.simulated_ns += result["simulated_ns"].get<int64_t>();
-  totals_.hashes[seed] = result["hash"].get<uint64_t>();
-  const auto reason = result["reason"].get<std::string>();
-  if (!reason.empty()) {
-    SayFailure(seed, reason);
-  } else if (result["excused"].get<bool>()) {
-    ++totals_.excused;
+  size_t checkpoints = 0;
+  const sim::Rerun rerun = [&](const sim::CheckpointOptions& options) {
+    std::vector<sim::Checkpoint> taken = RerunElsewhere(command, options);
+    checkpoints = std::max(checkpoints, taken.size());
+    return taken;
+  };
+  const std::optional<sim::Difference> difference =
+      sim::FindDifference(rerun, rerun);
+  if (checkpoints == 0) return Complain("--verify: the run told nothing");
+  if (!difference.has_value()) {
+    std::cout << origin.Name() << " repeats itself: two processes, "
+              << checkpoints << " checkpoints, all equal\n";
+    return kPassed;
   }
+  std::cout << "FAILED: " << origin.Name() << " does not repeat itself: from "
+            << "step " << difference->step
+            << " on\n  one run: " << difference->first
+            << "\n  another: " << difference->second << "\n";
+  return kFailed;
 }
 
-void Campaign::Bury(Worker& worker) {
-  int status = 0;
-  waitpid(worker.child, &status, 0);
-  close(worker.pipe);
-  worker.pipe = -1;
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return;
-  ++totals_.seeds;
-  const int cause = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-  SayFailure(worker.next_seed,
-             absl::StrCat("the process died: ", strsignal(cause)));
-  worker.next_seed += jobs_;
-  if (worker.next_seed <= range_.last) StartWorker(worker);
-}
+// --- The command line --------------------------------------------------------
 
-void Campaign::SayFailure(uint64_t seed, const std::string& reason) {
-  ++totals_.failed;
-  std::cerr << "seed " << seed << " FAILED: " << reason << "\n"
-            << "  replay: " << ReplayCommand(seed) << "\n";
-}
-
-void Campaign::SayProgress() {
-  const auto now = std::chrono::steady_clock::now();
-  if (now - last_said_ < std::chrono::seconds(5)) return;
-  last_said_ = now;
-  std::cerr << totals_.seeds << " of " << range_.last - range_.first + 1
-            << " seeds, " << totals_.failed << " failed, " << totals_.excused
-            << " excused\n";
-}
-
-void SaySummary(const Totals& totals, double wall_s, bool as_json) {
-  const double simulated_s = static_cast<double>(totals.simulated_ns) / 1e9;
-  const double events_per_s = static_cast<double>(totals.events) / wall_s;
-  const double seeds_per_minute =
-      static_cast<double>(totals.seeds) * 60 / wall_s;
-  const std::string hash = absl::StrFormat("%016x", totals.Hash());
-  if (as_json) {
-    const nlohmann::ordered_json line = {{"seeds", totals.seeds},
-                                         {"failed", totals.failed},
-                                         {"excused", totals.excused},
-                                         {"events", totals.events},
-                                         {"wall_s", wall_s},
-                                         {"events_per_s", events_per_s},
-                                         {"simulated_s", simulated_s},
-                                         {"speedup", simulated_s / wall_s},
-                                         {"seeds_per_minute", seeds_per_minute},
-                                         {"hash", hash}};
-    std::cout << line.dump() << "\n";
-    return;
+int RunMany(const Arguments& arguments, const sim::RunOptions& options) {
+  CampaignOptions campaign = {
+      .jobs = arguments.jobs,
+      .stops_at_first_failure = arguments.stops_at_first,
+      .run = options};
+  if (!ParseRange(arguments.seeds, &campaign.seeds)) {
+    return Complain(absl::StrCat("--seeds: neither a seed nor FIRST..LAST: ",
+                                 arguments.seeds));
   }
-  std::cout << absl::StrFormat(
-      "%d seeds: %d failed, %d excused\n"
-      "%d events in %.1f s: %.0f events/s, %.0f seeds/minute\n"
-      "%.0f s simulated: %.0f times real time\n"
-      "hash of all traces: %s\n",
-      totals.seeds, totals.failed, totals.excused, totals.events, wall_s,
-      events_per_s, seeds_per_minute, simulated_s, simulated_s / wall_s, hash);
+  const CampaignResult result = RunCampaign(campaign);
+  SaySummary(result, arguments.as_json);
+  return result.failed == 0 ? kPassed : kFailed;
+}
+
+int RunSingle(const Arguments& arguments, const sim::RunOptions& options) {
+  const absl::StatusOr<Origin> origin = FindOrigin(arguments);
+  if (!origin.ok()) return Complain(origin.status().message());
+  if (!arguments.checkpoints.empty()) {
+    return TellCheckpoints(*origin, arguments.checkpoints, options);
+  }
+  if (arguments.verifies) return VerifyOne(*origin, arguments);
+  if (arguments.shrinks) return ShrinkOne(*origin, arguments, options);
+  return RunOne(*origin, arguments, options);
 }
 
 int Main(int argc, char** argv) {
   CLI::App app("Judges Cachalot's engine in a simulated world, seed by seed.");
   app.footer(
-      "Example: simulate --seeds=1..1000\n"
+      "Examples: simulate --seeds=1..1000\n"
+      "          simulate --seed=7 --trace\n"
+      "          simulate --seed=7 --shrink --scenario=found.txt\n"
       "Exit codes: 0 every seed passed or was excused; 1 a seed failed; 2 "
       "usage.");
-  std::string seeds = "1..100";
-  uint64_t seed = 0;
-  std::string harm;
-  uint64_t jobs = std::max(1u, std::thread::hardware_concurrency());
-  bool with_trace = false;
-  bool as_json = false;
-  app.add_option("--seeds", seeds, "Seeds to run: 7 or 1..1000");
-  CLI::Option* one = app.add_option("--seed", seed, "Run this one seed");
-  app.add_option("--harm", harm, "With --seed: heal after this at the latest")
-      ->needs(one);
-  app.add_option("--jobs", jobs, "Processes at a time")
+  Arguments arguments;
+  app.add_option("--seeds", arguments.seeds, "Seeds to run: 7 or 1..1000");
+  app.add_option("--jobs", arguments.jobs, "Processes at a time")
       ->check(CLI::Range(1, 1024));
-  app.add_flag("--trace", with_trace, "Tell what happens, line by line");
-  app.add_flag("--json", as_json, "End with one line of JSON");
+  app.add_flag("--stop-at-first", arguments.stops_at_first,
+               "Run no seed above the first that failed");
+  app.add_flag("--json", arguments.as_json, "End with one line of JSON");
+  app.add_option("--harm", arguments.harm,
+                 "Heal the world after this at the latest: 5s");
+  CLI::Option* seed =
+      app.add_option("--seed", arguments.seed, "Run this one seed");
+  CLI::Option* choices = app.add_option("--choices", arguments.choices,
+                                        "Run the choice log in this file");
+  choices->excludes(seed);
+  std::vector<CLI::Option*> single = {
+      app.add_flag("--trace", arguments.with_trace,
+                   "Tell what happens, line by line"),
+      app.add_option("--record", arguments.record,
+                     "Write the choice log into this file"),
+      app.add_flag("--verify", arguments.verifies,
+                   "Run it twice and find the first difference"),
+      app.add_flag("--shrink", arguments.shrinks,
+                   "Find the smallest choice log that fails alike"),
+      app.add_option("--scenario", arguments.scenario,
+                     "With --shrink: write it as a scenario into this file"),
+      app.add_option("--checkpoints", arguments.checkpoints,
+                     "Tell the trace hash at FIRST..LAST/EVERY[/lines]")};
   CLI11_PARSE(app, argc, argv);
 
-  if (one->count() > 0) {
-    absl::Duration harm_max = absl::InfiniteDuration();
-    if (!harm.empty() && !absl::ParseDuration(harm, &harm_max)) {
-      std::cerr << "--harm: not a duration: " << harm << "\n";
-      return 2;
-    }
-    return RunOne(seed, harm_max, with_trace);
+  sim::RunOptions options;
+  if (!arguments.harm.empty() &&
+      !absl::ParseDuration(arguments.harm, &options.harm_max)) {
+    return Complain(absl::StrCat("--harm: not a duration: ", arguments.harm));
   }
-  SeedRange range;
-  if (!ParseRange(seeds, &range)) {
-    std::cerr << "--seeds: neither a seed nor FIRST..LAST: " << seeds << "\n";
-    return 2;
+  if (seed->count() + choices->count() > 0) {
+    return RunSingle(arguments, options);
   }
-  if (with_trace) {
-    std::cerr << "--trace tells one run: give --seed\n";
-    return 2;
+  for (const CLI::Option* option : single) {
+    if (option->count() == 0) continue;
+    return Complain(absl::StrCat(option->get_name(),
+                                 " is for one run: give --seed or --choices"));
   }
-  const auto begin = std::chrono::steady_clock::now();
-  const Totals totals = Campaign(range, jobs).Run();
-  const std::chrono::duration<double> wall =
-      std::chrono::steady_clock::now() - begin;
-  SaySummary(totals, wall.count(), as_json);
-  return totals.failed == 0 ? 0 : 1;
+  return RunMany(arguments, options);
 }
 
 }  // namespace
-}  // namespace cachalot::sim
+}  // namespace cachalot::tools
 
-int main(int argc, char** argv) { return cachalot::sim::Main(argc, argv); }
+int main(int argc, char** argv) { return cachalot::tools::Main(argc, argv); }

@@ -43,7 +43,7 @@ struct SeededRun {
 void Judge(uint64_t seed, absl::Duration harm_max) {
   std::cerr << "replay: tools/bazel run -c opt //tools:simulate -- --seed="
             << seed << " --harm=" << harm_max << " --trace\n";
-  const RunResult result = RunSeed(seed, harm_max);
+  const RunResult result = RunSeed(seed, {.harm_max = harm_max});
   EXPECT_FALSE(result.failed())
       << "seed " << seed << ": " << result.violation->sentence << " (step "
       << result.violation->step << ")";
@@ -78,11 +78,11 @@ TEST(SwarmOfSeedsTest, SeedsThatOnceFailedPass) {
 }
 
 TEST(SwarmOfSeedsTest, OneSeedIsOneRun) {
-  const RunResult once = RunSeed(7, HarmMax());
-  const RunResult again = RunSeed(7, HarmMax());
+  const RunResult once = RunSeed(7, {.harm_max = HarmMax()});
+  const RunResult again = RunSeed(7, {.harm_max = HarmMax()});
   EXPECT_EQ(once.hash, again.hash);
   EXPECT_EQ(once.steps, again.steps);
-  EXPECT_NE(once.hash, RunSeed(8, HarmMax()).hash);
+  EXPECT_NE(once.hash, RunSeed(8, {.harm_max = HarmMax()}).hash);
 }
 
 // The judges are wired to the world: what breaks the assumptions of the leases
@@ -123,7 +123,7 @@ TEST(SwarmOfSeedsTest, EveryFaultHasItsEffect) {
   uint64_t grants = 0;
   uint64_t excused = 0;
   for (uint64_t seed = 1; seed <= 40; ++seed) {
-    const RunResult result = RunSeed(seed, HarmMax());
+    const RunResult result = RunSeed(seed, {.harm_max = HarmMax()});
     sum.datagrams_lost += result.network.datagrams_lost;
     sum.datagrams_duplicated += result.network.datagrams_duplicated;
     sum.datagrams_cut += result.network.datagrams_cut;

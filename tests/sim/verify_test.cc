@@ -1,0 +1,68 @@
+#include "sim/verify.h"
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+
+namespace cachalot::sim {
+namespace {
+
+// A run of `length` steps that is another run from step `strays_at` on.
+Rerun Pretend(uint64_t length, uint64_t strays_at) {
+  return [=](const CheckpointOptions& options) {
+    const auto at = [=](uint64_t step) {
+      const uint64_t strayed = step >= strays_at ? 1000000 : 0;
+      return Checkpoint{
+          step, step + strayed,
+          options.with_lines ? absl::StrCat(step, ":", strayed) : ""};
+    };
+    std::vector<Checkpoint> taken;
+    for (uint64_t step = options.first; step <= length && step <= options.last;
+         step += options.every) {
+      taken.push_back(at(step));
+    }
+    Checkpoint last = at(length);
+    last.line.clear();
+    taken.push_back(last);
+    return taken;
+  };
+}
+
+constexpr uint64_t kNever = UINT64_MAX;
+
+TEST(VerifyTest, EqualRunsDoNotDiffer) {
+  EXPECT_FALSE(
+      FindDifference(Pretend(5000, kNever), Pretend(5000, kNever)).has_value());
+}
+
+TEST(VerifyTest, TheFirstStepThatDiffersIsFound) {
+  for (const uint64_t step : {1, 2, 1024, 1025, 1026, 3000, 4999, 5000}) {
+    const std::optional<Difference> difference =
+        FindDifference(Pretend(5000, kNever), Pretend(5000, step));
+    ASSERT_TRUE(difference.has_value()) << step;
+    EXPECT_EQ(difference->step, step);
+  }
+}
+
+TEST(VerifyTest, BothSidesAreTold) {
+  const std::optional<Difference> difference =
+      FindDifference(Pretend(5000, kNever), Pretend(5000, 1234));
+  ASSERT_TRUE(difference.has_value());
+  EXPECT_EQ(difference->first, "1234:0");
+  EXPECT_EQ(difference->second, "1234:1000000");
+}
+
+// A run may be equal for as long as it goes on, and be over too early.
+TEST(VerifyTest, AShorterRunDiffers) {
+  const std::optional<Difference> difference =
+      FindDifference(Pretend(5000, kNever), Pretend(4000, kNever));
+  ASSERT_TRUE(difference.has_value());
+  EXPECT_GE(difference->step, 4000u);
+  EXPECT_LE(difference->step, 4001u);
+}
+
+}  // namespace
+}  // namespace cachalot::sim

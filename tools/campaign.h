@@ -1,0 +1,61 @@
+#ifndef TOOLS_CAMPAIGN_H_
+#define TOOLS_CAMPAIGN_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/container/btree_map.h"
+#include "absl/strings/string_view.h"
+#include "sim/swarm.h"
+
+namespace cachalot::tools {
+
+// Seeds from the first to the last, both included.
+struct SeedRange {
+  uint64_t first = 1;
+  uint64_t last = 1;
+
+  uint64_t size() const { return last - first + 1; }
+};
+
+// "7" or "1..1000". False if it is neither.
+bool ParseRange(absl::string_view text, SeedRange* range);
+
+// What a person types to see a seed's run again.
+std::string ReplayCommand(uint64_t seed);
+// The violation in one line.
+std::string Reason(const sim::Violation& violation);
+
+struct CampaignOptions {
+  SeedRange seeds;
+  uint64_t jobs = 1;  // processes at a time
+  bool stops_at_first_failure = false;
+  sim::RunOptions run;
+};
+
+// What came of many seeds.
+struct CampaignResult {
+  uint64_t seeds = 0;
+  uint64_t failed = 0;
+  uint64_t first_failed = 0;  // the lowest; 0: none
+  uint64_t excused = 0;
+  uint64_t vacuous = 0;
+  uint64_t events = 0;
+  int64_t simulated_ns = 0;
+  double wall_s = 0;
+  absl::btree_map<uint64_t, uint64_t> hashes;  // by seed
+
+  // Of all runs; the same however the seeds were dealt to processes.
+  uint64_t Hash() const;
+};
+
+// Runs the seeds, several at a time, and says on stderr what failed, with the
+// command that replays it.
+CampaignResult RunCampaign(const CampaignOptions& options);
+
+// On stdout: a line of JSON, or a few lines for a person.
+void SaySummary(const CampaignResult& result, bool as_json);
+
+}  // namespace cachalot::tools
+
+#endif  // TOOLS_CAMPAIGN_H_

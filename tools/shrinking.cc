@@ -1,0 +1,147 @@
+#include "tools/shrinking.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "nlohmann/json.hpp"
+#include "sim/shrink.h"
+#include "tools/isolated.h"
+
+namespace cachalot::tools {
+namespace {
+
+using sim::ChoiceLog;
+using sim::RunOptions;
+using sim::RunResult;
+
+// How many seeds are tried in each duller world.
+constexpr uint64_t kSeedsPerWorld = 150;
+// A log this short is not worth a search for a shorter one.
+constexpr size_t kShortEnough = 12;
+
+// From the dullest on: what is left to chance is the faults and the clients,
+// then the plan of them, then all but the times of messages and turns.
+std::vector<std::vector<std::string>> DullWorlds() {
+  const std::vector<std::string> times = {"turn",   "datagram", "frame",
+                                          "stream", "disk",     "process"};
+  std::vector<std::string> plan = {"plan-world", "plan-network",
+                                   "plan-membership", "plan-clock"};
+  plan.insert(plan.end(), times.begin(), times.end());
+  std::vector<std::string> whole_plan = plan;
+  for (const char* name : {"plan-machines", "plan-consensus", "plan-lease",
+                           "plan-nemesis", "plan-clients", "plan-run"}) {
+    whole_plan.push_back(name);
+  }
+  return {whole_plan, plan, times};
+}
+
+// The line in which a CHECK says what was wrong.
+std::string LastWords(const Isolated& run) {
+  for (const absl::string_view line : absl::StrSplit(run.errors, '\n')) {
+    if (!line.empty()) return std::string(line);
+  }
+  return absl::StrCat("died of signal ", run.signal);
+}
+
+// Runs what `choices` gives, in a process of its own.
+std::optional<Failure> FailureOf(sim::ChoiceSource& choices,
+                                 const RunOptions& options) {
+  const auto tell = [](const std::string& sentence, const ChoiceLog& log) {
+    const nlohmann::json told = {{"sentence", sentence},
+                                 {"choices", log.ToText()}};
+    return told.dump();
+  };
+  const Isolated run = RunIsolated(
+      [&]() -> std::string {
+        const RunResult result = sim::RunChoices(&choices, options);
+        if (!result.failed()) return "";
+        return tell(result.violation->sentence, result.choices);
+      },
+      [&] { return tell("", choices.TakeLog()); });
+  if (run.result.empty() && !run.died) return std::nullopt;
+  if (run.result.empty()) return Failure{.sentence = LastWords(run)};
+  const nlohmann::json told = nlohmann::json::parse(run.result);
+  const auto sentence = told["sentence"].get<std::string>();
+  return Failure{
+      .sentence = sentence.empty() ? LastWords(run) : sentence,
+      .choices = *ChoiceLog::Parse(told["choices"].get<std::string>())};
+}
+
+std::optional<ChoiceLog> ChoicesIfSame(const std::optional<Failure>& failure,
+                                       const std::string& kind) {
+  if (!failure.has_value()) return std::nullopt;
+  if (sim::KindOf(failure->sentence) != kind) return std::nullopt;
+  return failure->choices;
+}
+
+}  // namespace
+
+std::optional<Failure> FailureOfSeed(uint64_t seed, const RunOptions& options) {
+  sim::ChoiceSource choices(seed, /*records=*/true);
+  choices.MakeDull(options.dull_streams);
+  return FailureOf(choices, options);
+}
+
+std::optional<Failure> FailureOfLog(const ChoiceLog& log,
+                                    const RunOptions& options) {
+  sim::ChoiceSource choices(log);
+  return FailureOf(choices, options);
+}
+
+Shrunk ShrinkFailure(const Failure& failure, const RunOptions& options,
+                     const std::function<void(absl::string_view)>& say) {
+  const std::string kind = sim::KindOf(failure.sentence);
+  const size_t choices_before = failure.choices.size();
+  std::optional<ChoiceLog> best;
+  uint64_t runs = 0;
+  const auto shrink = [&](const ChoiceLog& log) {
+    sim::ShrinkResult result =
+        sim::Shrink(log, [&](const ChoiceLog& candidate) {
+          return ChoicesIfSame(FailureOfLog(candidate, options), kind);
+        });
+    runs += result.tries;
+    say(absl::StrCat(log.size(), " choices shrunk to ", result.log.size(),
+                     " in ", result.tries, " runs"));
+    if (!best.has_value() || result.log.size() < best->size()) {
+      best = std::move(result.log);
+    }
+  };
+  for (const std::vector<std::string>& dull : DullWorlds()) {
+    RunOptions duller = options;
+    duller.dull_streams = dull;
+    for (uint64_t seed = 1; seed <= kSeedsPerWorld; ++seed) {
+      ++runs;
+      const std::optional<ChoiceLog> found =
+          ChoicesIfSame(FailureOfSeed(seed, duller), kind);
+      if (!found.has_value()) continue;
+      shrink(*found);
+      break;
+    }
+    if (best.has_value() && best->size() <= kShortEnough) break;
+  }
+  if (!best.has_value()) shrink(failure.choices);
+  const std::optional<Failure> told = FailureOfLog(*best, options);
+  return {.failure = {.sentence =
+                          told.has_value() ? told->sentence : failure.sentence,
+                      .choices = *std::move(best)},
+          .choices_before = choices_before,
+          .runs = runs};
+}
+
+std::string ToScenario(const Shrunk& shrunk, absl::string_view origin) {
+  std::string text = absl::StrCat("# ", origin, " broke a promise:\n# ",
+                                  shrunk.failure.sentence,
+                                  "\n# Say here what it was, and rename me.\n");
+  for (const absl::string_view line :
+       absl::StrSplit(shrunk.failure.choices.ToText(), '\n')) {
+    if (!line.empty()) absl::StrAppend(&text, "choose ", line, "\n");
+  }
+  absl::StrAppend(&text, "replay\n----\n");
+  return text;
+}
+
+}  // namespace cachalot::tools
