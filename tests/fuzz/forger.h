@@ -1,0 +1,92 @@
+#ifndef TESTS_FUZZ_FORGER_H_
+#define TESTS_FUZZ_FORGER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "engine/address.h"
+#include "engine/cluster_time.h"
+#include "engine/ids.h"
+#include "engine/locks/command.h"
+#include "engine/node.h"
+#include "engine/request.h"
+#include "engine/saved_state.h"
+#include "engine/wire/message.h"
+#include "tests/fuzz/tape.h"
+
+namespace cachalot {
+
+// Writes messages and requests as the tape has it, with numbers that lie about
+// where the node that is to receive them stands: its term and the next, its
+// last entry and the one after. What is drawn evenly from 2^64 would be
+// refused at the first comparison.
+class Forger {
+ public:
+  static constexpr uint64_t kPeers = 4;
+
+  // Both outlive the forger.
+  Forger(Tape* tape, const Node* node) : tape_(*tape), node_(*node) {}
+
+  static NodeId PeerId(uint64_t peer) { return {.high = 7, .low = peer}; }
+  static Address PeerAddress(uint64_t peer) {
+    return Address::V4(10, 9, 0, static_cast<uint8_t>(peer), 7946);
+  }
+  static ClusterId OtherCluster() { return {.high = 3, .low = 3}; }
+
+  // A message that passes the codec; mostly of the node's cluster, to it, and
+  // from a peer.
+  Envelope DrawEnvelope();
+  // ... of the given kind, an index into Message.
+  Message DrawMessage(size_t kind);
+  Request DrawRequest(
+      const std::vector<std::pair<std::string, FencingToken>>& granted);
+  // One that every leader might send to a node that has just joined: the peer
+  // leads, and it, another and the node vote.
+  Append DrawFirstAppend();
+  absl::Duration DrawDuration();
+
+ private:
+  Message DrawOfMembership(size_t kind);
+  Message DrawOfConsensus(size_t kind);
+  Message DrawOfClients(size_t kind);
+  LockCommand DrawCommand();
+  Reply DrawReply();
+  ReadResult DrawReadResult();
+  Entry DrawEntry();
+  std::string DrawTable();
+  SnapshotChunk DrawChunk();
+
+  NodeId DrawId();
+  NodeId DrawPeer() { return PeerId(1 + tape_.Below(kPeers)); }
+  Address DrawAddress();
+  // Around `middle`, or at the ends.
+  uint64_t DrawNear(uint64_t middle);
+  Term DrawTerm();
+  LogIndex DrawIndex();
+  Term DrawTermAt(LogIndex index);
+  ClusterTime DrawTime();
+  Configuration DrawConfiguration();
+  std::vector<Voter> DrawVoters();
+  MemberFact DrawFact();
+  std::vector<MemberFact> DrawFacts();
+  SessionId DrawSession();
+  FencingToken DrawToken();
+  std::string DrawKey();
+  absl::Duration DrawTtl();
+  template <typename Draw>
+  auto DrawList(size_t count_max, Draw draw) {
+    std::vector<decltype(draw())> items(tape_.Below(count_max + 1));
+    for (auto& item : items) item = draw();
+    return items;
+  }
+
+  Tape& tape_;
+  const Node& node_;
+};
+
+}  // namespace cachalot
+
+#endif  // TESTS_FUZZ_FORGER_H_

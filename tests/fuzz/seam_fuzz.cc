@@ -1,0 +1,190 @@
+// One node at its seam, among peers that may say anything: bytes that mean
+// nothing, and well-formed messages from members, strangers and itself that
+// contradict each other. The driver is honest, and holds the node to its
+// contract after each step (contract_driver.h).
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "absl/strings/string_view.h"
+#include "engine/event.h"
+#include "engine/node.h"
+#include "engine/options.h"
+#include "engine/wire/codec.h"
+#include "engine/wire/message.h"
+#include "tests/engine/wire/hostile.h"
+#include "tests/fuzz/contract_driver.h"
+#include "tests/fuzz/forger.h"
+#include "tests/fuzz/tape.h"
+
+namespace cachalot {
+namespace {
+
+// Enough to lead: what a founder goes through by itself.
+constexpr int kSettlingSteps = 200;
+
+class SeamFuzz {
+ public:
+  explicit SeamFuzz(absl::string_view input)
+      : tape_(input),
+        driver_(DrawOptions()),
+        forger_(&tape_, &driver_.node()) {}
+
+  void Run() {
+    BeginSomewhere();
+    while (!tape_.empty()) Act();
+  }
+
+ private:
+  NodeOptions DrawOptions();
+  void BeginSomewhere();
+  void Lead();
+  void Follow();
+  void Act();
+  void Hear(std::string bytes);
+  void PassTime();
+
+  Tape tape_;
+  ContractDriver driver_;
+  Forger forger_;
+};
+
+NodeOptions SeamFuzz::DrawOptions() {
+  NodeOptions options;
+  options.seed = 1 + tape_.Below(4);
+  options.name = "self";
+  options.address = Address::V4(10, 9, 0, 99, 7946);
+  const uint8_t habits = tape_.Byte();
+  options.bootstrap_expect = habits % 4;
+  if ((habits & 4) != 0) options.seeds.push_back(Forger::PeerAddress(1));
+  if ((habits & 8) != 0) {  // snapshots now and then
+    options.consensus.compact_after_entries = 4;
+    options.consensus.compact_keep_entries = habits >> 5;
+  }
+  if ((habits & 16) != 0) {
+    options.consensus.promote_after = absl::ZeroDuration();
+    options.consensus.replace_voter_after = absl::ZeroDuration();
+  }
+  return options;
+}
+
+// A fuzzer would take long to find the way into a cluster by itself.
+void SeamFuzz::BeginSomewhere() {
+  switch (tape_.Below(4)) {
+    case 1:
+      return Lead();
+    case 2:
+      return Follow();
+    default:
+      return;  // alone, or whatever the options lead to
+  }
+}
+
+void SeamFuzz::Lead() {
+  for (int i = 0; i < kSettlingSteps; ++i) {
+    driver_.PassTimeToDeadline();
+    driver_.Step(TimeAdvanced{});
+    driver_.Step(TurnEnded{});
+    driver_.FinishSaves(driver_.open_saves());
+    if (driver_.node().client().has_session()) return;
+  }
+}
+
+void SeamFuzz::Follow() {
+  Envelope envelope{.cluster = Forger::OtherCluster(),
+                    .from = Forger::PeerId(1),
+                    .to = driver_.node().id(),
+                    .from_address = Forger::PeerAddress(1)};
+  PushPull welcome{.is_reply = true, .epoch = Epoch(5), .is_led = true};
+  for (const uint64_t peer : {uint64_t{1}, uint64_t{2}}) {
+    welcome.members.push_back({.id = Forger::PeerId(peer),
+                               .address = Forger::PeerAddress(peer),
+                               .name = "peer",
+                               .incarnation = 1});
+  }
+  envelope.message = std::move(welcome);
+  Hear(Encode(envelope));
+  envelope.message = forger_.DrawFirstAppend();
+  Hear(Encode(envelope));
+  driver_.Step(TurnEnded{});
+  driver_.FinishSaves(driver_.open_saves());
+}
+
+void SeamFuzz::Hear(std::string bytes) {
+  const Address from = Forger::PeerAddress(1);
+  if (bytes.size() % 2 == 0) {
+    driver_.Step(DatagramReceived{.from = from, .bytes = std::move(bytes)});
+  } else {
+    driver_.Step(FrameReceived{.from = from, .bytes = std::move(bytes)});
+  }
+}
+
+// Mostly both clocks go on alike.
+void SeamFuzz::PassTime() {
+  const absl::Duration slow = forger_.DrawDuration();
+  driver_.PassTime(slow, tape_.Flip() ? slow : forger_.DrawDuration());
+}
+
+void SeamFuzz::Act() {
+  const uint8_t choice = tape_.Byte();
+  switch (choice % 32) {
+    case 0:
+      PassTime();
+      return driver_.Step(TimeAdvanced{});
+    case 1:  // bytes, with or without the checksum that they need
+      return Hear(tape_.Bytes(tape_.Byte()));
+    case 2:
+      return Hear(Seal(tape_.Bytes(tape_.Byte())));
+    case 3: {
+      std::string body(Unsealed(Encode(forger_.DrawEnvelope())));
+      const size_t place = static_cast<size_t>(tape_.Number() % body.size());
+      body[place] = static_cast<char>(tape_.Byte());
+      return Hear(Seal(body));
+    }
+    case 4:
+      return driver_.Step(LinkChanged{
+          .peer = Forger::PeerAddress(1 + tape_.Below(4)), .up = tape_.Flip()});
+    case 5:
+      return driver_.FinishSaves(tape_.Below(4));
+    case 6:
+    case 7:
+      return driver_.Submit(forger_.DrawRequest(driver_.granted()));
+    case 8:
+      return driver_.Withdraw(tape_.Byte());
+    case 9:
+      return driver_.Step(
+          SeedsResolved{.seeds = {Forger::PeerAddress(1 + tape_.Below(4))}});
+    case 10:
+      if (tape_.Byte() < 16) driver_.Step(LeaveRequested{});
+      return;
+    case 11:
+      if (tape_.Byte() < 32) driver_.Restart(tape_.Below(4));
+      return;
+    case 12:
+      return driver_.BeginTwin();
+    case 13:
+    case 14:
+      driver_.PassTimeToDeadline();
+      return driver_.Step(TimeAdvanced{});
+    case 15:
+      driver_.Step(TurnEnded{});
+      return driver_.FinishSaves(driver_.open_saves());
+    case 16:
+    case 17:
+    case 18:
+      return driver_.Step(TurnEnded{});
+    default:
+      return Hear(Encode(forger_.DrawEnvelope()));
+  }
+}
+
+}  // namespace
+}  // namespace cachalot
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  cachalot::SeamFuzz({reinterpret_cast<const char*>(data), size}).Run();
+  return 0;
+}
