@@ -1,0 +1,15 @@
+#ifndef TESTS_FUZZ_BRIEF_RUN_H_
+#define TESTS_FUZZ_BRIEF_RUN_H_
+
+#include "sim/choices.h"
+#include "sim/swarm.h"
+
+namespace cachalot::sim {
+
+// A whole run of the simulator that `choices` decide, with every judge, but
+// with no more than a few seconds of faults: a fuzzer wants many runs.
+RunResult RunBriefly(ChoiceSource* choices);
+
+}  // namespace cachalot::sim
+
+#endif  // TESTS_FUZZ_BRIEF_RUN_H_
