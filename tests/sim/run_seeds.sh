@@ -1,0 +1,71 @@
+#!/bin/bash
+#
+# run_seeds.sh SIMULATE [--after=SEED | --commit=FILE] [--each=COUNT]
+#
+# Runs the seeds of one shard: COUNT of them, of which no other shard has one,
+# and no other run (--runs_per_test) either. They follow SEED, or a number that
+# the commit in FILE gives. Of a seed that failed, what is there to look at is
+# left among the test's outputs.
+
+set -uo pipefail
+
+# Of so many failed seeds: the next ones most often tell the same story.
+readonly looked_at_max=3
+# For each of them: all together they leave the test its time.
+readonly shrinking_s_max=200
+# From commit to commit; a budget never has as many.
+readonly seeds_per_commit=65536
+
+# seeds_of_commit FILE: the seed before the first one of that commit. Without a
+# commit it is that of commit 1: seeds below are for those who type them.
+seeds_of_commit() {
+  local commit
+  commit="$(< "$1")"
+  [[ "${commit}" =~ ^[0-9a-f]{8} ]] || commit=00000001
+  echo $((16#${commit:0:8} * seeds_per_commit))
+}
+
+# leave SEED: the trace of a seed that failed, the choices that made it so, and
+# the fewest of them that still do, as a scenario. A seed that kills the process
+# leaves no choices behind; one that is hard to shrink leaves no scenario.
+leave() {
+  local folder="${TEST_UNDECLARED_OUTPUTS_DIR:-${TEST_TMPDIR}}/seed_$1"
+  mkdir -p "${folder}"
+  "${simulate}" --seed="$1" --trace --record="${folder}/choices.txt" \
+    > "${folder}/trace.txt" 2>&1
+  timeout "${shrinking_s_max}" "${simulate}" --seed="$1" --shrink \
+    --scenario="${folder}/scenario.txt" > "${folder}/shrunk.txt" 2>&1
+  echo "seed $1: see test.outputs of this shard, seed_$1"
+}
+
+main() {
+  simulate="$1"
+  local after=0 each=100 argument
+  for argument in "${@:2}"; do
+    case "${argument}" in
+      --after=*) after="${argument#*=}" ;;
+      --commit=*) after="$(seeds_of_commit "${argument#*=}")" ;;
+      --each=*) each="${argument#*=}" ;;
+      *) echo "unknown: ${argument}" >&2; return 2 ;;
+    esac
+  done
+
+  # Bazel says so where it has dealt shards, and numbers its runs from 1.
+  local shard="${TEST_SHARD_INDEX:-0}" shards="${TEST_TOTAL_SHARDS:-1}"
+  local run="${TEST_RANDOM_SEED:-1}"
+  [[ -z "${TEST_SHARD_STATUS_FILE:-}" ]] || touch "${TEST_SHARD_STATUS_FILE}"
+  local first=$((after + ((run - 1) * shards + shard) * each + 1))
+
+  local log="${TEST_TMPDIR}/log"
+  "${simulate}" --seeds="${first}..$((first + each - 1))" --jobs=1 2>&1 |
+    tee "${log}"
+  local status="${PIPESTATUS[0]}"
+
+  local seed
+  sed -n 's/^seed \([0-9]*\) FAILED.*/\1/p' "${log}" |
+    head -n "${looked_at_max}" |
+    while read -r seed; do leave "${seed}"; done
+  return "${status}"
+}
+
+main "$@"
