@@ -66,7 +66,7 @@ struct RunOptions {
   bool records = false;
   // Of a seed: streams (choices.h) of which every choice is the dullest.
   std::vector<std::string> dull_streams;
-  Trace trace;
+  Trace trace = Trace();
   // Who looks on besides the judges. Not owned.
   std::vector<Watcher*> watchers;
 };
