@@ -1,29 +1,30 @@
 #include "sim/checkers.h"
 
 #include <algorithm>
-#include <sstream>
-#include <variant>
+#include <cstring>
+#include <iterator>
 
-#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "engine/check.h"
-#include "engine/random.h"
-#include "engine/request.h"
+#include "engine/fingerprint.h"
 
 namespace cachalot::sim {
 namespace {
 
-template <typename... Parts>
-std::string Say(const Parts&... parts) {
-  std::ostringstream out;
-  (out << ... << parts);
-  return out.str();
-}
-
+// The same in every build. Entries are short: a round for each word.
 uint64_t HashOf(const Entry& entry) {
-  return StableHash(
-      absl::StrCat(entry.term.value(), " ", entry.time.nanoseconds(), " ",
-                   static_cast<int>(entry.kind), " ", entry.payload.view()));
+  class Fingerprint hash;
+  hash.Add(entry.term).Add(entry.time).Add(static_cast<uint64_t>(entry.kind));
+  absl::string_view rest = entry.payload.view();
+  hash.Add(uint64_t{rest.size()});
+  while (!rest.empty()) {
+    uint64_t word = 0;
+    const size_t size = std::min(rest.size(), sizeof word);
+    std::memcpy(&word, rest.data(), size);
+    rest.remove_prefix(size);
+    hash.Add(word);
+  }
+  return hash.value();
 }
 
 size_t Position(LogIndex index) {
@@ -49,7 +50,7 @@ Complaint OneLeaderPerTerm::Leads(Term term, NodeId leader) {
              leader);
 }
 
-Complaint CommittedLog::Commits(LogIndex index, const Entry& entry,
+Complaint CommittedLog::Commits(LogIndex index, const Entry& entry, Term by,
                                 bool* is_first) {
   *is_first = false;
   const uint64_t hash = HashOf(entry);
@@ -63,7 +64,25 @@ Complaint CommittedLog::Commits(LogIndex index, const Entry& entry,
   }
   *is_first = true;
   hashes_.push_back(hash);
+  LogIndex& last_in_term = last_in_term_[by];
+  last_in_term = std::max(last_in_term, index);
   return std::nullopt;
+}
+
+// A leader of a former term commits nothing that is new once one of a later
+// term has: indexes rise with the terms.
+LogIndex CommittedLog::LastBefore(Term term) const {
+  const auto next = last_in_term_.lower_bound(term);
+  return next == last_in_term_.begin() ? LogIndex() : std::prev(next)->second;
+}
+
+Complaint CommittedLog::LeaderHas(Term term, LogIndex index,
+                                  const Entry* entry) const {
+  if (entry != nullptr && hashes_[Position(index)] == HashOf(*entry)) {
+    return std::nullopt;
+  }
+  return Say("the leader of term ", term, " lacks entry ", index,
+             ", which was committed before");
 }
 
 Complaint EqualTables::Has(LogIndex applied, uint64_t fingerprint) {
@@ -123,10 +142,11 @@ Complaint ClusterTimeIsSlow::Committed(LogIndex index, const Entry& entry) {
     return Say("cluster time fell from ", before->time, " to ", stamp.time,
                " at entry ", index);
   }
+  if (!rate_bound_ppm_.has_value()) return std::nullopt;
   const int64_t real = stamp.at.nanoseconds() - before->at.nanoseconds();
   // Readings are rounded to nanoseconds, at both ends.
-  const int64_t allowed = real + real / 1000000 * rate_bound_ppm_ +
-                          real % 1000000 * rate_bound_ppm_ / 1000000 + 2;
+  const int64_t allowed = real + real / 1000000 * *rate_bound_ppm_ +
+                          real % 1000000 * *rate_bound_ppm_ / 1000000 + 2;
   const absl::Duration advanced = stamp.time - before->time;
   if (advanced <= absl::Nanoseconds(allowed)) return std::nullopt;
   return Say("cluster time advanced by ", advanced, " at entry ", index,
@@ -185,17 +205,33 @@ Complaint CheckVotePromise(const SavedLog& saved, NodeId to,
              ", vote for ", saved.vote(), ")");
 }
 
-Complaint CheckAppendPromise(const SavedLog& saved, const AppendReply& reply) {
+Complaint CheckAppendPromise(const SavedLog& saved, const AppendReply& reply,
+                             std::optional<Term> own) {
   if (!reply.accepted) return std::nullopt;
   if (saved.term() > reply.term) return std::nullopt;  // a late one
   if (saved.term() < reply.term) {
     return Say("entries were accepted in term ", reply.term,
                " before the term was saved (saved: ", saved.term(), ")");
   }
-  if (reply.index <= saved.last()) return std::nullopt;
-  return Say("entries up to ", reply.index,
-             " were accepted before they were saved (saved: ", saved.last(),
-             ")");
+  if (reply.index > saved.last()) {
+    return Say("entries up to ", reply.index,
+               " were accepted before they were saved (saved: ", saved.last(),
+               ")");
+  }
+  if (!own.has_value() || saved.Has(reply.index, *own)) return std::nullopt;
+  return Say("entry ", reply.index, " of term ", *own,
+             " was accepted while what it replaces was still the saved one");
+}
+
+Complaint CheckSnapshotPromise(const SavedLog& saved,
+                               const SnapshotReply& reply) {
+  if (saved.term() > reply.term) return std::nullopt;  // a late one
+  if (saved.term() == reply.term && reply.index <= saved.last()) {
+    return std::nullopt;
+  }
+  return Say("a snapshot up to ", reply.index, " was accepted in term ",
+             reply.term, " before it was saved (saved: ", saved.last(),
+             ", term ", saved.term(), ")");
 }
 
 Complaint CheckCommitQuorum(const Configuration& configuration, LogIndex index,
@@ -211,109 +247,8 @@ Complaint CheckCommitQuorum(const Configuration& configuration, LogIndex index,
              " had saved it");
 }
 
-Complaint FirstComeFirstServed::Applied(
-    const std::vector<LockCommand>& commands,
-    const std::vector<Reply>& replies) {
-  for (const LockCommand& command : commands) Note(command);
-  // Who leaves within this entry is not passed over by its grants: an expired
-  // session's waiters go first, and its locks are passed on then.
-  for (const Reply& reply : replies) NoteDeparture(reply);
-  Complaint complaint;
-  for (const Reply& reply : replies) {
-    if (!complaint.has_value()) complaint = NoteArrival(reply);
-  }
-  departed_.clear();
-  departed_sessions_.clear();
-  return complaint;
-}
-
-void FirstComeFirstServed::Note(const LockCommand& command) {
-  if (const auto* acquire = std::get_if<Acquire>(&command)) {
-    keys_.emplace(RequestKey(acquire->session, acquire->sequence),
-                  acquire->key);
-  }
-  if (const auto* withdraw = std::get_if<Withdraw>(&command)) {
-    Leave({withdraw->session, withdraw->acquire});
-  }
-}
-
-void FirstComeFirstServed::NoteDeparture(const Reply& reply) {
-  switch (reply.kind) {
-    case Reply::Kind::kAnswered:
-      if (reply.outcome != Outcome::kOk) Leave({reply.session, reply.sequence});
-      break;
-    case Reply::Kind::kClosed:
-    case Reply::Kind::kSessionGone:
-      LeaveAll(reply.session);
-      break;
-    case Reply::Kind::kOpened:
-    case Reply::Kind::kKept:
-    case Reply::Kind::kQueued:
-    case Reply::Kind::kRevoked:
-      break;
-  }
-}
-
-Complaint FirstComeFirstServed::NoteArrival(const Reply& reply) {
-  const RequestKey request(reply.session, reply.sequence);
-  if (reply.kind == Reply::Kind::kQueued) Join(request);
-  if (reply.kind != Reply::Kind::kAnswered) return std::nullopt;
-  if (reply.outcome != Outcome::kOk) return std::nullopt;
-  return Granted(request);
-}
-
-void FirstComeFirstServed::Join(const RequestKey& request) {
-  if (departed_.contains(request)) return;
-  if (departed_sessions_.contains(request.first)) return;
-  const auto found = keys_.find(request);
-  if (found == keys_.end()) return;
-  Queue& queue = waiting_[found->second];
-  if (std::find(queue.begin(), queue.end(), request) != queue.end()) return;
-  queue.push_back(request);
-}
-
-Complaint FirstComeFirstServed::Granted(const RequestKey& request) {
-  const auto found = keys_.find(request);
-  if (found == keys_.end()) return std::nullopt;  // not an Acquire
-  const std::string key = found->second;
-  Queue& queue = waiting_[key];
-  const auto place = std::find(queue.begin(), queue.end(), request);
-  if (place == queue.end()) return std::nullopt;  // free, or said again
-  if (place == queue.begin()) {
-    queue.pop_front();
-    return std::nullopt;
-  }
-  return Say(key, " was granted to ", request.first, " #", request.second,
-             " before ", queue.front().first, " #", queue.front().second,
-             ", who had waited longer");
-}
-
-void FirstComeFirstServed::Leave(const RequestKey& request) {
-  departed_.insert(request);
-  const auto found = keys_.find(request);
-  if (found == keys_.end()) return;
-  Queue& queue = waiting_[found->second];
-  const auto place = std::find(queue.begin(), queue.end(), request);
-  if (place != queue.end()) queue.erase(place);
-}
-
-void FirstComeFirstServed::LeaveAll(SessionId session) {
-  departed_sessions_.insert(session);
-  for (auto& [key, queue] : waiting_) {
-    const auto end = std::remove_if(
-        queue.begin(), queue.end(),
-        [session](const RequestKey& r) { return r.first == session; });
-    queue.erase(end, queue.end());
-  }
-}
-
-Complaint NeverFalls::Is(NodeId whose, uint64_t value) {
-  uint64_t& last = last_[whose];
-  if (value < last) {
-    return Say(what_, " of ", whose, " fell from ", last, " to ", value);
-  }
-  last = value;
-  return std::nullopt;
+Complaint NeverFalls::Fell(uint64_t value) const {
+  return Say(what_, " fell from ", last_, " to ", value);
 }
 
 void AnsweredOnce::Asked(RequestId request) { open_.insert(request); }

@@ -14,9 +14,9 @@
 #include "absl/strings/string_view.h"
 #include "engine/cluster_time.h"
 #include "engine/ids.h"
-#include "engine/locks/command.h"
 #include "engine/saved_state.h"
 #include "engine/wire/message.h"
+#include "sim/complaint.h"
 #include "sim/instant.h"
 
 namespace cachalot::sim {
@@ -24,7 +24,6 @@ namespace cachalot::sim {
 // One property each. A checker is fed what was observed, in the order in which
 // it happened, and answers with a sentence if that breaks its property. It
 // knows nothing of nodes or of the world: judge.h feeds it.
-using Complaint = std::optional<std::string>;
 
 // Election safety: one leader at most in each term (Raft, figure 3).
 class OneLeaderPerTerm {
@@ -36,17 +35,27 @@ class OneLeaderPerTerm {
 };
 
 // Log matching and state-machine safety: whoever commits an entry commits the
-// same one at its index. The first to be seen is kept as a hash.
+// same one at its index. The first to be seen is kept as a hash. And leader
+// completeness: who comes to lead a term has every entry that was committed in
+// terms before it.
 class CommittedLog {
  public:
-  // True in `*is_first` if nobody had committed so far. Indexes rise by one
-  // for each node, and so for the first ones.
-  Complaint Commits(LogIndex index, const Entry& entry, bool* is_first);
+  // By a node that is in term `by`. True in `*is_first` if nobody had committed
+  // so far. Indexes rise by one for each node, and so for the first ones.
+  Complaint Commits(LogIndex index, const Entry& entry, Term by,
+                    bool* is_first);
+
+  // The last entry that was committed in a term before `term`.
+  LogIndex LastBefore(Term term) const;
+  // The log of a leader of `term` has `entry` at `index`; null: it ends before.
+  // REQUIRES: index <= LastBefore(term).
+  Complaint LeaderHas(Term term, LogIndex index, const Entry* entry) const;
 
   LogIndex last() const { return LogIndex(hashes_.size()); }
 
  private:
   std::vector<uint64_t> hashes_;
+  absl::btree_map<Term, LogIndex> last_in_term_;
 };
 
 // State machines agree: tables that applied the same entries are the same.
@@ -81,15 +90,20 @@ Complaint CheckSoleBelief(absl::string_view key, RealInstant now,
 
 // Lemma 1 of locks.md 3.4: between two entries of one log, cluster time
 // advances no more than (1 + rate bound) times the real time between their
-// stampings; and it never falls.
+// stampings, also where the second has another leader than the first; and it
+// never falls.
 class ClusterTimeIsSlow {
  public:
-  explicit ClusterTimeIsSlow(int64_t rate_bound_ppm)
+  // Without a bound, only that it does not fall.
+  explicit ClusterTimeIsSlow(std::optional<int64_t> rate_bound_ppm)
       : rate_bound_ppm_(rate_bound_ppm) {}
 
   // The entry was seen in some log for the first time.
   void Stamped(LogIndex index, Term term, RealInstant at);
   Complaint Committed(LogIndex index, const Entry& entry);
+
+  // When the last committed entry was stamped.
+  RealInstant last_stamped() const { return last_ ? last_->at : RealInstant(); }
 
  private:
   struct Stamp {
@@ -97,7 +111,7 @@ class ClusterTimeIsSlow {
     RealInstant at;
   };
 
-  int64_t rate_bound_ppm_;
+  std::optional<int64_t> rate_bound_ppm_;
   std::map<std::pair<LogIndex, Term>, RealInstant> stamped_;
   std::optional<Stamp> last_;
 };
@@ -124,55 +138,40 @@ class SavedLog {
 };
 
 // No promise is sent before what it promises is saved (Raft, figure 2: persist
-// before responding).
+// before responding). That is: a vote; that the log agrees with the leader's up
+// to an index, where `own` is the term of the node's own entry there if it is
+// known; and a snapshot that was installed.
 Complaint CheckVotePromise(const SavedLog& saved, NodeId to,
                            const VoteReply& reply);
-Complaint CheckAppendPromise(const SavedLog& saved, const AppendReply& reply);
+Complaint CheckAppendPromise(const SavedLog& saved, const AppendReply& reply,
+                             std::optional<Term> own = std::nullopt);
+Complaint CheckSnapshotPromise(const SavedLog& saved,
+                               const SnapshotReply& reply);
 
 // An entry is committed only if a majority of each list of voters has saved
 // it.
 Complaint CheckCommitQuorum(const Configuration& configuration, LogIndex index,
                             Term term, const std::map<NodeId, SavedLog>& saved);
 
-// Who asked first, by the order of the log, is granted first: nobody is
-// granted a lock past somebody else who was already waiting for it.
-class FirstComeFirstServed {
- public:
-  // In the order of the log, with what came of the entry.
-  Complaint Applied(const std::vector<LockCommand>& commands,
-                    const std::vector<Reply>& replies);
-
- private:
-  using RequestKey = std::pair<SessionId, Sequence>;
-  using Queue = std::deque<RequestKey>;
-
-  void Note(const LockCommand& command);
-  void NoteDeparture(const Reply& reply);
-  Complaint NoteArrival(const Reply& reply);
-  void Join(const RequestKey& request);
-  Complaint Granted(const RequestKey& request);
-  void Leave(const RequestKey& request);
-  void LeaveAll(SessionId session);
-
-  std::map<RequestKey, std::string> keys_;
-  std::map<std::string, Queue> waiting_;
-  // Within the entry at hand.
-  absl::btree_set<RequestKey> departed_;
-  absl::btree_set<SessionId> departed_sessions_;
-};
-
-// A number that each name may raise and never lower: a member's incarnation,
-// a node's term, its commit index.
+// A number of one process that it may raise and never lower: its term, its
+// commit index, its incarnation.
 class NeverFalls {
  public:
-  explicit NeverFalls(std::string what) : what_(std::move(what)) {}
+  explicit NeverFalls(const char* what) : what_(what) {}
 
-  Complaint Is(NodeId whose, uint64_t value);
-  void Forget(NodeId whose) { last_.erase(whose); }
+  Complaint Is(uint64_t value) {
+    if (value < last_) return Fell(value);
+    last_ = value;
+    return std::nullopt;
+  }
+  // It begins anew.
+  void Forget() { last_ = 0; }
 
  private:
-  std::string what_;
-  absl::btree_map<NodeId, uint64_t> last_;
+  Complaint Fell(uint64_t value) const;
+
+  const char* what_;
+  uint64_t last_ = 0;
 };
 
 // Each request is answered once.

@@ -1,22 +1,23 @@
 #include "sim/judge.h"
 
-#include <algorithm>
 #include <optional>
 #include <utility>
 #include <variant>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "engine/check.h"
 #include "engine/client/client.h"
 #include "engine/consensus/consensus.h"
-#include "engine/locks/command.h"
 #include "engine/membership/membership.h"
 #include "engine/node.h"
 #include "engine/overloaded.h"
 #include "engine/request.h"
 #include "engine/wire/codec.h"
 #include "engine/wire/message.h"
+#include "sim/convergence.h"
+
+// What goes in and out of nodes, and what their callers believe. The log is
+// judged in judge_log.cc.
 
 namespace cachalot::sim {
 namespace {
@@ -27,12 +28,14 @@ constexpr size_t kPromiseBytesMax = 512;
 }  // namespace
 
 void Judge::Started(const World& world, HostId host) {
+  ++counters_.processes;
   const Node& node = *world.node(host);
   Process process;
-  process.node = node.id();
+  process.node = process.saves_as = node.id();
   const std::optional<SavedState> kept = world.disk(host).Kept();
   const bool goes_on = kept.has_value() && kept->identity.node == node.id();
   saved_[node.id()] = goes_on ? SavedLog(*kept) : SavedLog();
+  process.is_saved_as = goes_on;
   if (goes_on) {
     LogIndex index = kept->first;
     for (const Entry& entry : kept->entries) {
@@ -40,36 +43,67 @@ void Judge::Started(const World& world, HostId host) {
       index = index.Next();
     }
   }
-  process.saves_as = node.id();
-  // Neither is promised to outlive the process, unless it was saved.
-  incarnations_.Forget(node.id());
-  terms_.Forget(node.id());
-  process.applied = node.consensus().applied();
-  process.commit = node.consensus().commit();
+  const Consensus& consensus = node.consensus();
+  process.applied = consensus.applied();
+  process.commit = consensus.commit();
   process.last = process.commit;
+  process.configuration_index = consensus.log().configuration_index();
+  process.session_end = node.client().session_belief_end();
   processes_[host] = std::move(process);
+  if (goes_on && !kept->vote.IsNone()) {
+    Complaint complaint = votes_.Voted(node.id(), kept->term, kept->vote);
+    if (complaint.has_value()) Complain(world, host, *std::move(complaint));
+  }
 }
 
 void Judge::Stopping(const World&, HostId host) { processes_.erase(host); }
 
+// Facts first, then what follows from them: an answer or a notice may speak of
+// an entry that this very step has committed.
 void Judge::Stepped(const World& world, HostId host, const Event& event,
                     const Actions& actions) {
+  ++counters_.steps;
   const Node& node = *world.node(host);
-  const Step step = {world, host, node, processes_.at(host)};
-  if (node.id() != step.process.node) NoteNewName(step);
-  NoteEvent(step, event);
+  Process& process = processes_.at(host);
+  Step step = {.world = world,
+               .host = host,
+               .node = node,
+               .event = event,
+               .process = process,
+               .cluster = process.cluster};
+  if (node.id() != process.node) NoteNewName(step);
+  process.cluster = node.identity().cluster;
+  NoteEvent(step);
+  for (const Action& action : actions) {
+    if (const auto* order = std::get_if<SaveState>(&action)) {
+      NoteOrder(step, *order);
+    }
+  }
+  if (!process.cluster.IsNone()) NoteLog(step, ClusterOf(node));
   for (const Action& action : actions) NoteAction(step, action);
-  Check(step, terms_.Is(node.id(), node.consensus().term().value()));
-  Check(step,
-        incarnations_.Is(node.id(), node.membership().self().incarnation));
-  if (!node.identity().cluster.IsNone()) NoteLog(step, ClusterOf(node));
-  if (world.steps() % options_.invariants_every == 0) node.CheckInvariants();
+  Check(step, process.term.Is(node.consensus().term().value()));
+  Check(step, process.incarnation.Is(node.membership().self().incarnation));
+  const bool is_thorough = world.steps() % options_.invariants_every == 0;
+  const FastInstant session_end = node.client().session_belief_end();
+  if (session_end != process.session_end) step.beliefs_grew = true;
+  process.session_end = session_end;
+  if (step.beliefs_grew || is_thorough) NoteBeliefs(step);
+  for (const std::string& key : step.granted) CheckSole(step, key);
+  if (is_thorough) node.CheckInvariants();
 }
+
+Judge::Cluster::Cluster(Epoch epoch, const JudgeOptions& options)
+    : time(options.clocks_in_bound
+               ? std::optional<int64_t>(options.rate_bound_ppm)
+               : std::nullopt),
+      table(epoch),
+      model(epoch),
+      leases(options.rate_bound_ppm) {}
 
 Judge::Cluster& Judge::ClusterOf(const Node& node) {
   const Identity& identity = node.identity();
-  const auto [found, is_new] = clusters_.try_emplace(
-      identity.cluster, identity.epoch, options_.rate_bound_ppm);
+  const auto [found, is_new] =
+      clusters_.try_emplace(identity.cluster, identity.epoch, options_);
   if (is_new) cluster_order_.push_back(identity.cluster);
   return found->second;
 }
@@ -86,57 +120,53 @@ void Judge::Check(const Step& step, Complaint complaint) {
 }
 
 // The node's cluster gave way to another, in which it begins as a stranger.
-void Judge::NoteNewName(const Step& step) {
-  Process& process = step.process;
-  process.node = step.node.id();
-  process.commit = LogIndex();
-  process.applied = LogIndex();
-  process.last = LogIndex();
-  process.last_term = Term();
-  process.configuration = Configuration();
-  process.appended.clear();
+void Judge::NoteNewName(Step& step) {
+  ++counters_.dissolutions;
+  step.dissolved = true;
+  Named& named = step.process;
+  named = Named();
+  named.node = step.node.id();
 }
 
 // --- Events ------------------------------------------------------------------
 
-void Judge::NoteEvent(const Step& step, const Event& event) {
-  Process& process = step.process;
-  if (const auto* submitted = std::get_if<RequestSubmitted>(&event)) {
-    process.answers.Asked(submitted->request);
-    if (const auto* acquire = std::get_if<AcquireRequest>(&submitted->body)) {
-      process.acquires[submitted->request] = acquire->key;
-    }
+void Judge::NoteEvent(const Step& step) {
+  if (const auto* submitted = std::get_if<RequestSubmitted>(&step.event)) {
+    NoteRequest(step, *submitted);
   }
-  if (const auto* saved = std::get_if<StateSaved>(&event)) {
+  if (const auto* saved = std::get_if<StateSaved>(&step.event)) {
     NoteSaved(step, saved->save);
+  }
+  if (std::holds_alternative<LeaveRequested>(step.event)) {
+    step.process.leaves = true;
+  }
+}
+
+void Judge::NoteRequest(const Step& step, const RequestSubmitted& submitted) {
+  Process& process = step.process;
+  process.answers.Asked(submitted.request);
+  if (const auto* acquire = std::get_if<AcquireRequest>(&submitted.body)) {
+    process.acquires[submitted.request] = acquire->key;
+  }
+  if (std::holds_alternative<RenewRequest>(submitted.body)) {
+    process.renewals.insert(submitted.request);
   }
 }
 
 void Judge::NoteSaved(const Step& step, SaveId save) {
-  std::deque<SaveState>& unsaved = step.process.unsaved;
-  while (!unsaved.empty() && unsaved.front().save <= save) {
-    const StateChange& change = unsaved.front().change;
+  Process& process = step.process;
+  while (!process.unsaved.empty() && process.unsaved.front().save <= save) {
+    const StateChange& change = process.unsaved.front().change;
     if (change.identity.has_value()) {
-      step.process.saves_as = change.identity->node;
+      process.saves_as = change.identity->node;
+      process.is_saved_as = true;
     }
-    saved_[step.process.saves_as].Apply(change);
-    unsaved.pop_front();
+    saved_[process.saves_as].Apply(change);
+    if (change.term.has_value() && !change.vote.IsNone()) {
+      Check(step, votes_.Voted(process.saves_as, *change.term, change.vote));
+    }
+    process.unsaved.pop_front();
   }
-}
-
-// --- Actions -----------------------------------------------------------------
-
-void Judge::NoteAction(const Step& step, const Action& action) {
-  std::visit(Overloaded{
-                 [&](const SendDatagram&) {},
-                 [&](const SendFrame& send) { NoteBytes(step, send.bytes); },
-                 [&](const SaveState& order) { NoteOrder(step, order); },
-                 [&](const AnswerRequest& answer) { NoteAnswer(step, answer); },
-                 [&](const NotifyHolder&) {},
-                 [&](const AnnounceStanding&) {},
-                 [&](const LeaveCompleted&) {},
-             },
-             action);
 }
 
 void Judge::NoteOrder(const Step& step, const SaveState& order) {
@@ -149,6 +179,21 @@ void Judge::NoteOrder(const Step& step, const SaveState& order) {
   }
 }
 
+// --- Actions -----------------------------------------------------------------
+
+void Judge::NoteAction(Step& step, const Action& action) {
+  std::visit(Overloaded{
+                 [&](const SendDatagram&) {},
+                 [&](const SendFrame& send) { NoteBytes(step, send.bytes); },
+                 [&](const SaveState&) {},  // noted before
+                 [&](const AnswerRequest& answer) { NoteAnswer(step, answer); },
+                 [&](const NotifyHolder& notice) { NoteNotice(step, notice); },
+                 [&](const AnnounceStanding&) {},
+                 [&](const LeaveCompleted&) {},
+             },
+             action);
+}
+
 void Judge::NoteBytes(const Step& step, const std::string& bytes) {
   if (bytes.size() > kPromiseBytesMax) return;
   const absl::StatusOr<Envelope> envelope = Decode(bytes);
@@ -158,24 +203,117 @@ void Judge::NoteBytes(const Step& step, const std::string& bytes) {
                           envelope.status().message()));
     return;
   }
-  const SavedLog& saved = saved_[step.process.node];
   if (const auto* vote = std::get_if<VoteReply>(&envelope->message)) {
-    Check(step, CheckVotePromise(saved, envelope->to, *vote));
+    NotePromise(step, envelope->to, *vote);
   }
   if (const auto* reply = std::get_if<AppendReply>(&envelope->message)) {
-    Check(step, CheckAppendPromise(saved, *reply));
+    NotePromise(step, *reply);
+  }
+  if (const auto* reply = std::get_if<SnapshotReply>(&envelope->message)) {
+    NotePromise(step, *reply);
   }
 }
 
-void Judge::NoteAnswer(const Step& step, const AnswerRequest& answer) {
+void Judge::NotePromise(const Step& step, NodeId to, const VoteReply& reply) {
+  if (!reply.granted || reply.is_pre_vote) return;
+  ++counters_.votes;
+  CheckName(step);
+  const NodeId voter = step.process.node;
+  Check(step, CheckVotePromise(saved_[voter], to, reply));
+  Check(step, votes_.Voted(voter, reply.term, to));
+}
+
+void Judge::NotePromise(const Step& step, const AppendReply& reply) {
+  if (!reply.accepted) return;
+  CheckName(step);
+  const Consensus& consensus = step.node.consensus();
+  std::optional<Term> own;
+  if (consensus.term() == reply.term &&
+      reply.index >= consensus.first_index() &&
+      reply.index <= consensus.last_index()) {
+    own = consensus.TermAt(reply.index);
+  }
+  Check(step, CheckAppendPromise(saved_[step.process.node], reply, own));
+}
+
+// A part of a snapshot promises nothing. It is the whole, and in force, if the
+// node has come as far as that.
+void Judge::NotePromise(const Step& step, const SnapshotReply& reply) {
+  if (reply.received == 0) return;
+  if (step.node.consensus().commit() < reply.index) return;
+  CheckName(step);
+  Check(step, CheckSnapshotPromise(saved_[step.process.node], reply));
+}
+
+// Who would come back under another name cannot keep a promise.
+void Judge::CheckName(const Step& step) {
+  ++counters_.promises;
+  const Process& process = step.process;
+  if (process.is_saved_as && process.saves_as == process.node) return;
+  Complain(step.world, step.host,
+           Say(process.node, " made a promise before its name was saved"));
+}
+
+void Judge::NoteAnswer(Step& step, const AnswerRequest& answer) {
   Process& process = step.process;
   Check(step, process.answers.Answered(answer.request));
+  if (process.renewals.erase(answer.request) == 1) step.beliefs_grew = true;
   const auto found = process.acquires.find(answer.request);
   if (found == process.acquires.end()) return;
-  const std::string key = std::move(found->second);
+  std::string key = std::move(found->second);
   process.acquires.erase(found);
-  if (answer.answer.outcome == Outcome::kOk) {
-    NoteGrant(step, key, answer.answer.token);
+  if (answer.answer.outcome != Outcome::kOk) return;
+  ++counters_.grants_told;
+  const FencingToken& token = answer.answer.token;
+  Check(step, observed_tokens_.Granted(key, token));
+  Check(step, process.beliefs.Granted(answer.request, key, token));
+  step.granted.push_back(std::move(key));
+  step.beliefs_grew = true;
+}
+
+void Judge::NoteNotice(const Step& step, const NotifyHolder& notice) {
+  LossFacts facts = {.now = step.world.Read(step.host).fast,
+                     .has_left = step.process.leaves,
+                     .dissolved = step.dissolved};
+  if (const auto* submitted = std::get_if<RequestSubmitted>(&step.event)) {
+    const auto* release = std::get_if<ReleaseRequest>(&submitted->body);
+    facts.was_released = release != nullptr && release->key == notice.key &&
+                         release->token == notice.token;
+  }
+  const auto cluster = clusters_.find(step.cluster);
+  facts.is_granted = cluster != clusters_.end() &&
+                     cluster->second.model.HolderOf(notice.key) == notice.token;
+  Check(step, step.process.beliefs.Told(notice, facts));
+  if (notice.belief == Belief::kSuspect) ++counters_.suspicions;
+  if (notice.belief != Belief::kLost) return;
+  ++counters_.losses;
+  if (notice.reason == LossReason::kExpired) ++counters_.losses_by_expiry;
+  if (notice.reason == LossReason::kRevoked) ++counters_.losses_by_revocation;
+}
+
+// --- Beliefs -----------------------------------------------------------------
+
+// A belief grows by an answer, to a keep-alive or a renewal, and is looked at
+// then; in between it only comes nearer to its end.
+void Judge::NoteBeliefs(const Step& step) {
+  Process& process = step.process;
+  const Client& client = step.node.client();
+  const std::vector<Client::Held> all = client.held();
+  if (all.size() != process.beliefs.held().size()) {
+    Complain(step.world, step.host,
+             Say("the node believes in ", all.size(), " locks, its callers in ",
+                 process.beliefs.held().size()));
+  }
+  const auto cluster = clusters_.find(process.cluster);
+  for (const Client::Held& held : all) {
+    ++counters_.beliefs;
+    Check(step,
+          process.beliefs.Reaches(held.request, held.token, held.belief_end));
+    if (!options_.clocks_in_bound || cluster == clusters_.end()) continue;
+    const RealInstant until = EndOf(step.world, step.host, held.belief_end);
+    if (until <= step.world.now()) continue;
+    Check(step, cluster->second.leases.Believed(held.key, client.session(),
+                                                held.token, until));
   }
 }
 
@@ -183,135 +321,32 @@ void Judge::NoteAnswer(const Step& step, const AnswerRequest& answer) {
 // paused or not, is one too many; beliefs that begin later are judged then.
 // Only within one cluster: two that were founded apart know nothing of each
 // other.
-void Judge::NoteGrant(const Step& step, const std::string& key,
-                      const FencingToken& token) {
-  ++grants_;
-  Check(step, observed_tokens_.Granted(key, token));
+void Judge::CheckSole(const Step& step, const std::string& key) {
+  if (!options_.clocks_in_bound) return;
   std::vector<BeliefSpan> beliefs;
-  for (uint64_t i = 1; i <= step.world.host_count(); ++i) {
-    const HostId host(i);
-    const Node* node = step.world.node(host);
-    if (node == nullptr) continue;
-    if (node->identity().cluster != step.node.identity().cluster) continue;
-    for (const Client::Held& held : node->client().held()) {
+  for (const auto& [host, process] : processes_) {
+    if (process.cluster != step.process.cluster) continue;
+    for (const auto& [request, held] : process.beliefs.held()) {
       if (held.key != key) continue;
       beliefs.push_back(
-          {HostName(host), held.token,
-           step.world.clock(host).fast.When(held.belief_end.nanoseconds())});
+          {HostName(host), held.token, EndOf(step.world, host, held.until)});
     }
   }
   Check(step, CheckSoleBelief(key, step.world.now(), beliefs));
 }
 
-// --- The log -----------------------------------------------------------------
-
-void Judge::NoteLog(const Step& step, Cluster& cluster) {
-  const Consensus& consensus = step.node.consensus();
-  if (consensus.role() == Consensus::Role::kLeader) {
-    Check(step, cluster.leaders.Leads(consensus.term(), step.node.id()));
-  }
-  NoteStamps(step, cluster);
-  NoteCommits(step, cluster);
-  CompareTables(step, cluster);
-}
-
-void Judge::NoteStamps(const Step& step, Cluster& cluster) {
-  const Consensus& consensus = step.node.consensus();
-  Process& process = step.process;
-  const LogIndex last = consensus.last_index();
-  const Term last_term = consensus.TermAt(last);
-  if (last == process.last && last_term == process.last_term) return;
-  const bool is_longer = last > process.last &&
-                         process.last >= consensus.first_index() &&
-                         consensus.TermAt(process.last) == process.last_term;
-  LogIndex index = is_longer ? process.last.Next() : process.commit.Next();
-  index = std::max(index, consensus.first_index());
-  for (; index <= last; index = index.Next()) {
-    cluster.time.Stamped(index, consensus.TermAt(index), step.world.now());
-  }
-  process.last = last;
-  process.last_term = last_term;
-}
-
-void Judge::NoteCommits(const Step& step, Cluster& cluster) {
-  const Consensus& consensus = step.node.consensus();
-  Process& process = step.process;
-  const LogIndex commit = consensus.commit();
-  if (commit < process.commit) {
-    Complain(step.world, step.host, "the commit index fell");
-  }
-  const bool leads = consensus.role() == Consensus::Role::kLeader;
-  if (leads && commit > process.commit) {
-    const Term term = consensus.TermAt(commit);
-    // The configuration may have changed within the step, by what was
-    // committed or by what followed from it: one of the two must have agreed.
-    const Complaint complaint =
-        CheckCommitQuorum(process.configuration, commit, term, saved_);
-    if (complaint.has_value()) {
-      Check(step,
-            CheckCommitQuorum(consensus.configuration(), commit, term, saved_));
-    }
-  }
-  while (process.commit < commit) {
-    process.commit = process.commit.Next();
-    NoteCommit(step, cluster, process.commit);
-  }
-  process.appended.erase(process.appended.begin(),
-                         process.appended.upper_bound(commit));
-  if (leads) process.configuration = consensus.configuration();
-}
-
-void Judge::NoteCommit(const Step& step, Cluster& cluster, LogIndex index) {
-  const Entry* entry = step.node.consensus().Find(index);
-  if (entry == nullptr) {
-    // Others committed it, and a snapshot brought it here.
-    if (index <= cluster.log.last()) return;
-    // Compacted in the very step that committed it.
-    const auto found = step.process.appended.find(index);
-    if (found == step.process.appended.end()) {
-      Complain(step.world, step.host,
-               absl::StrCat("a snapshot covers entry ", index.value(),
-                            ", which nobody committed"));
-      return;
-    }
-    entry = &found->second;
-  }
-  bool is_first = false;
-  Check(step, cluster.log.Commits(index, *entry, &is_first));
-  if (!is_first) return;
-  Check(step, cluster.time.Committed(index, *entry));
-  Apply(step, cluster, index, *entry);
-}
-
-void Judge::Apply(const Step& step, Cluster& cluster, LogIndex index,
-                  const Entry& entry) {
-  if (entry.kind == EntryKind::kConfiguration) {
-    absl::StatusOr<Configuration> configuration =
-        DecodeConfiguration(entry.payload.view());
-    CHECK(configuration.ok()) << configuration.status().ToString();
-    cluster.configuration = *std::move(configuration);
-  } else {
-    const absl::StatusOr<std::vector<LockCommand>> commands =
-        DecodeCommands(entry.payload.view());
-    CHECK(commands.ok()) << commands.status().ToString();
-    const std::vector<Reply> replies =
-        cluster.table.Apply(index, entry.time, *commands);
-    Check(step, cluster.order.Applied(*commands, replies));
-  }
-  if (index.value() % options_.tables_every == 0) {
-    Check(step, cluster.tables.Has(index, cluster.table.Fingerprint()));
-  }
-}
-
-void Judge::CompareTables(const Step& step, Cluster& cluster) {
-  const LogIndex applied = step.node.consensus().applied();
-  if (applied == step.process.applied) return;
-  step.process.applied = applied;
-  if (applied.value() % options_.tables_every != 0) return;
-  Check(step, cluster.tables.Has(applied, step.node.table().Fingerprint()));
+RealInstant Judge::EndOf(const World& world, HostId host,
+                         FastInstant until) const {
+  return world.clock(host).fast.When(until.nanoseconds());
 }
 
 // --- Views -------------------------------------------------------------------
+
+std::string Judge::Unsettled(const World& world) const {
+  std::string apart = WhoDisagrees(world);
+  if (!apart.empty() || cluster_order_.empty()) return apart;
+  return WhatIsLeftBehind(world, clusters_.at(cluster_order_.front()).model);
+}
 
 size_t Judge::unanswered() const {
   size_t count = 0;
@@ -328,7 +363,7 @@ LogIndex Judge::committed(ClusterId cluster) const {
 }
 
 const Configuration& Judge::configuration(ClusterId cluster) const {
-  return clusters_.at(cluster).configuration;
+  return clusters_.at(cluster).configurations.last();
 }
 
 const LockTable& Judge::table(ClusterId cluster) const {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <map>
 #include <set>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,17 +11,11 @@
 #include "absl/strings/string_view.h"
 #include "engine/ids.h"
 #include "engine/request.h"
+#include "sim/complaint.h"
 #include "sim/instant.h"
 
 namespace cachalot::sim {
 namespace {
-
-template <typename... Parts>
-std::string Say(const Parts&... parts) {
-  std::ostringstream out;
-  (out << ... << parts);
-  return out.str();
-}
 
 bool NamesItsOwn(const Operation& operation) {
   return operation.kind == OperationKind::kRenew ||

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "sim/checkers.h"
+#include "sim/complaint.h"
 #include "sim/history.h"
 
 namespace cachalot::sim {

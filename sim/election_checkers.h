@@ -1,0 +1,60 @@
+#ifndef SIM_ELECTION_CHECKERS_H_
+#define SIM_ELECTION_CHECKERS_H_
+
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "engine/ids.h"
+#include "engine/saved_state.h"
+#include "sim/complaint.h"
+
+namespace cachalot::sim {
+
+// Who voted for whom. A vote is given once in a term, whatever happened to the
+// voter's process in between (Raft, figure 2: votedFor is kept).
+class Votes {
+ public:
+  // Saved, or sent.
+  Complaint Voted(NodeId voter, Term term, NodeId candidate);
+  // Whether `leader` has the saved votes of a majority of each list of voters:
+  // its own counts no sooner than another's.
+  Complaint CheckElection(const Configuration& configuration, Term term,
+                          NodeId leader) const;
+
+ private:
+  bool HasMajority(const std::vector<Voter>& voters, Term term,
+                   NodeId leader) const;
+
+  std::map<std::pair<NodeId, Term>, NodeId> votes_;
+};
+
+// The voters change in two steps, of which each has a majority in common with
+// the one before: from A to A and B, and on to B (dissertation, 4.3).
+class ConfigurationChain {
+ public:
+  // In the order of the log.
+  Complaint Committed(LogIndex index, const Configuration& configuration);
+
+  const Configuration& last() const { return last_; }
+
+ private:
+  Configuration last_;  // no voters: none so far
+};
+
+// What a leader looked like when it appended a configuration.
+struct ConfigurationProposal {
+  LogIndex index;   // of the new entry
+  LogIndex before;  // of the configuration before it; none: the founders'
+  Term term;        // the leader's
+  LogIndex commit;
+  Term commit_term;  // of the entry at `commit`
+};
+
+// One change in flight at most, and none before the leader has committed an
+// entry of its own term (locks.md 2.1, rules 3 and 4).
+Complaint CheckConfigurationProposal(const ConfigurationProposal& proposal);
+
+}  // namespace cachalot::sim
+
+#endif  // SIM_ELECTION_CHECKERS_H_

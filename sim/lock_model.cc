@@ -1,0 +1,516 @@
+#include "sim/lock_model.h"
+
+#include <algorithm>
+#include <iterator>
+#include <type_traits>
+#include <variant>
+
+#include "engine/check.h"
+#include "engine/limits.h"
+
+namespace cachalot::sim {
+namespace {
+
+// Epochs are times in seconds: one above this is nobody's (lock_table.cc).
+constexpr Epoch kEpochEnd = Epoch(uint64_t{1} << 40);
+
+bool IsTtl(absl::Duration ttl) {
+  return limits::TtlMin() <= ttl && ttl <= limits::TtlMax();
+}
+
+bool IsKey(const std::string& key) {
+  return !key.empty() && key.size() <= limits::kKeyBytesMax;
+}
+
+// Whether a session whose requests begin at `first` may have one so numbered.
+bool IsInWindow(Sequence first, Sequence sequence) {
+  return sequence >= first && sequence != Sequence(UINT64_MAX) &&
+         sequence.value() - first.value() < limits::kRequestsPerSessionMax;
+}
+
+const char* KindName(Reply::Kind kind) {
+  switch (kind) {
+    case Reply::Kind::kOpened:
+      return "opened";
+    case Reply::Kind::kKept:
+      return "kept";
+    case Reply::Kind::kClosed:
+      return "closed";
+    case Reply::Kind::kAnswered:
+      return "answered";
+    case Reply::Kind::kQueued:
+      return "queued";
+    case Reply::Kind::kSessionGone:
+      return "session gone";
+    case Reply::Kind::kRevoked:
+      return "revoked";
+  }
+  return "?";
+}
+
+std::string Describe(const Reply* reply) {
+  if (reply == nullptr) return "nothing";
+  return Say(KindName(reply->kind), " ", reply->session, " #", reply->sequence,
+             " ", reply->outcome, " ", reply->token);
+}
+
+}  // namespace
+
+const LockModel::Effects& LockModel::Apply(
+    LogIndex index, ClusterTime time, absl::Span<const LockCommand> commands) {
+  CHECK(index > index_) << index << " after " << index_;
+  index_ = index;
+  time_ = time;
+  grants_ = 0;
+  effects_ = Effects();
+  for (const LockCommand& command : commands) {
+    std::visit([this](const auto& body) { Do(body); }, command);
+  }
+  return effects_;
+}
+
+// --- Sessions ----------------------------------------------------------------
+
+void LockModel::Do(const OpenSession& command) {
+  const SessionId& id = command.session;
+  if (Find(id) == nullptr) {
+    if (id.IsNone() || IsClosed(id)) {
+      return Tell(MakeReply(Reply::Kind::kSessionGone, id));
+    }
+    if (!IsTtl(command.ttl) || command.name.size() > limits::kNameBytesMax) {
+      return Answer(id, Sequence(), Outcome::kInvalid);
+    }
+    if (sessions_.size() >= limits::kSessionsMax) {
+      return Answer(id, Sequence(), Outcome::kBusy);
+    }
+    Session& session = sessions_[id];
+    session.name = command.name;
+    session.ttl = command.ttl;
+    session.deadline = time_ + command.ttl;
+    effects_.leases.push_back({.session = id, .ttl = command.ttl});
+    ++effects_.sessions_opened;
+  }
+  // Tokens from here on are above all that the opener may have been granted in
+  // another cluster.
+  if (command.epoch_floor > epoch_) RaiseEpoch(command.epoch_floor.Next());
+  Tell(MakeReply(Reply::Kind::kOpened, id));
+}
+
+void LockModel::Do(const KeepAlive& command) {
+  const SessionId& id = command.session;
+  Session* session = Find(id);
+  Reply reply = MakeReply(
+      session != nullptr ? Reply::Kind::kKept : Reply::Kind::kSessionGone, id);
+  reply.renewal = command.renewal;
+  Tell(reply);
+  if (session == nullptr) return;
+  if (command.renewal > session->renewal) {
+    session->renewal = command.renewal;
+    session->had_grace = false;
+    session->deadline = std::max(session->deadline, time_ + session->ttl);
+    effects_.leases.push_back({.session = id, .ttl = session->ttl});
+  }
+  Forget(*session, command.first_outstanding);
+  // A reply may have been lost: the oldest are told again.
+  size_t repeated = 0;
+  for (const auto& [sequence, answer] : session->decided) {
+    if (repeated++ == LockTable::kRepeatedPerKeepAlive) break;
+    Repeat(answer);
+  }
+}
+
+void LockModel::Do(const CloseSession& command) {
+  const SessionId& id = command.session;
+  Tell(MakeReply(Reply::Kind::kClosed, id));
+  if (Find(id) == nullptr) {
+    Close(id);  // its OpenSession may come yet
+  } else {
+    EndSession(id);
+    ++effects_.sessions_closed;
+  }
+}
+
+void LockModel::Do(const BeginTerm& command) {
+  RaiseEpoch(command.epoch);
+  for (auto& [id, session] : sessions_) {
+    if (session.had_grace) continue;
+    session.had_grace = true;
+    const absl::Duration grace = std::min(session.ttl, command.grace);
+    session.deadline = std::max(session.deadline, time_ + grace);
+  }
+}
+
+void LockModel::EndSession(const SessionId& id) {
+  // It is out of every queue before it gives anything up, or it would be
+  // granted what it gives up.
+  const Session session = sessions_.at(id);  // as it was
+  for (const auto& [acquire, key] : session.waiting) {
+    LeaveQueue(locks_.at(key), id, acquire);
+  }
+  for (const auto& [token, key] : session.held) {
+    PassOn(key, End::kSessionOver);
+  }
+  sessions_.erase(id);
+  Close(id);
+}
+
+// --- Requests ----------------------------------------------------------------
+
+void LockModel::Do(const Acquire& command) {
+  Session* session = Admit(command);
+  if (session == nullptr) return;
+  const SessionId& id = command.session;
+  if (!IsKey(command.key) || !IsTtl(command.ttl) ||
+      command.owner.size() > limits::kOwnerBytesMax) {
+    return Decide(id, command.sequence, Outcome::kInvalid);
+  }
+  const auto found = locks_.find(command.key);
+  Claim claim = {id, command.sequence, command.ttl, command.owner};
+  if (found == locks_.end()) {
+    if (locks_.size() >= limits::kLocksMax) {
+      return Decide(id, command.sequence, Outcome::kBusy);
+    }
+    return Grant(command.key, std::move(claim));
+  }
+  Lock& lock = found->second;
+  if (!command.waits) return Decide(Refusal(command, lock));
+  const auto waiting_long = std::distance(
+      session->waiting.begin(), session->waiting.lower_bound(session->first));
+  if (lock.queue.size() >= limits::kWaitersPerLockMax ||
+      static_cast<size_t>(waiting_long) >= limits::kRequestsPerSessionMax) {
+    return Decide(id, command.sequence, Outcome::kBusy);
+  }
+  lock.queue.push_back(std::move(claim));
+  session->waiting[command.sequence] = command.key;
+  TellQueued(id, command.sequence);
+  ++effects_.queued;
+}
+
+void LockModel::Do(const Renew& command) {
+  if (Admit(command) == nullptr) return;
+  const SessionId& id = command.session;
+  if (!IsTtl(command.ttl)) {
+    return Decide(id, command.sequence, Outcome::kInvalid);
+  }
+  Lock* lock = FindHeld(id, command.key, command.token);
+  if (lock == nullptr) return Decide(id, command.sequence, Outcome::kNotHeld);
+  lock->deadline = std::max(lock->deadline, time_ + command.ttl);
+  effects_.leases.push_back({id, command.token, command.ttl});
+  Decide(id, command.sequence, Outcome::kOk, command.token);
+}
+
+void LockModel::Do(const Release& command) {
+  if (Admit(command) == nullptr) return;
+  const SessionId& id = command.session;
+  if (FindHeld(id, command.key, command.token) == nullptr) {
+    return Decide(id, command.sequence, Outcome::kNotHeld);
+  }
+  Decide(id, command.sequence, Outcome::kOk);
+  PassOn(command.key, End::kReleased);
+}
+
+void LockModel::Do(const Withdraw& command) {
+  Session* session = Admit(command);
+  if (session == nullptr) return;
+  const SessionId& id = command.session;
+  const Sequence acquire = command.acquire;
+  const bool is_forgotten = acquire < session->first;
+  if (acquire == command.sequence ||
+      (!is_forgotten && !IsInWindow(session->first, acquire))) {
+    return Decide(id, command.sequence, Outcome::kInvalid);
+  }
+  const auto waits = session->waiting.find(acquire);
+  if (waits != session->waiting.end()) {
+    LeaveQueue(locks_.at(waits->second), id, acquire);
+    Decide(id, acquire, Outcome::kWithdrawn);
+  } else if (!is_forgotten && !session->decided.contains(acquire)) {
+    // It has not arrived yet, and is not to be granted when it does.
+    Decide(id, acquire, Outcome::kWithdrawn);
+  }
+  Decide(id, command.sequence, Outcome::kOk);
+  const auto lock = locks_.find(command.key);
+  if (lock != locks_.end() && IsOf(lock->second.holder, id, acquire)) {
+    PassOn(command.key, End::kWithdrawn);
+  }
+}
+
+void LockModel::Do(const Expire& command) {
+  for (const Expire::OfSession& part : command.sessions) {
+    const Session* session = Find(part.session);
+    if (session == nullptr || session->renewal != part.renewal) continue;
+    if (time_ < session->deadline) continue;
+    Tell(MakeReply(Reply::Kind::kSessionGone, part.session));
+    EndSession(part.session);
+    ++effects_.sessions_expired;
+  }
+  for (const Expire::OfLock& part : command.locks) {
+    const auto found = locks_.find(part.key);
+    if (found == locks_.end() || found->second.token != part.token) continue;
+    if (time_ < found->second.deadline) continue;
+    Reply reply =
+        MakeReply(Reply::Kind::kRevoked, found->second.holder.session);
+    reply.token = part.token;
+    reply.key = part.key;
+    Tell(std::move(reply));
+    PassOn(part.key, End::kExpired);
+  }
+}
+
+template <typename Command>
+LockModel::Session* LockModel::Admit(const Command& command) {
+  const SessionId& id = command.session;
+  const Sequence sequence = command.sequence;
+  Session* session = Find(id);
+  if (session == nullptr) {
+    Tell(MakeReply(Reply::Kind::kSessionGone, id));
+    return nullptr;
+  }
+  Forget(*session, command.first_outstanding);
+  if (session->waiting.contains(sequence)) {
+    TellQueued(id, sequence);
+    return nullptr;
+  }
+  const auto decided = session->decided.find(sequence);
+  if (decided != session->decided.end()) {
+    Repeat(decided->second);
+    return nullptr;
+  }
+  if (sequence < session->first) {
+    if constexpr (std::is_same_v<Command, Acquire>) AnswerForgotten(command);
+    return nullptr;
+  }
+  if (IsInWindow(session->first, sequence)) return session;
+  Answer(id, sequence, Outcome::kBusy);
+  return nullptr;
+}
+
+// It may have waited for long, and been granted meanwhile: the lock knows.
+void LockModel::AnswerForgotten(const Acquire& command) {
+  const auto lock = locks_.find(command.key);
+  const bool holds =
+      lock != locks_.end() &&
+      IsOf(lock->second.holder, command.session, command.sequence);
+  if (!holds) {
+    return Answer(command.session, command.sequence, Outcome::kWithdrawn);
+  }
+  Reply reply = MakeReply(Reply::Kind::kAnswered, command.session);
+  reply.sequence = command.sequence;
+  reply.token = lock->second.token;
+  Tell(std::move(reply));
+}
+
+void LockModel::Forget(Session& session, Sequence first) {
+  session.first = std::max(session.first, first);
+  session.decided.erase(session.decided.begin(),
+                        session.decided.lower_bound(session.first));
+}
+
+// --- Locks -------------------------------------------------------------------
+
+void LockModel::Grant(const std::string& key, Claim claim) {
+  const FencingToken token = {epoch_, index_, grants_++};
+  const SessionId id = claim.session;
+  Session& session = sessions_.at(id);
+  session.held[token] = key;
+  effects_.leases.push_back({id, token, claim.ttl});
+  ++effects_.granted;
+  if (session.waiting.contains(claim.acquire)) ++effects_.granted_after_wait;
+  Decide(id, claim.acquire, Outcome::kOk, token);
+  Lock& lock = locks_[key];
+  lock.token = token;
+  lock.deadline = time_ + claim.ttl;
+  lock.holder = std::move(claim);
+}
+
+void LockModel::PassOn(const std::string& key, End how) {
+  Lock& lock = locks_.at(key);
+  const SessionId holder = lock.holder.session;
+  effects_.ended.push_back({holder, key, lock.token, how});
+  sessions_.at(holder).held.erase(lock.token);
+  if (lock.queue.empty()) {
+    locks_.erase(key);
+    return;
+  }
+  Claim next = std::move(lock.queue.front());
+  lock.queue.pop_front();
+  Grant(key, std::move(next));
+}
+
+void LockModel::LeaveQueue(Lock& lock, const SessionId& id, Sequence acquire) {
+  const auto place = std::find_if(
+      lock.queue.begin(), lock.queue.end(),
+      [&](const Claim& claim) { return IsOf(claim, id, acquire); });
+  CHECK(place != lock.queue.end()) << id << " #" << acquire;
+  lock.queue.erase(place);
+}
+
+bool LockModel::IsOf(const Claim& claim, const SessionId& id,
+                     Sequence acquire) {
+  return claim.session == id && claim.acquire == acquire;
+}
+
+LockModel::Session* LockModel::Find(const SessionId& id) {
+  const auto found = sessions_.find(id);
+  return found == sessions_.end() ? nullptr : &found->second;
+}
+
+LockModel::Lock* LockModel::FindHeld(const SessionId& id,
+                                     const std::string& key,
+                                     const FencingToken& token) {
+  const auto found = locks_.find(key);
+  if (found == locks_.end()) return nullptr;
+  Lock& lock = found->second;
+  return lock.holder.session == id && lock.token == token ? &lock : nullptr;
+}
+
+bool LockModel::IsClosed(const SessionId& id) const {
+  const auto found = closed_.find(id.node);
+  return found != closed_.end() && id.number <= found->second;
+}
+
+void LockModel::Close(const SessionId& id) {
+  uint64_t& highest = closed_[id.node];
+  highest = std::max(highest, id.number);
+}
+
+void LockModel::RaiseEpoch(Epoch epoch) {
+  if (epoch > epoch_ && epoch < kEpochEnd) epoch_ = epoch;
+}
+
+// --- Replies -----------------------------------------------------------------
+
+Reply LockModel::MakeReply(Reply::Kind kind, const SessionId& session) const {
+  Reply reply;
+  reply.kind = kind;
+  reply.session = session;
+  reply.index = index_;
+  return reply;
+}
+
+Reply LockModel::Refusal(const Acquire& command, const Lock& lock) const {
+  const Session& holder = sessions_.at(lock.holder.session);
+  Reply reply = MakeReply(Reply::Kind::kAnswered, command.session);
+  reply.sequence = command.sequence;
+  reply.outcome = Outcome::kHeld;
+  reply.token = lock.token;
+  reply.holder = lock.holder.session;
+  reply.holder_name = holder.name;
+  reply.owner = lock.holder.owner;
+  reply.remaining = std::min(lock.deadline, holder.deadline) - time_;
+  return reply;
+}
+
+void LockModel::TellQueued(const SessionId& session, Sequence sequence) {
+  Reply reply = MakeReply(Reply::Kind::kQueued, session);
+  reply.sequence = sequence;
+  Tell(std::move(reply));
+}
+
+void LockModel::Answer(const SessionId& session, Sequence sequence,
+                       Outcome outcome) {
+  Reply reply = MakeReply(Reply::Kind::kAnswered, session);
+  reply.sequence = sequence;
+  reply.outcome = outcome;
+  Tell(std::move(reply));
+}
+
+void LockModel::Decide(const SessionId& session, Sequence sequence,
+                       Outcome outcome, const FencingToken& token) {
+  Reply reply = MakeReply(Reply::Kind::kAnswered, session);
+  reply.sequence = sequence;
+  reply.outcome = outcome;
+  reply.token = token;
+  Decide(std::move(reply));
+}
+
+void LockModel::Decide(Reply answer) {
+  Session& session = sessions_.at(answer.session);
+  session.waiting.erase(answer.sequence);
+  if (answer.sequence >= session.first) {
+    session.decided[answer.sequence] = answer;
+  }
+  Tell(std::move(answer));
+}
+
+// With the index of the entry that asked again.
+void LockModel::Repeat(Reply answer) {
+  answer.index = index_;
+  Tell(std::move(answer));
+}
+
+// --- Views -------------------------------------------------------------------
+
+FencingToken LockModel::HolderOf(absl::string_view key) const {
+  const auto found = locks_.find(key);
+  return found == locks_.end() ? FencingToken() : found->second.token;
+}
+
+std::vector<LockModel::Possessions> LockModel::sessions() const {
+  std::vector<Possessions> all;
+  for (const auto& [id, session] : sessions_) {
+    Possessions& owned = all.emplace_back();
+    owned.session = id;
+    for (const auto& [token, key] : session.held) owned.held.push_back(token);
+    owned.waiting = session.waiting.size();
+  }
+  return all;
+}
+
+std::optional<ClusterTime> LockModel::NextDeadline() const {
+  std::optional<ClusterTime> next;
+  const auto note = [&next](ClusterTime deadline) {
+    if (!next.has_value() || deadline < *next) next = deadline;
+  };
+  for (const auto& [id, session] : sessions_) note(session.deadline);
+  for (const auto& [key, lock] : locks_) note(lock.deadline);
+  return next;
+}
+
+LockInfo LockModel::InfoOf(const std::string& key, const Lock& lock) const {
+  const Session& holder = sessions_.at(lock.holder.session);
+  return {.key = key,
+          .token = lock.token,
+          .holder = lock.holder.session,
+          .holder_name = holder.name,
+          .owner = lock.holder.owner,
+          .remaining = std::min(lock.deadline, holder.deadline) - time_,
+          .waiters = static_cast<uint32_t>(lock.queue.size())};
+}
+
+Complaint LockModel::Compare(const LockTable& table) const {
+  if (table.session_count() != sessions_.size()) {
+    return Say("the table has ", table.session_count(), " sessions after ",
+               index_, ", the model ", sessions_.size());
+  }
+  if (table.lock_count() != locks_.size()) {
+    return Say("the table has ", table.lock_count(), " locks after ", index_,
+               ", the model ", locks_.size());
+  }
+  if (table.epoch() != epoch_) {
+    return Say("the table is in epoch ", table.epoch(), ", the model in ",
+               epoch_);
+  }
+  if (table.NextDeadline() != NextDeadline()) {
+    return Say("the table and the model differ in the next deadline",
+               " after entry ", index_);
+  }
+  for (const auto& [key, lock] : locks_) {
+    if (table.Find(key, time_) == InfoOf(key, lock)) continue;
+    return Say("the table and the model differ in lock ", key, " after entry ",
+               index_);
+  }
+  return std::nullopt;
+}
+
+Complaint CheckReplies(LogIndex index, const std::vector<Reply>& model,
+                       const std::vector<Reply>& table) {
+  if (model == table) return std::nullopt;
+  const auto [expected, actual] =
+      std::mismatch(model.begin(), model.end(), table.begin(), table.end());
+  return Say("entry ", index, " should come to \"",
+             Describe(expected == model.end() ? nullptr : &*expected),
+             "\", and came to \"",
+             Describe(actual == table.end() ? nullptr : &*actual), "\"");
+}
+
+}  // namespace cachalot::sim
