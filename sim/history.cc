@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <map>
 #include <optional>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "nlohmann/json.hpp"
 
@@ -43,6 +45,22 @@ const char* ResultName(const Operation& operation) {
   return operation.kind == OperationKind::kLost
              ? LossName(operation.loss)
              : OutcomeName(operation.outcome);
+}
+
+std::string ToJsonLine(const Operation& operation) {
+  nlohmann::ordered_json line = {
+      {"client", operation.client},
+      {"op", OperationName(operation.kind)},
+      {"key", operation.key},
+      {"call_ns", operation.called.nanoseconds()},
+      {"return_ns", nullptr},
+      {"result", ResultName(operation)},
+      {"token", operation.token.IsNone() ? "" : operation.token.ToString()},
+  };
+  if (operation.returned != RealInstant::Never()) {
+    line["return_ns"] = operation.returned.nanoseconds();
+  }
+  return line.dump();
 }
 
 // Of `all`, the one that is called `name`.
@@ -218,26 +236,21 @@ std::ostream& operator<<(std::ostream& out, const Operation& operation) {
   return out;
 }
 
-std::string ToJsonLine(const Operation& operation) {
-  nlohmann::ordered_json line = {
-      {"client", operation.client},
-      {"op", OperationName(operation.kind)},
-      {"key", operation.key},
-      {"call_ns", operation.called.nanoseconds()},
-      {"return_ns", nullptr},
-      {"result", ResultName(operation)},
-      {"token", operation.token.IsNone() ? "" : operation.token.ToString()},
-  };
-  if (operation.returned != RealInstant::Never()) {
-    line["return_ns"] = operation.returned.nanoseconds();
+std::string CountResults(const History& history) {
+  std::map<std::string, size_t> counts;
+  for (const Operation& operation : history) {
+    const bool is_loss = operation.kind == OperationKind::kLost;
+    ++counts[absl::StrCat(is_loss ? "lost " : "", ResultName(operation))];
   }
-  return line.dump();
+  return absl::StrJoin(counts, ", ", absl::PairFormatter(" "));
 }
 
-void WriteHistory(const History& history, std::ostream& out) {
+std::string ToJsonLines(const History& history) {
+  std::string lines;
   for (const Operation& operation : history) {
-    out << ToJsonLine(operation) << "\n";
+    absl::StrAppend(&lines, ToJsonLine(operation), "\n");
   }
+  return lines;
 }
 
 absl::StatusOr<History> ReadHistory(absl::string_view text) {

@@ -61,6 +61,10 @@ std::ostream& operator<<(std::ostream& out, const Operation& operation);
 // In the order of their calls, but for kLost.
 using History = std::vector<Operation>;
 
+// How many came to what: "held 40, ok 312, unknown 3". Losses apart, by reason:
+// "lost expired 2".
+std::string CountResults(const History& history);
+
 // For checkers of other makes: a JSON object in each line, with exactly
 //
 //   client     text
@@ -73,10 +77,9 @@ using History = std::vector<Operation>;
 //   token      "epoch.index.sequence", to be compared as numbers; "": none
 //
 // REQUIRES: client and key are UTF-8.
-std::string ToJsonLine(const Operation& operation);
-void WriteHistory(const History& history, std::ostream& out);
+std::string ToJsonLines(const History& history);
 
-// Reads it back, whoever wrote it. Empty lines are skipped.
+// Reads them back, whoever wrote them. Empty lines are skipped.
 //
 // Errors: InvalidArgument (names the line, from 1, and what is wrong with it).
 absl::StatusOr<History> ReadHistory(absl::string_view text);

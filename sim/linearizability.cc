@@ -311,17 +311,20 @@ Complaint KeyOrder::PlaceTenures() {
   for (const auto& [token, tenure] : tenures_) {
     const Bound begin = Later(tenure.begin_min, free);
     if (begin.at > tenure.begin_max.at && begin.because == free.because) {
-      return Say(key_, " was held under ", before, " ", Until(begin),
+      return Say("a lock was granted before it was free: ", key_,
+                 " was held under ", before, " ", Until(begin),
                  ", and yet under the later ", token, " by ", tenure.begin_max);
     }
     if (begin.at > tenure.begin_max.at) {
-      return Say(key_, " was asked for no earlier than ", begin,
+      return Say("a lock was held before it was asked for: ", key_,
+                 " was asked for no earlier than ", begin,
                  ", and yet held under ", token, " by ", tenure.begin_max);
     }
     const Bound end = Later(begin, tenure.end_min);
     if (end.at > tenure.end_max.at) {
-      return Say(key_, " was held under ", token, " ", Until(end),
-                 ", and yet free of it by ", tenure.end_max);
+      return Say("a lock was held after its end: ", key_, " was held under ",
+                 token, " ", Until(end), ", and yet free of it by ",
+                 tenure.end_max);
     }
     placed_.push_back({token, tenure.begin_max, end});
     free = end;
@@ -339,8 +342,9 @@ Complaint KeyOrder::PlaceSightOfFree(const Operation& operation) const {
       });
   if (next == placed_.end()) return std::nullopt;
   if (next->begin_max.at >= operation.called) return std::nullopt;
-  return Say(key_, " was seen free (", operation, "), and yet held under ",
-             next->token, " from ", next->begin_max, " ", Until(next->end));
+  return Say("a lock was seen free that was held: ", key_, " was seen free (",
+             operation, "), and yet held under ", next->token, " from ",
+             next->begin_max, " ", Until(next->end));
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "sim/chance.h"
 #include "sim/choices.h"
 #include "sim/clock.h"
+#include "sim/resource.h"
 #include "sim/swarm.h"
 
 namespace cachalot::sim {
@@ -198,6 +199,19 @@ NemesisOptions DrawNemesis(const Plan& plan, ChoiceSource* choices) {
   return options;
 }
 
+ResourceOptions DrawResources(ChoiceSource* choices) {
+  Chance chance(choices, "plan-resources");
+  ResourceOptions options;
+  options.uses = Rate::Percent(static_cast<uint32_t>(chance.Below(101)));
+  options.travel.max =
+      chance.Between(absl::Milliseconds(1), absl::Milliseconds(100));
+  options.think.max =
+      chance.Between(absl::Milliseconds(1), absl::Milliseconds(500));
+  options.think.tail = DrawRate(chance, Rate::Percent(50));
+  options.loss = DrawRate(chance, Rate::Percent(10));
+  return options;
+}
+
 WorkloadOptions DrawWorkload(ChoiceSource* choices) {
   Chance chance(choices, "plan-clients");
   WorkloadOptions options;
@@ -215,6 +229,7 @@ WorkloadOptions DrawWorkload(ChoiceSource* choices) {
   options.abandons = DrawRate(chance, Rate::Percent(30));
   options.withdraws = DrawRate(chance, Rate::Percent(50));
   options.lists = DrawRate(chance, Rate::Percent(20));
+  options.resources = DrawResources(choices);
   return options;
 }
 

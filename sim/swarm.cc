@@ -14,6 +14,7 @@
 #include "engine/node.h"
 #include "engine/request.h"
 #include "engine/saved_state.h"
+#include "sim/checkers.h"
 #include "sim/instant.h"
 
 namespace cachalot::sim {
@@ -48,6 +49,7 @@ class Runner {
   // Until `end`, or the first violation.
   void RunUntil(RealInstant end, bool with_nemesis);
   void Hear(const Notice& notice);
+  void JudgeClients(const Complaint& complaint);
   void KnowWhereClustersAre();
 
   void Heal();
@@ -81,6 +83,7 @@ RunResult Runner::Run() {
     result.excuse = FindExcuse();
     if (result.excuse.empty()) DemandProgress();
   }
+  if (judge_.violations().empty()) JudgeClients(workload_.Judge());
   result.seed = plan_.seed;
   if (!judge_.violations().empty()) {
     result.violation = judge_.violations().front();
@@ -90,7 +93,8 @@ RunResult Runner::Run() {
   result.hash = world_.hash();
   result.grants = judge_.grants();
   result.is_vacuous = result.grants < kGrantsOfASubstantialRun;
-  result.operations = workload_.history().size();
+  result.history = workload_.TakeHistory();
+  result.resources = workload_.resources();
   for (const ClusterId cluster : judge_.clusters()) {
     result.committed += judge_.committed(cluster).value();
   }
@@ -127,6 +131,7 @@ void Runner::RunUntil(RealInstant end, bool with_nemesis) {
     world_.PassTime(std::max(due, world_.now()));
     if (client_due == due) {
       workload_.RunNext(world_);
+      JudgeClients(workload_.wrong());
     } else {
       KnowWhereClustersAre();
       nemesis_.RunNext(world_);
@@ -137,8 +142,12 @@ void Runner::RunUntil(RealInstant end, bool with_nemesis) {
   }
 }
 
+void Runner::JudgeClients(const Complaint& complaint) {
+  if (!complaint.has_value()) return;
+  judge_.Complain(world_, HostId(1), *complaint);
+}
+
 void Runner::Hear(const Notice& notice) {
-  workload_.Hear(world_, notice);
   if (std::holds_alternative<LeaveCompleted>(notice.what)) {
     last_asked_.erase(notice.host);
   }

@@ -9,9 +9,11 @@
 
 #include "absl/time/time.h"
 #include "sim/choices.h"
+#include "sim/history.h"
 #include "sim/judge.h"
 #include "sim/nemesis.h"
 #include "sim/network.h"
+#include "sim/resource.h"
 #include "sim/trace.h"
 #include "sim/workload.h"
 #include "sim/world.h"
@@ -50,7 +52,8 @@ struct RunResult {
   absl::Duration simulated;
   uint64_t hash = 0;
   uint64_t grants = 0;
-  uint64_t operations = 0;
+  History history;  // of all clients
+  ResourceCounters resources;
   uint64_t committed = 0;
   NetworkCounters network;
   std::array<uint64_t, kFaultCount> faults{};

@@ -10,12 +10,18 @@
 #include "absl/container/btree_map.h"
 #include "absl/time/time.h"
 #include "engine/action.h"
+#include "engine/event.h"
 #include "engine/ids.h"
+#include "engine/instant.h"
 #include "engine/request.h"
 #include "sim/agenda.h"
 #include "sim/chance.h"
+#include "sim/checkers.h"
 #include "sim/choices.h"
+#include "sim/history.h"
 #include "sim/instant.h"
+#include "sim/linearizability.h"
+#include "sim/resource.h"
 #include "sim/world.h"
 
 namespace cachalot::sim {
@@ -32,58 +38,70 @@ struct WorkloadOptions {
   Rate abandons = Rate::Percent(5);  // never releases
   Rate withdraws = Rate::Percent(10);
   Rate lists = Rate::Percent(5);
+  ResourceOptions resources;
+  HistoryRules rules;
 };
 
-// One operation of a client, for the record.
-struct Operation {
-  HostId host;
-  uint64_t client = 0;
-  const char* name = "";
-  std::string key;
-  RealInstant called;
-  // Never(): its process was gone before the answer came.
-  RealInstant returned = RealInstant::Never();
-  Outcome outcome = Outcome::kUnknown;
-  FencingToken token;
-};
-
-// Clients on every machine that take, renew, release, abandon and list a few
-// locks. They live in the processes: what cuts off, pauses or kills a process
-// does so to its clients.
+// Clients on every machine that take, renew, release, abandon and look up a few
+// locks, and write what these protect. They live in the processes: what cuts
+// off, pauses or kills a process does so to its clients. They are judged by
+// what they are told, and by what becomes of the resources.
 class Workload : public Watcher {
  public:
   // `choices` is not owned and outlives the workload. A client's turn is an
   // item of its stream; the dullest is that it does nothing.
   Workload(WorkloadOptions options, ChoiceSource* choices)
-      : options_(options), choices_(choices) {}
+      : options_(options),
+        choices_(choices),
+        resources_(options.resources, choices) {}
 
   void Started(const World& world, HostId host) override;
+  void Stepped(const World& world, HostId host, const Event& event,
+               const Actions& actions) override;
   void Stopping(const World& world, HostId host) override;
 
-  RealInstant NextDue() const { return agenda_.NextDue(); }
-  // The client that is due does what it does next.
+  RealInstant NextDue() const;
+  // The client, or the resource, that is due does what it does next.
   void RunNext(World& world);
-  void Hear(const World& world, const Notice& notice);
 
   // From here on clients release what they hold and ask for nothing more.
   void Stop() { is_stopped_ = true; }
 
-  const std::vector<Operation>& history() const { return history_; }
+  // The first wrong that was done to a resource, or to a holder at one.
+  const Complaint& wrong() const { return wrong_; }
+  // At the end, of all that clients were told.
+  Complaint Judge() const;
+
+  // Locks of a cluster that was founded apart from the first have names of
+  // their own: "key-1@2".
+  const History& history() const { return history_; }
+  History TakeHistory() { return std::move(history_); }
+  const ResourceCounters& resources() const { return resources_.counters(); }
 
  private:
   enum class State : uint8_t { kIdle, kAsking, kHolding, kReleasing };
 
   struct Client {
-    uint64_t number;
+    std::string name;  // "n2.1/0": of the first process on n2
+    uint64_t stream = 0;
     Chance chance;
     State state = State::kIdle;
     RequestId request;  // open, if kAsking or kReleasing
-    RequestId grant;    // the acquire of what is held
-    std::string key;
+    RequestId grant;    // the acquire of what is held, or asked for
+    std::string key;    // as its node knows it
+    std::string lock;   // and as the history does, of what is held
     FencingToken token;
+    // When its lease ends as its clock runs now, if it is not renewed.
+    RealInstant believes_until;
     size_t operation = 0;  // in history_
   };
   using ClientKey = std::pair<HostId, uint64_t>;
+
+  // What was seen of a machine's node after its last step.
+  struct Seen {
+    ClusterId cluster;
+    FastInstant session_belief_end;
+  };
 
   struct Due {
     ClientKey client;
@@ -92,23 +110,46 @@ class Workload : public Watcher {
     RequestId withdrawn;
   };
 
+  // What clients do.
+  void RunClient(World& world);
   void PlanNext(const World& world, const ClientKey& key, const Delay& delay);
   void Begin(World& world, const ClientKey& key, Client& client);
+  void LookUp(World& world, const ClientKey& key, Client& client);
   void Acquire(World& world, const ClientKey& key, Client& client);
   void GoOn(World& world, const ClientKey& key, Client& client);
-  void Ask(World& world, const ClientKey& key, Client& client, const char* name,
-           Request request);
-  void HearAnswer(const World& world, HostId host, const AnswerRequest& answer);
+  void Withdraw(World& world, const ClientKey& key, const Client& client);
+  void Ask(World& world, const ClientKey& key, Client& client,
+           OperationKind kind, Request request);
+
+  // What they are told.
+  void Hear(const World& world, HostId host, const Action& action);
+  void HearAnswer(const World& world, const AnswerRequest& answer);
   void HearLoss(const World& world, HostId host, const NotifyHolder& notice);
+  void Hold(const World& world, const ClientKey& key, Client& client);
+  void RecordLoss(const Client& client, RealInstant called,
+                  RealInstant returned, LossReason reason);
+
+  // What they know.
+  void NoteBelief(const World& world, HostId host, Client& client);
+  void NoteCluster(HostId host, ClusterId before, ClusterId cluster);
+  std::string LockName(const std::string& key, ClusterId cluster);
+  void RunResource(World& world);
+  bool Believes(const World& world, const Holder& holder) const;
+
+  template <typename Visitor>
+  void ForEachClient(HostId host, Visitor visit);
 
   WorkloadOptions options_;
   ChoiceSource* choices_;
   bool is_stopped_ = false;
   Agenda<Due> agenda_;
+  Resources resources_;
   std::map<ClientKey, Client> clients_;
-  std::map<HostId, uint64_t> processes_;
+  std::map<HostId, Seen> seen_;
+  std::vector<ClusterId> clusters_;  // in the order in which they were seen
   absl::btree_map<RequestId, ClientKey> open_;
-  std::vector<Operation> history_;
+  History history_;
+  Complaint wrong_;
 };
 
 }  // namespace cachalot::sim

@@ -24,6 +24,8 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/time.h"
 #include "sim/choices.h"
+#include "sim/history.h"
+#include "sim/resource.h"
 #include "sim/swarm.h"
 #include "sim/trace.h"
 #include "sim/verify.h"
@@ -52,6 +54,7 @@ struct Arguments {
   bool verifies = false;
   bool shrinks = false;
   std::string record;    // a file
+  std::string history;   // a file
   std::string scenario;  // a file
   std::string checkpoints;
 };
@@ -115,8 +118,15 @@ int SayOutcome(const sim::RunResult& result) {
   std::cout << absl::StrFormat(
       "%d events, %d entries, %d operations, %d grants, %s simulated, hash "
       "%016x\n",
-      result.steps, result.committed, result.operations, result.grants,
+      result.steps, result.committed, result.history.size(), result.grants,
       absl::FormatDuration(result.simulated), result.hash);
+  const sim::ResourceCounters& resources = result.resources;
+  std::cout << "operations: " << sim::CountResults(result.history) << "\n"
+            << absl::StrFormat(
+                   "under locks: %d reads, %d refused; %d writes, %d refused; "
+                   "%d messages lost\n",
+                   resources.reads, resources.reads_refused, resources.writes,
+                   resources.writes_refused, resources.lost);
   if (result.failed()) {
     std::cout << "FAILED: " << Reason(*result.violation) << "\n"
               << *replay_command;
@@ -142,6 +152,11 @@ int RunOne(const Origin& origin, const Arguments& arguments,
   if (!arguments.record.empty() &&
       !WriteFile(arguments.record, result.choices.ToText())) {
     return Complain(absl::StrCat("--record: cannot write ", arguments.record));
+  }
+  if (!arguments.history.empty() &&
+      !WriteFile(arguments.history, sim::ToJsonLines(result.history))) {
+    return Complain(
+        absl::StrCat("--history: cannot write ", arguments.history));
   }
   return SayOutcome(result);
 }
@@ -313,6 +328,8 @@ int Main(int argc, char** argv) {
                    "Tell what happens, line by line"),
       app.add_option("--record", arguments.record,
                      "Write the choice log into this file"),
+      app.add_option("--history", arguments.history,
+                     "Write what clients did into this file, as lines of JSON"),
       app.add_flag("--verify", arguments.verifies,
                    "Run it twice and find the first difference"),
       app.add_flag("--shrink", arguments.shrinks,

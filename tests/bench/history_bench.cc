@@ -1,7 +1,6 @@
 // What it costs to judge a history of many clients that fight for one lock.
 
 #include <cstdint>
-#include <sstream>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -69,9 +68,8 @@ BENCHMARK(JudgeAContendedLock)->Arg(1'000)->Arg(10'000)->Arg(100'000);
 void WriteAndReadBack(benchmark::State& state) {
   const History history = Fight(static_cast<size_t>(state.range(0)));
   for (auto _ : state) {
-    std::ostringstream out;
-    WriteHistory(history, out);
-    CHECK(ReadHistory(out.str()).value().size() == history.size());
+    const std::string lines = ToJsonLines(history);
+    CHECK(ReadHistory(lines).value().size() == history.size());
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }

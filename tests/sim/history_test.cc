@@ -47,10 +47,9 @@ TEST(HistoryTest, WritesOneObjectInEachLine) {
   lost.kind = OperationKind::kLost;
   lost.outcome = Outcome::kUnknown;
   lost.returned = RealInstant::Never();
-  std::ostringstream out;
-  WriteHistory({Granted(), lost}, out);
+  const std::string lines = ToJsonLines({Granted(), lost});
   EXPECT_EQ(
-      out.str(),
+      lines,
       R"({"client":"n1.1/0","op":"lock","key":"key-1","call_ns":12000000,)"
       R"("return_ns":15000000,"result":"ok","token":"1.7.0"})"
       "\n"
@@ -63,6 +62,15 @@ TEST(HistoryTest, SaysAnOperationToAPerson) {
   std::ostringstream out;
   out << Granted();
   EXPECT_EQ(out.str(), "n1.1/0's lock of key-1 [12ms, 15ms] -> ok 1.7.0");
+}
+
+TEST(HistoryTest, CountsWhatItCameTo) {
+  Operation lost = Granted();
+  lost.kind = OperationKind::kLost;
+  lost.loss = LossReason::kExpired;
+  const History history = {Granted(), Operation(), Granted(), lost};
+  EXPECT_EQ(CountResults(history), "lost expired 1, ok 2, unknown 1");
+  EXPECT_EQ(CountResults({}), "");
 }
 
 TEST(HistoryTest, ReadsBackWhateverItWrites) {
@@ -90,9 +98,8 @@ TEST(HistoryTest, ReadsBackWhateverItWrites) {
     history.back().loss = loss;
   }
   history.push_back(Operation{.client = "n2.1/0", .key = "key-1"});
-  std::ostringstream out;
-  WriteHistory(history, out);
-  const absl::StatusOr<History> read = ReadHistory(out.str());
+  const std::string lines = ToJsonLines(history);
+  const absl::StatusOr<History> read = ReadHistory(lines);
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_EQ(*read, history);
 }
