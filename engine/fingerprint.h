@@ -44,6 +44,8 @@ class Fingerprint {
   Fingerprint& Add(BasicInstant<Clock> instant) {
     return Add(static_cast<uint64_t>(instant.nanoseconds()));
   }
+  // By what it draws next; looking changes nothing.
+  Fingerprint& Add(const Random& random) { return Add(Random(random).Next()); }
   Fingerprint& Add(const SessionId& id) { return Add(id.node).Add(id.number); }
   Fingerprint& Add(const FencingToken& token) {
     return Add(token.epoch).Add(token.index).Add(uint64_t{token.sequence});

@@ -699,12 +699,41 @@ void Node::CheckInvariants() const {
 uint64_t Node::Fingerprint() const {
   class Fingerprint hash;
   hash.Add(identity_.node).Add(identity_.cluster).Add(identity_.epoch);
-  hash.Add(static_cast<uint64_t>(phase_));
+  hash.Add(static_cast<uint64_t>(phase_)).Add(uint64_t{identity_saved_});
+  hash.Add(random_).Add(deadline_.slow).Add(deadline_.fast);
   hash.Add(membership_.Fingerprint()).Add(consensus_.Fingerprint());
   hash.Add(table_.Fingerprint()).Add(client_.Fingerprint());
-  hash.Add(uint64_t{proposals_.size()}).Add(uint64_t{withheld_.size()});
-  hash.Add(birth_at_).Add(unbind_at_).Add(flush_by_).Add(leader_guess_);
+  hash.Add(birth_at_).Add(next_join_ask_).Add(unbind_at_).Add(epoch_seen_);
+  for (const NodeId& founder : founders_) hash.Add(founder);
+  hash.Add(last_led_.value_or(SlowInstant::Never()));
+  hash.Add(uint64_t{introduced_as_led_}).Add(leader_guess_).Add(next_guess_);
+  AddGathered(hash);
+  hash.Add(uint64_t{withheld_.size()});
+  for (const Outgoing& outgoing : withheld_) {
+    hash.Add(outgoing.to).Add(outgoing.after);
+    hash.Add(Encode(Envelope{.message = outgoing.message}));
+  }
+  hash.Add(last_read_);
+  for (const auto& [number, asked] : reads_) {
+    hash.Add(number).Add(asked.first).Add(asked.second.number);
+  }
+  hash.Add(expiry_proposed_).Add(expiry_not_before_).Add(next_voter_review_);
+  hash.Add(leave_by_).Add(next_leave_intent_);
+  hash.Add(uint64_t{standing_.has_session} * 4 +
+           uint64_t{standing_.has_leader} * 2 + uint64_t{standing_.joined});
   return hash.value();
+}
+
+// What the turn has brought so far: most often nothing.
+void Node::AddGathered(class Fingerprint& hash) const {
+  hash.Add(flush_by_).Add(uint64_t{proposals_.size()});
+  if (!proposals_.empty()) hash.Add(EncodeCommands(proposals_));
+  hash.Add(uint64_t{forward_.commands.size()});
+  if (!forward_.commands.empty()) hash.Add(EncodeCommands(forward_.commands));
+  for (const Read& read : forward_.reads) hash.Add(read.number);
+  for (const auto& [peer, replies] : replies_) {
+    hash.Add(peer).Add(Encode(Envelope{.message = replies}));
+  }
 }
 
 }  // namespace cachalot

@@ -148,6 +148,7 @@ class Node {
   // The machines' talk with each other.
   void FireTimers(const Now& now, Outbox& out);
   Deadline FindDeadline() const;
+  void AddGathered(class Fingerprint& hash) const;
   void Settle(Outbox& out);
   void TakeSnapshot(Outbox& out);
   void ApplyCommitted();

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -10,6 +11,26 @@
 // What this node believes of the locks it was granted (locks.md 3.3).
 
 namespace cachalot {
+namespace {
+
+// The numbered ones: what they do follows from these.
+void AddTo(Fingerprint& hash, const LockCommand& command) {
+  hash.Add(uint64_t{command.index()});
+  std::visit(
+      [&hash](const auto& c) {
+        if constexpr (requires { c.first_outstanding, c.key; }) {
+          hash.Add(c.session).Add(c.sequence).Add(c.first_outstanding);
+          hash.Add(c.key);
+        }
+        if constexpr (requires { c.token; }) hash.Add(c.token);
+        if constexpr (requires { c.ttl; }) hash.Add(c.ttl);
+        if constexpr (requires { c.waits; }) hash.Add(uint64_t{c.waits});
+        if constexpr (requires { c.acquire; }) hash.Add(c.acquire);
+      },
+      command);
+}
+
+}  // namespace
 
 absl::Duration BeliefSpan(absl::Duration ttl, const LeaseOptions& options) {
   constexpr int64_t kMillion = 1'000'000;
@@ -210,19 +231,29 @@ void Client::CheckInvariants() const {
 uint64_t Client::Fingerprint() const {
   class Fingerprint hash;
   hash.Add(static_cast<uint64_t>(state_)).Add(session_).Add(leader_);
-  hash.Add(session_belief_end_).Add(session_next_send_).Add(renewal_);
+  hash.Add(asked_again_).Add(epoch_floor_).Add(session_first_sent_);
+  hash.Add(session_belief_end_).Add(session_next_send_).Add(session_backoff_);
+  hash.Add(close_by_).Add(renewal_).Add(last_sequence_).Add(last_read_);
   for (const auto& [renewal, sent] : keep_alives_) hash.Add(renewal).Add(sent);
   for (const auto& [index, sent] : kept_) hash.Add(index).Add(sent);
   for (const auto& [sequence, operation] : operations_) {
-    hash.Add(sequence).Add(operation.request).Add(operation.command.index());
+    hash.Add(sequence).Add(operation.request);
+    AddTo(hash, operation.command);
     hash.Add(operation.first_sent).Add(operation.next_send);
-    hash.Add(operation.answer_by);
+    hash.Add(operation.backoff).Add(operation.answer_by);
     hash.Add(uint64_t{operation.queued} * 2 + uint64_t{operation.abandoned});
+    hash.Add(uint64_t{operation.confirms.has_value()});
   }
+  for (const auto& [number, read] : reads_) {
+    hash.Add(number).Add(read.next_send).Add(read.backoff).Add(read.answer_by);
+  }
+  hash.Add(next_send_).Add(next_answer_by_);
   for (const auto& [sequence, grant] : grants_) {
     hash.Add(sequence).Add(grant.request).Add(grant.key).Add(grant.token);
-    hash.Add(grant.lease_end).Add(static_cast<uint64_t>(grant.belief));
+    hash.Add(grant.ttl).Add(grant.lease_end).Add(grant.next_check);
+    hash.Add(static_cast<uint64_t>(grant.belief));
   }
+  hash.Add(uint64_t{has_output()});
   return hash.value();
 }
 

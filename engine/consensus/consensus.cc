@@ -698,22 +698,59 @@ void Consensus::CheckInvariants() const {
 uint64_t Consensus::Fingerprint() const {
   class Fingerprint hash;
   hash.Add(static_cast<uint64_t>(role())).Add(term_).Add(vote_).Add(leader_);
-  hash.Add(commit_).Add(applied_).Add(stable_).Add(last_save_).Add(saved_);
+  hash.Add(commit_).Add(applied_).Add(applied_time_).Add(random_);
   hash.Add(anchor_).Add(election_deadline_).Add(last_heard_leader_);
+  hash.Add(uint64_t{has_heard_leader_} * 4 + uint64_t{wants_snapshot_} * 2 +
+           uint64_t{flush_requested_});
   hash.Add(log_.base_index()).Add(log_.configuration_index());
   for (LogIndex i = log_.first_index(); i <= log_.last_index(); i = i.Next()) {
     const Entry& entry = *log_.Find(i);
     hash.Add(entry.term).Add(entry.time).Add(entry.payload.view());
   }
-  if (const Leader* leader = std::get_if<Leader>(&role_)) {
-    hash.Add(leader->read_round).Add(leader->next_heartbeat);
-    for (const auto& [peer, progress] : leader->followers) {
-      hash.Add(peer).Add(static_cast<uint64_t>(progress.mode));
-      hash.Add(progress.match).Add(progress.next).Add(progress.last_answer);
-      hash.Add(progress.read_round).Add(progress.snapshot_received);
-    }
+  for (const NodeId& id : leaving_) hash.Add(id);
+  AddSaves(hash);
+  AddRole(hash);
+  hash.Add(arrived_from_).Add(uint64_t{arrived_.has_value()});
+  if (incoming_.has_value()) {
+    hash.Add(incoming_->from).Add(incoming_->snapshot.index);
+    hash.Add(uint64_t{incoming_->bytes.size()});
   }
+  for (const uint64_t read : lost_reads_) hash.Add(read);
+  for (const auto& [index, read] : waiting_reads_) hash.Add(index).Add(read);
   return hash.value();
+}
+
+// Entries that are pending are in the log.
+void Consensus::AddSaves(class Fingerprint& hash) const {
+  hash.Add(stable_).Add(last_save_).Add(saved_);
+  hash.Add(uint64_t{has_pending_}).Add(pending_.first);
+  hash.Add(uint64_t{pending_.term.has_value()}).Add(pending_.vote);
+  hash.Add(uint64_t{saves_in_flight_.size()});
+  for (const auto& [save, last] : saves_in_flight_) hash.Add(save).Add(last);
+  if (snapshot_.has_value()) hash.Add(snapshot_->index).Add(snapshot_->term);
+}
+
+void Consensus::AddRole(class Fingerprint& hash) const {
+  if (const Canvass* canvass = std::get_if<Canvass>(&role_)) {
+    hash.Add(uint64_t{canvass->is_transfer}).Add(canvass->own_vote);
+    for (const NodeId& id : canvass->granted) hash.Add(id);
+  }
+  const Leader* leader = std::get_if<Leader>(&role_);
+  if (leader == nullptr) return;
+  hash.Add(leader->read_round).Add(leader->next_heartbeat);
+  hash.Add(leader->next_quorum_check).Add(leader->opened_at);
+  for (const uint64_t read : leader->new_reads) hash.Add(read);
+  for (const auto& [round, read] : leader->reads) hash.Add(round).Add(read);
+  for (const Voter& learner : leader->learners) hash.Add(learner.id);
+  for (const auto& [peer, progress] : leader->followers) {
+    hash.Add(peer).Add(static_cast<uint64_t>(progress.mode));
+    hash.Add(progress.match).Add(progress.next).Add(progress.last_answer);
+    hash.Add(progress.last_sent).Add(progress.close_since);
+    hash.Add(progress.read_round).Add(progress.snapshot_received);
+    hash.Add(uint64_t{progress.awaits_answer});
+    hash.Add(uint64_t{progress.in_flight.size()});
+    for (const LogIndex last : progress.in_flight) hash.Add(last);
+  }
 }
 
 }  // namespace cachalot

@@ -238,6 +238,9 @@ class Consensus {
   void ReplyToAppend(NodeId to, AppendReply reply, bool is_promise,
                      Outbox& out);
 
+  void AddSaves(class Fingerprint& hash) const;
+  void AddRole(class Fingerprint& hash) const;
+
   // The order to save that will hold what is pending, or the last one given.
   SaveId PendingSave() const;
   void NoteAppended(LogIndex index);
