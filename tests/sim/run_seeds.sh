@@ -55,10 +55,11 @@ main() {
   local run="${TEST_RANDOM_SEED:-1}"
   [[ -z "${TEST_SHARD_STATUS_FILE:-}" ]] || touch "${TEST_SHARD_STATUS_FILE}"
   local first=$((after + ((run - 1) * shards + shard) * each + 1))
+  local seeds="--seeds=${first}..$((first + each - 1))"
 
   local log="${TEST_TMPDIR}/log"
-  "${simulate}" --seeds="${first}..$((first + each - 1))" --jobs=1 2>&1 |
-    tee "${log}"
+  echo "these: tools/bazel run -c opt //tools:simulate -- ${seeds}"
+  "${simulate}" "${seeds}" --jobs=1 2>&1 | tee "${log}"
   local status="${PIPESTATUS[0]}"
 
   local seed
