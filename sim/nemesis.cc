@@ -127,9 +127,7 @@ bool Nemesis::MayLose(const World& world, bool loses_memory) const {
   return !loses_memory || world.now() >= next_loss_;
 }
 
-void Nemesis::Say(World& world, std::string what) {
-  world.trace().Line(world.now(), "** *", what);
-}
+void Nemesis::Say(World& world, std::string what) { world.Say(what); }
 
 bool Nemesis::Partition(World& world) {
   if (world.host_count() < 2 || world.network().HasCuts()) return false;
@@ -242,8 +240,8 @@ bool Nemesis::LeaveCluster(World& world) {
 // --- Undoing -----------------------------------------------------------------
 
 void Nemesis::Happen(World& world, const Mend&) {
-  Say(world, "every link is mended");
   world.network().MendAll(world.now());
+  Say(world, "every link is mended");
 }
 
 // A process that was asked to leave and has not yet is let go on.

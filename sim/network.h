@@ -90,6 +90,10 @@ class Network {
   void MendAll(RealInstant now);
   bool IsCut(const Address& from, const Address& to) const;
   bool HasCuts() const { return !cuts_.empty(); }
+  // From, to.
+  const absl::btree_set<std::pair<Address, Address>>& cuts() const {
+    return cuts_;
+  }
 
   // Breaks the stream from `from` to `to`, if there is one.
   void Reset(RealInstant now, const Address& from, const Address& to);

@@ -174,7 +174,7 @@ void Runner::KnowWhereClustersAre() {
 // --- The healed world --------------------------------------------------------
 
 void Runner::Heal() {
-  world_.trace().Line(world_.now(), "** *", "everything is healed");
+  world_.Say("everything is healed");
   KnowWhereClustersAre();
   nemesis_.Rest(world_);
   StartAll();

@@ -83,7 +83,7 @@ void World::Start(HostId id) {
   } else {
     host.disk.Wipe();
   }
-  Tell(id, "*", saved.has_value() ? "starts with its disk" : "starts");
+  TellFault(id, saved.has_value() ? "starts with its disk" : "starts");
   absl::StatusOr<Node> node =
       Node::Create(OptionsOfNextProcess(id), Read(id), std::move(saved));
   CHECK(node.ok()) << node.status().ToString();
@@ -111,14 +111,14 @@ NodeOptions World::OptionsOfNextProcess(HostId id) {
 }
 
 void World::Crash(HostId id) {
-  Tell(id, "*", "crashes");
+  TellFault(id, "crashes");
   Stop(id);
   At(id).disk.Crash();
   network_.Crash(now_, HostAddress(id));
 }
 
 void World::Exit(HostId id) {
-  Tell(id, "*", "exits");
+  TellFault(id, "exits");
   Stop(id);
   // It has said goodbye for good: nobody comes back under its name.
   At(id).disk.Wipe();
@@ -141,15 +141,15 @@ void World::Stop(HostId id) {
 void World::Pause(HostId id) {
   Host& host = At(id);
   CHECK(host.node.has_value()) << HostName(id) << " does not run";
-  Tell(id, "*", "is paused");
   host.is_paused = true;
+  TellFault(id, "is paused");
 }
 
 void World::Resume(HostId id) {
   Host& host = At(id);
   CHECK(host.is_paused) << HostName(id) << " is not paused";
-  Tell(id, "*", "goes on");
   host.is_paused = false;
+  TellFault(id, "goes on");
   Arrive(id, TimeAdvanced{});
 }
 
@@ -315,6 +315,7 @@ void World::Step(HostId id, const Event& event) {
     const std::string what = describer_.Describe(event);
     if (!what.empty()) Tell(id, "<", what);
   }
+  for (Watcher* listener : listeners_) listener->Stepping(*this, id, event);
   const Now now = Read(id);
   const Actions actions = host.node->Step(now, event);
   CHECK(!host.node->NextDeadline().IsDue(now))
@@ -367,6 +368,16 @@ void World::Tell(HostId id, absl::string_view mark, absl::string_view what) {
   line_is_told_ = true;
   if (!trace_.is_on()) return;
   trace_.Line(now_, absl::StrCat(HostName(id), " ", mark), what);
+}
+
+void World::TellFault(HostId id, absl::string_view what) {
+  Tell(id, "*", what);
+  for (Watcher* listener : listeners_) listener->Told(*this, id, what);
+}
+
+void World::Say(absl::string_view what) {
+  trace_.Line(now_, "** *", what);
+  for (Watcher* listener : listeners_) listener->Told(*this, HostId(), what);
 }
 
 void World::Hear(HostId id, absl::string_view decision) {

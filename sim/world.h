@@ -76,8 +76,15 @@ class Watcher {
   virtual void Stepped(const World&, HostId, const Event&, const Actions&) {}
   // The process is about to be gone.
   virtual void Stopping(const World&, HostId) {}
-  // A node's decision with its reason; only if the world was told to listen.
+
+  // --- Only if the world was told to listen ----------------------------------
+
+  // What follows may never return: a node CHECKs itself.
+  virtual void Stepping(const World&, HostId, const Event&) {}
+  // A node's decision with its reason.
   virtual void Noted(const World&, HostId, absl::string_view) {}
+  // Something was done to a machine; to all of the world, if it is none.
+  virtual void Told(const World&, HostId, absl::string_view) {}
 };
 
 // The second driver of the engine: machines with their processes, the network
@@ -95,7 +102,8 @@ class World {
   World& operator=(const World&) = delete;
   ~World();
 
-  // Not owned; outlives the world. `listens`: wants to be told of notes.
+  // Not owned; outlives the world. `listens`: wants to be told of notes and
+  // faults, too.
   void AddWatcher(Watcher* watcher, bool listens = false);
 
   // --- Machines and processes ------------------------------------------------
@@ -114,6 +122,8 @@ class World {
   void SetClockRates(HostId host, int64_t slow_ppm, int64_t fast_ppm);
   // For the processes that start from now on.
   NodeOptions& node_options(HostId host);
+  // What was done to more than one machine, in words.
+  void Say(absl::string_view what);
 
   // --- Callers ---------------------------------------------------------------
 
@@ -205,6 +215,7 @@ class World {
   void Exit(HostId host);
   NodeOptions OptionsOfNextProcess(HostId host);
   void Tell(HostId host, absl::string_view mark, absl::string_view what);
+  void TellFault(HostId host, absl::string_view what);
   void Hear(HostId host, absl::string_view decision);
 
   WorldOptions options_;

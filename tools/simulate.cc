@@ -24,6 +24,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/time.h"
 #include "sim/choices.h"
+#include "sim/heading.h"
 #include "sim/history.h"
 #include "sim/resource.h"
 #include "sim/swarm.h"
@@ -31,6 +32,7 @@
 #include "sim/verify.h"
 #include "tools/campaign.h"
 #include "tools/child_process.h"
+#include "tools/run_files.h"
 #include "tools/shrinking.h"
 
 namespace cachalot::tools {
@@ -55,6 +57,8 @@ struct Arguments {
   bool shrinks = false;
   std::string record;    // a file
   std::string history;   // a file
+  std::string html;      // a file
+  std::string perfetto;  // a file
   std::string scenario;  // a file
   std::string checkpoints;
 };
@@ -107,11 +111,17 @@ absl::StatusOr<Origin> FindOrigin(const Arguments& arguments) {
 
 // For the handler of SIGABRT.
 std::string* replay_command = nullptr;
+RunFiles* run_files = nullptr;
 
 // A CHECK in the engine has said what was wrong; this says how to see it again.
 void SayHowToReplay(int) {
   std::cout.flush();  // the trace up to it; we are dying anyway
   (void)!write(STDERR_FILENO, replay_command->data(), replay_command->size());
+  // A handler is no place for so much work, but for that abort() was called by
+  // our own CHECK, and not in the midst of anything else. Should it hang all
+  // the same, we die a little later.
+  alarm(60);
+  (void)run_files->WriteInterrupted();
 }
 
 int SayOutcome(const sim::RunResult& result) {
@@ -142,13 +152,18 @@ int RunOne(const Origin& origin, const Arguments& arguments,
   replay_command = new std::string(
       absl::StrCat("replay: tools/bazel run -c opt //tools:simulate -- ",
                    origin.arguments, " --trace\n"));
+  RunFiles files(arguments.html, arguments.perfetto, origin.Name());
+  run_files = &files;
   std::signal(SIGABRT, SayHowToReplay);
   sim::ChoiceSource choices = origin.Open(!arguments.record.empty());
   sim::Plan plan = sim::Plan::Draw(&choices);
   plan.harm = std::min(plan.harm, options.harm_max);
   std::cout << plan.Describe() << "\n";
   if (arguments.with_trace) options.trace = sim::Trace(&std::cout);
+  if (files.is_asked_for()) options.watchers.push_back(files.watcher());
   const sim::RunResult result = sim::RunPlan(plan, &choices, options);
+  const absl::Status written = files.Write(sim::HeadingOf(plan, result));
+  if (!written.ok()) return Complain(written.message());
   if (!arguments.record.empty() &&
       !WriteFile(arguments.record, result.choices.ToText())) {
     return Complain(absl::StrCat("--record: cannot write ", arguments.record));
@@ -306,6 +321,7 @@ int Main(int argc, char** argv) {
   app.footer(
       "Examples: simulate --seeds=1..1000\n"
       "          simulate --seed=7 --trace\n"
+      "          simulate --seed=7 --html=run.html\n"
       "          simulate --seed=7 --shrink --scenario=found.txt\n"
       "Exit codes: 0 every seed passed or was excused; 1 a seed failed; 2 "
       "usage.");
@@ -330,6 +346,10 @@ int Main(int argc, char** argv) {
                      "Write the choice log into this file"),
       app.add_option("--history", arguments.history,
                      "Write what clients did into this file, as lines of JSON"),
+      app.add_option("--html", arguments.html,
+                     "Write a page that shows the run into this file"),
+      app.add_option("--perfetto", arguments.perfetto,
+                     "Write the run for ui.perfetto.dev into this file"),
       app.add_flag("--verify", arguments.verifies,
                    "Run it twice and find the first difference"),
       app.add_flag("--shrink", arguments.shrinks,

@@ -32,7 +32,7 @@ leave() {
   local folder="${TEST_UNDECLARED_OUTPUTS_DIR:-${TEST_TMPDIR}}/seed_$1"
   mkdir -p "${folder}"
   "${simulate}" --seed="$1" --trace --record="${folder}/choices.txt" \
-    > "${folder}/trace.txt" 2>&1
+    --html="${folder}/page.html" > "${folder}/trace.txt" 2>&1
   timeout "${shrinking_s_max}" "${simulate}" --seed="$1" --shrink \
     --scenario="${folder}/scenario.txt" > "${folder}/shrunk.txt" 2>&1
   echo "seed $1: see test.outputs of this shard, seed_$1"

@@ -23,6 +23,7 @@ case "$1" in
     [[ "$2" != --trace ]] || echo "the story of ${1#*=}"
     [[ "$3" != --scenario=* ]] || echo "choose little" > "${3#*=}"
     [[ "$3" != --record=* ]] || echo "many choices" > "${3#*=}"
+    [[ "$4" != --html=* ]] || echo "a page" > "${4#*=}"
     exit 1 ;;
 esac
 END
@@ -99,6 +100,7 @@ fails_and_leaves_what_there_is_to_look_at() {
   expect "the trace of 3" "$(< "${outputs}/seed_3/trace.txt")" "the story of 3"
   expect "the trace of 4" "$(< "${outputs}/seed_4/trace.txt")" "the story of 4"
   expect "the choices" "$(< "${outputs}/seed_3/choices.txt")" "many choices"
+  expect "the page" "$(< "${outputs}/seed_3/page.html")" "a page"
   expect "the scenario" "$(< "${outputs}/seed_3/scenario.txt")" "choose little"
 }
 

@@ -1,0 +1,28 @@
+#include "sim/page/page.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
+#include "sim/page/assets.h"
+#include "sim/page/data.h"
+
+namespace cachalot::sim {
+
+void WritePage(const Recording& recording, std::ostream& out) {
+  const std::string data = PageData(recording);
+  // page.html with each {{part}} filled in.
+  absl::string_view rest = kPageHtml;
+  const std::pair<absl::string_view, absl::string_view> parts[] = {
+      {"{{style}}", kPageCss}, {"{{run}}", data}, {"{{script}}", kPageScript}};
+  for (const auto& [name, text] : parts) {
+    const std::pair<absl::string_view, absl::string_view> around =
+        absl::StrSplit(rest, absl::MaxSplits(name, 1));
+    out << around.first << text;
+    rest = around.second;
+  }
+  out << rest;
+}
+
+}  // namespace cachalot::sim
