@@ -219,7 +219,7 @@ TEST(WalkerTest, ClocksBeyondTheBoundAreFoundByPriorities) {
 }
 
 TEST(WalkerTest, FindsNothingWrongOnManyWays) {
-  for (const uint64_t depth : {0, 2, 4}) {
+  for (const uint64_t depth : std::vector<uint64_t>{0, 2, 4}) {
     Walker walker(
         {.schedules = 60, .length = 150, .depth = depth, .progress_every = 20});
     const WalkResult result = walker.Run(
