@@ -6,7 +6,9 @@ namespace cachalot::sim {
 // The files beside this one, as the build has put them into the program.
 extern const char kPageHtml[];
 extern const char kPageCss[];
-extern const char kPageScript[];
+// In the order in which the page runs them; after the last comes null. Apart,
+// since compilers owe us no literal beyond 64 KiB.
+extern const char* const kPageScripts[];
 
 }  // namespace cachalot::sim
 

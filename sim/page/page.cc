@@ -9,13 +9,25 @@
 #include "sim/page/data.h"
 
 namespace cachalot::sim {
+namespace {
+
+std::string PageScript() {
+  std::string script;
+  for (const char* const* part = kPageScripts; *part != nullptr; ++part) {
+    script += *part;
+  }
+  return script;
+}
+
+}  // namespace
 
 void WritePage(const Recording& recording, std::ostream& out) {
   const std::string data = PageData(recording);
+  const std::string script = PageScript();
   // page.html with each {{part}} filled in.
   absl::string_view rest = kPageHtml;
   const std::pair<absl::string_view, absl::string_view> parts[] = {
-      {"{{style}}", kPageCss}, {"{{run}}", data}, {"{{script}}", kPageScript}};
+      {"{{style}}", kPageCss}, {"{{run}}", data}, {"{{script}}", script}};
   for (const auto& [name, text] : parts) {
     const std::pair<absl::string_view, absl::string_view> around =
         absl::StrSplit(rest, absl::MaxSplits(name, 1));
