@@ -56,6 +56,12 @@ void Clock::SetRate(RealInstant from, int64_t rate_ppm) {
   rate_ppm_ = rate_ppm;
 }
 
+void Clock::Jump(RealInstant at, int64_t by) {
+  CHECK(by >= 0);
+  base_ = At(at) + by;
+  since_ = at;
+}
+
 Now ClockPair::At(RealInstant at) const {
   return {SlowInstant::FromNanoseconds(slow.At(at)),
           FastInstant::FromNanoseconds(fast.At(at))};

@@ -23,6 +23,8 @@ class Clock {
   RealInstant When(int64_t local) const;
 
   void SetRate(RealInstant from, int64_t rate_ppm);
+  // REQUIRES: by >= 0.
+  void Jump(RealInstant at, int64_t by);
   int64_t rate_ppm() const { return rate_ppm_; }
 
  private:

@@ -9,6 +9,7 @@ namespace cachalot::sim {
 Disk::Disk(Delay delay, Chance chance) : delay_(delay), chance_(chance) {}
 
 RealInstant Disk::Save(RealInstant now, SaveState order) {
+  ++saves_;
   chance_.BeginItem();
   RealInstant done = now + chance_.Draw(delay_);
   if (!open_.empty()) done = std::max(done, open_.back().done);
@@ -18,7 +19,7 @@ RealInstant Disk::Save(RealInstant now, SaveState order) {
 
 std::optional<SaveId> Disk::FinishDue(RealInstant now) {
   std::optional<SaveId> last;
-  while (!open_.empty() && open_.front().done <= now) {
+  while (!open_.empty() && open_.front().done <= now && !open_.front().fails) {
     contents_.Apply(open_.front().save.change);
     last = open_.front().save.save;
     open_.pop_front();
@@ -26,14 +27,27 @@ std::optional<SaveId> Disk::FinishDue(RealInstant now) {
   return last;
 }
 
-void Disk::Crash() {
+size_t Disk::Crash() {
   chance_.BeginItem();
   // The dullest is that all of them were done.
-  const uint64_t reached = open_.size() - chance_.Below(open_.size() + 1);
-  for (uint64_t i = 0; i < reached; ++i) {
-    contents_.Apply(open_[static_cast<size_t>(i)].save.change);
+  const uint64_t given = open_.size();
+  const uint64_t reached = given - chance_.Below(given + 1);
+  uint64_t done = 0;
+  while (done < reached && !open_.front().fails) {
+    contents_.Apply(open_.front().save.change);
+    open_.pop_front();
+    ++done;
   }
   open_.clear();
+  return static_cast<size_t>(given - done);
+}
+
+void Disk::FailLast() {
+  if (!open_.empty()) open_.back().fails = true;
+}
+
+bool Disk::HasFailed(RealInstant now) const {
+  return !open_.empty() && open_.front().fails && open_.front().done <= now;
 }
 
 void Disk::Wipe() {

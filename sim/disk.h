@@ -27,8 +27,14 @@ class Disk {
   // is due.
   std::optional<SaveId> FinishDue(RealInstant now);
 
-  // The process is gone, its orders with it.
-  void Crash();
+  // The process is gone, its orders with it; the first of them may have been
+  // done all the same. Returns how many were lost. One that was in the midst is
+  // not done: what is torn is not taken for whole.
+  size_t Crash();
+  // The order that was given last will not be done; that is found out when it
+  // is due.
+  void FailLast();
+  bool HasFailed(RealInstant now) const;
   // The machine is replaced: nothing is kept.
   void Wipe();
 
@@ -36,6 +42,8 @@ class Disk {
   // ever kept.
   std::optional<SavedState> Kept() const;
   const SavedState& contents() const { return contents_; }
+  // How many orders were ever given.
+  uint64_t saves() const { return saves_; }
   // The orders given and not yet done.
   size_t orders_open() const { return open_.size(); }
 
@@ -45,10 +53,12 @@ class Disk {
   struct Order {
     RealInstant done;
     SaveState save;
+    bool fails = false;
   };
 
   Delay delay_;
   Chance chance_;
+  uint64_t saves_ = 0;
   std::deque<Order> open_;
   SavedState contents_;
 };

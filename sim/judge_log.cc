@@ -70,7 +70,7 @@ void Judge::NoteStamps(const Step& step, Cluster& cluster) {
   LogIndex index = is_longer ? process.last.Next() : process.commit.Next();
   index = std::max(index, consensus.first_index());
   for (; index <= last; index = index.Next()) {
-    cluster.time.Stamped(index, consensus.TermAt(index), step.world.now());
+    cluster.time.Stamped(index, consensus.TermAt(index), step.world.read_at());
   }
   process.last = last;
   process.last_term = last_term;

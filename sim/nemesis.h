@@ -8,41 +8,32 @@
 #include <variant>
 #include <vector>
 
-#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "sim/agenda.h"
 #include "sim/chance.h"
 #include "sim/choices.h"
+#include "sim/fault.h"
 #include "sim/instant.h"
 #include "sim/world.h"
 
 namespace cachalot::sim {
 
-enum class Fault : uint8_t {
-  kPartition,  // two or three sides
-  kOneWayCut,  // one machine is not heard, or hears nothing
-  kCrash,      // and starts again later, with its disk if it keeps one
-  kWipe,       // as kCrash, but the disk is lost
-  kPause,
-  kReset,  // of every stream of one machine
-  kSlowDisk,
-  kClockRates,
-  kLeave,  // and starts again later
-};
-inline constexpr size_t kFaultCount = 9;
-
-const char* FaultName(Fault fault);
-
 struct NemesisOptions {
-  // Relative to each other; zero: never.
-  std::array<uint64_t, kFaultCount> weights{};
+  // Relative to each other; zero: never. In the order of Fault.
+  std::array<uint64_t, kNemesisFaultCount> weights{};
   // From one fault to the next, in the mean.
   absl::Duration calm = absl::Seconds(1);
   Delay partition = {absl::Milliseconds(50), absl::Seconds(5)};
+  Delay flap = {absl::Milliseconds(20), absl::Milliseconds(400)};
   Delay downtime = {absl::Milliseconds(10), absl::Seconds(5)};
   Delay pause = {absl::Milliseconds(10), absl::Seconds(3)};
-  Delay slow_disk = {absl::Milliseconds(100), absl::Seconds(3)};
+  Delay slowness = {absl::Milliseconds(100), absl::Seconds(3)};
   Delay slow_save = {absl::Milliseconds(1), absl::Milliseconds(200)};
+  Delay slow_turn = {absl::Milliseconds(1), absl::Milliseconds(60)};
+  // How far a clock jumps that may: the fast one, or either if clocks are to
+  // break their bound.
+  Delay jump = {absl::Milliseconds(1), absl::Seconds(20)};
+  bool slow_clocks_jump = false;
   // Machines that may be down at once; and from one loss of memory to the
   // next, so that the cluster can choose other voters: without such mercy most
   // runs would end with the loss of the majority.
@@ -58,7 +49,8 @@ struct NemesisOptions {
 // Does harm by chance, and undoes it.
 //
 // Time is divided into slots, and in each there is a fault or, mostly, none: so
-// a fault that is left out of a choice log moves none of the others.
+// a fault that is left out of a choice log moves none of the others. What came
+// of the faults is in the world's ledger.
 class Nemesis {
  public:
   // `choices` is not owned and outlives the nemesis.
@@ -67,52 +59,99 @@ class Nemesis {
   RealInstant NextDue() const { return agenda_.NextDue(); }
   void RunNext(World& world);
 
-  // Everything is mended, resumed and started, and nothing more is done.
+  // Everything is mended, resumed and started, clocks run true, and nothing
+  // more is done.
   void Rest(World& world);
-
-  // How often each fault was done.
-  const std::array<uint64_t, kFaultCount>& done() const { return done_; }
 
  private:
   struct NextSlot {};
   struct Strike {
     Fault fault;
   };
-  struct Mend {};
+  // The links fail or come back, `left` times.
+  struct Flap {
+    HostId host;
+    uint64_t left;
+  };
+  struct CrashInTurn {
+    HostId host;
+  };
+  struct ClogHost {
+    HostId host;
+  };
+  // From here on: what undoes a fault. `seen` is what a counter showed when the
+  // fault was done.
+  struct Mend {
+    Fault fault;
+    uint64_t seen;
+  };
+  struct Unclog {
+    HostId host;
+    Fault fault;
+    uint64_t seen;
+  };
   struct Restart {
     HostId host;
+    Fault fault;
   };
   struct Resume {
     HostId host;
+    Fault fault;
+    int64_t slow_ppm;
   };
-  struct SpeedUpDisk {
+  struct SpeedUp {
     HostId host;
+    Fault fault;
+    uint64_t seen;
   };
-  using Due =
-      std::variant<NextSlot, Strike, Mend, Restart, Resume, SpeedUpDisk>;
+  struct SpeakAsOthers {
+    HostId host;
+    uint64_t seen;
+  };
+  using Due = std::variant<NextSlot, Strike, Flap, CrashInTurn, ClogHost, Mend,
+                           Unclog, Restart, Resume, SpeedUp, SpeakAsOthers>;
 
   void Happen(World& world, const NextSlot& due);
   void Happen(World& world, const Strike& due);
+  void Happen(World& world, const Flap& due);
+  void Happen(World& world, const CrashInTurn& due);
+  void Happen(World& world, const ClogHost& due);
   void Happen(World& world, const Mend& due);
+  void Happen(World& world, const Unclog& due);
   void Happen(World& world, const Restart& due);
   void Happen(World& world, const Resume& due);
-  void Happen(World& world, const SpeedUpDisk& due);
+  void Happen(World& world, const SpeedUp& due);
+  void Happen(World& world, const SpeakAsOthers& due);
 
   std::optional<Fault> DrawFault();
   // False if there was nobody to do it to.
   bool Do(World& world, Fault fault);
   bool Partition(World& world);
   bool CutOneWay(World& world);
-  bool Crash(World& world, bool wipes);
-  bool Pause(World& world);
+  bool CutManySided(World& world);
+  bool BeginFlapping(World& world);
+  bool ClogLinks(World& world);
+  bool Swizzle(World& world);
   bool Reset(World& world);
+  bool Crash(World& world, Fault fault);
+  bool CrashInSave(World& world, Fault fault);
+  bool Pause(World& world, Fault fault);
+  bool SlowNode(World& world);
+  bool RestartAll(World& world);
   bool SlowDisk(World& world);
   bool BendClock(World& world);
+  bool JumpClock(World& world);
+  bool SpeakOtherwise(World& world);
   bool LeaveCluster(World& world);
+  bool Join(World& world);
 
   std::vector<HostId> Running(const World& world) const;
+  // One of those that run and are not paused; nothing if there is none.
+  std::optional<HostId> PickAwake(const World& world);
+  HostId PickAny(const World& world);
   bool MayLose(const World& world, bool loses_memory) const;
-  void Say(World& world, std::string what);
+  void CutFromAll(World& world, HostId host);
+  void Say(World& world, const std::string& what);
 
   NemesisOptions options_;
   ChoiceSource* choices_;
@@ -122,7 +161,6 @@ class Nemesis {
   Chance chance_;       // of the present slot
   Agenda<Due> agenda_;
   RealInstant next_loss_;
-  std::array<uint64_t, kFaultCount> done_{};
 };
 
 }  // namespace cachalot::sim

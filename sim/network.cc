@@ -39,7 +39,10 @@ Network::LinkChances& Network::ChancesOf(const Link& link) {
       .insert({link,
                {.datagrams = Chance(choices_, "datagram", number),
                 .frames = Chance(choices_, "frame", number),
-                .streams = Chance(choices_, "stream", number)}})
+                .streams = Chance(choices_, "stream", number),
+                .distance =
+                    Chance(choices_, "distance", number)
+                        .Between(absl::ZeroDuration(), options_.distance_max)}})
       .first->second;
 }
 
@@ -56,35 +59,79 @@ void Network::SendDatagram(RealInstant now, const Address& from,
   ++counters_.datagrams_sent;
   const Link link(from, to);
   if (from == to) {
-    agenda_.Add(now + kLoopbackDelay, DatagramDue{link, std::move(bytes)});
+    agenda_.Add(now + kLoopbackDelay, DatagramDue{link, 0, std::move(bytes)});
     return;
   }
-  Chance& chance = ChancesOf(link).datagrams;
+  LinkChances& chances = ChancesOf(link);
+  Chance& chance = chances.datagrams;
+  const uint64_t number = ++chances.datagrams_sent;
   chance.BeginItem();
-  const absl::Duration delay = chance.Draw(options_.delay);
+  const absl::Duration delay = chance.Draw(options_.delay) + chances.distance;
   if (chance.Happens(options_.loss)) {
     ++counters_.datagrams_lost;
+    ledger_.Attempt(Fault::kLoss);
+    ledger_.Apply(Fault::kLoss);
+    if (IsHeard(link)) ledger_.Observe(Fault::kLoss);
     return;
   }
   if (chance.Happens(options_.duplication)) {
     ++counters_.datagrams_duplicated;
-    agenda_.Add(now + chance.Draw(options_.delay), DatagramDue{link, bytes});
+    ledger_.Attempt(Fault::kDuplication);
+    ledger_.Apply(Fault::kDuplication);
+    if (IsHeard(link)) ledger_.Observe(Fault::kDuplication);
+    agenda_.Add(now + chance.Draw(options_.delay) + chances.distance,
+                DatagramDue{link, number, bytes});
   }
-  agenda_.Add(now + delay, DatagramDue{link, std::move(bytes)});
+  if (chance.Happens(options_.corruption)) {
+    ledger_.Attempt(Fault::kCorruption);
+    if (IsHeard(link)) ledger_.Observe(Fault::kCorruption);
+    ledger_.Apply(Fault::kCorruption);
+    Damage(chance, bytes);
+  }
+  agenda_.Add(now + delay, DatagramDue{link, number, std::move(bytes)});
+}
+
+// As far as one can see now, what is sent there arrives.
+bool Network::IsHeard(const Link& link) const {
+  return listening_.contains(link.second) && !IsCut(link.first, link.second);
+}
+
+// One byte is another.
+void Network::Damage(Chance& chance, std::string& bytes) {
+  if (bytes.empty()) return;
+  char& byte = bytes[static_cast<size_t>(chance.Below(bytes.size()))];
+  byte = static_cast<char>(byte ^ chance.Between(uint64_t{1}, uint64_t{255}));
 }
 
 std::optional<Network::Arrival> Network::Happen(RealInstant, DatagramDue due) {
-  const auto& [from, to] = due.link;
+  const auto [from, to] = due.link;
   if (IsCut(from, to)) {
     ++counters_.datagrams_cut;
     return std::nullopt;
   }
+  if (const auto clog = clogs_.find(due.link); clog != clogs_.end()) {
+    ++counters_.datagrams_clogged;
+    clog->second.push_back(std::move(due));
+    return std::nullopt;
+  }
   if (!listening_.contains(to)) {
     ++counters_.datagrams_unheard;
+    NoteDeadSeed(to);
     return std::nullopt;
   }
   ++counters_.datagrams_delivered;
+  if (from != to) NoteOrder(due);
   return Arrival{to, DatagramReceived{from, std::move(due.bytes)}};
+}
+
+void Network::NoteOrder(const DatagramDue& due) {
+  LinkChances& chances = ChancesOf(due.link);
+  if (due.number < chances.last_arrived) {
+    ledger_.Attempt(Fault::kReordering);
+    ledger_.Apply(Fault::kReordering);
+    ledger_.Observe(Fault::kReordering);
+  }
+  chances.last_arrived = std::max(chances.last_arrived, due.number);
 }
 
 // --- Streams -----------------------------------------------------------------
@@ -98,15 +145,26 @@ void Network::SendFrame(RealInstant now, const Address& from, const Address& to,
     ++counters_.frames_lost;
     return;
   }
-  Chance& chance = ChancesOf(stream.link).frames;
+  LinkChances& chances = ChancesOf(stream.link);
+  Chance& chance = chances.frames;
   chance.BeginItem();
   RealInstant at =
-      now + (from == to ? kLoopbackDelay : chance.Draw(options_.delay));
+      now + (from == to ? kLoopbackDelay
+                        : chance.Draw(options_.delay) + chances.distance);
   if (!stream.frames.empty()) at = std::max(at, stream.frames.back().at);
+  if (from != to && chance.Happens(options_.frame_corruption)) {
+    ledger_.Attempt(Fault::kFrameCorruption);
+    ledger_.Apply(Fault::kFrameCorruption);
+    if (IsHeard(stream.link)) ledger_.Observe(Fault::kFrameCorruption);
+    Damage(chance, bytes);
+  }
   stream.frames.push_back({at, std::move(bytes)});
-  if (IsCutEitherWay(stream.link)) Doubt(now, id, stream);
+  if (IsBlockedEitherWay(stream.link)) Doubt(now, id, stream);
   if (from != to && chance.Happens(options_.reset)) {
     ++counters_.streams_reset;
+    ledger_.Attempt(Fault::kStreamReset);
+    ledger_.Apply(Fault::kStreamReset);
+    ledger_.Observe(Fault::kStreamReset);  // at least by the sender
     Break(now, id, stream);
     return;
   }
@@ -134,12 +192,13 @@ std::optional<Network::Arrival> Network::Happen(RealInstant now,
   if (found == streams_.end()) return std::nullopt;
   Stream& stream = found->second;
   if (stream.state != StreamState::kConnecting) return std::nullopt;
-  if (IsCutEitherWay(stream.link)) {
+  if (IsBlockedEitherWay(stream.link)) {
     Doubt(now, due.stream, stream);
     stream.is_stalled = true;
     return std::nullopt;
   }
   if (!listening_.contains(stream.link.second)) {
+    NoteDeadSeed(stream.link.second);
     Break(now, due.stream, stream);
     return std::nullopt;
   }
@@ -167,7 +226,7 @@ std::optional<Network::Arrival> Network::Happen(RealInstant now, FrameDue due) {
   if (stream.state != StreamState::kOpen) return std::nullopt;
   if (stream.frames.empty()) return std::nullopt;
   const auto [from, to] = stream.link;
-  if (IsCut(from, to)) {
+  if (IsBlocked(stream.link)) {
     ++counters_.streams_stalled;
     stream.is_stalled = true;
     Doubt(now, due.stream, stream);
@@ -202,7 +261,7 @@ std::optional<Network::Arrival> Network::Happen(RealInstant now,
   Stream& stream = found->second;
   stream.is_doubted = false;
   if (stream.state == StreamState::kBroken) return std::nullopt;
-  if (!IsCutEitherWay(stream.link)) return std::nullopt;
+  if (!IsBlockedEitherWay(stream.link)) return std::nullopt;
   Break(now, due.stream, stream);
   return std::nullopt;
 }
@@ -242,16 +301,28 @@ void Network::Forget(StreamId id) {
   streams_.erase(found);
 }
 
-void Network::Reset(RealInstant now, const Address& from, const Address& to) {
+bool Network::Reset(RealInstant now, const Address& from, const Address& to) {
   const auto found = current_.find({from, to});
-  if (found == current_.end()) return;
+  if (found == current_.end()) return false;
   ++counters_.streams_reset;
   Break(now, found->second, streams_.at(found->second));
+  return true;
 }
 
 // --- Processes ---------------------------------------------------------------
 
-void Network::Open(const Address& address) { listening_.insert(address); }
+void Network::Open(const Address& address) {
+  listening_.insert(address);
+  lived_.insert(address);
+}
+
+// Who asks for a node where none ever was has it from a list of seeds.
+void Network::NoteDeadSeed(const Address& address) {
+  if (lived_.contains(address)) return;
+  ledger_.Attempt(Fault::kDeadSeed);
+  ledger_.Apply(Fault::kDeadSeed);
+  ledger_.Observe(Fault::kDeadSeed);
+}
 
 void Network::Crash(RealInstant now, const Address& address) {
   Close(now, address, /*in_order=*/false);
@@ -280,7 +351,7 @@ void Network::Close(RealInstant now, const Address& address, bool in_order) {
 
 // The dead process's kernel says so, at once if it can be heard.
 void Network::Behead(RealInstant now, StreamId id, Stream& stream) {
-  if (IsCutEitherWay(stream.link)) {
+  if (IsBlockedEitherWay(stream.link)) {
     stream.is_headless = true;
   } else {
     Break(now, id, stream);
@@ -308,9 +379,29 @@ void Network::Cut(const Address& from, const Address& to) {
 }
 
 void Network::Mend(RealInstant now, const Address& from, const Address& to) {
-  if (cuts_.erase({from, to}) == 0) return;
+  if (cuts_.erase({from, to}) > 0) GoOnWithStreams(now);
+}
+
+void Network::Clog(const Address& from, const Address& to) {
+  if (from != to) clogs_.try_emplace({from, to});
+}
+
+void Network::Unclog(RealInstant now, const Address& from, const Address& to) {
+  const Link link(from, to);
+  const auto found = clogs_.find(link);
+  if (found == clogs_.end()) return;
+  for (DatagramDue& due : found->second) {
+    agenda_.Add(now + StreamChance(link).Between(absl::ZeroDuration(),
+                                                 options_.resend_max),
+                std::move(due));
+  }
+  clogs_.erase(found);
+  GoOnWithStreams(now);
+}
+
+void Network::GoOnWithStreams(RealInstant now) {
   for (auto& [id, stream] : streams_) {
-    if (!stream.is_stalled || IsCutEitherWay(stream.link)) continue;
+    if (!stream.is_stalled || IsBlockedEitherWay(stream.link)) continue;
     stream.is_stalled = false;
     const RealInstant at = Resume(now, stream);
     if (stream.state == StreamState::kConnecting) {
@@ -333,14 +424,26 @@ RealInstant Network::Resume(RealInstant now, Stream& stream) {
 void Network::MendAll(RealInstant now) {
   const std::vector<Link> cuts(cuts_.begin(), cuts_.end());
   for (const auto& [from, to] : cuts) Mend(now, from, to);
+  while (!clogs_.empty()) {
+    const Link link = clogs_.begin()->first;
+    Unclog(now, link.first, link.second);
+  }
 }
 
 bool Network::IsCut(const Address& from, const Address& to) const {
   return !cuts_.empty() && cuts_.contains({from, to});
 }
 
-bool Network::IsCutEitherWay(const Link& link) const {
-  return IsCut(link.first, link.second) || IsCut(link.second, link.first);
+bool Network::IsClogged(const Link& link) const {
+  return !clogs_.empty() && clogs_.contains(link);
+}
+
+bool Network::IsBlocked(const Link& link) const {
+  return IsCut(link.first, link.second) || IsClogged(link);
+}
+
+bool Network::IsBlockedEitherWay(const Link& link) const {
+  return IsBlocked(link) || IsBlocked({link.second, link.first});
 }
 
 std::optional<Network::Arrival> Network::HappenNext(RealInstant now) {

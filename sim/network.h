@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
@@ -18,6 +19,7 @@
 #include "sim/agenda.h"
 #include "sim/chance.h"
 #include "sim/choices.h"
+#include "sim/fault.h"
 #include "sim/instant.h"
 
 namespace cachalot::sim {
@@ -26,13 +28,17 @@ struct NetworkOptions {
   // One way. Datagrams overtake each other as their delays have it; frames of
   // one stream do not.
   Delay delay = {absl::Microseconds(100), absl::Microseconds(500)};
-  Rate loss;         // of datagrams
-  Rate duplication;  // of datagrams
-  Rate reset;        // of a stream, for each frame sent on it
+  // Each link is slower than `delay` by as much as it is far: a constant.
+  absl::Duration distance_max;
+  Rate loss;              // of datagrams
+  Rate duplication;       // of datagrams
+  Rate corruption;        // of datagrams: a byte changes
+  Rate frame_corruption;  // of frames: what TCP's own sum does not see
+  Rate reset;             // of a stream, for each frame sent on it
   // How long TCP tries before it gives a silent peer up.
   absl::Duration give_up_min = absl::Milliseconds(300);
   absl::Duration give_up_max = absl::Seconds(3);
-  // When a link is mended, what TCP held back is sent again within this.
+  // When a link is mended, what was held back is sent again within this.
   absl::Duration resend_max = absl::Milliseconds(200);
 };
 
@@ -43,6 +49,7 @@ struct NetworkCounters {
   uint64_t datagrams_lost = 0;  // by chance
   uint64_t datagrams_duplicated = 0;
   uint64_t datagrams_cut = 0;      // by a cut link
+  uint64_t datagrams_clogged = 0;  // held back by a clogged link
   uint64_t datagrams_unheard = 0;  // nobody listened
   uint64_t frames_sent = 0;
   uint64_t frames_delivered = 0;
@@ -56,8 +63,9 @@ struct NetworkCounters {
 // The links between addresses: datagrams that are lost, doubled, late and out
 // of order, and streams that keep order until they break.
 //
-// A cut link is cut for what is on its way too. TCP does not notice a cut: a
-// stream stalls, goes on if the link is mended in time, and is given up
+// A cut link is cut for what is on its way too; a clogged one holds it back,
+// and lets it through at once when it is free again. TCP does not notice a cut:
+// a stream stalls, goes on if the link is mended in time, and is given up
 // otherwise, when its sender is told. A process that dies takes the streams
 // towards it with it at once; of what it had sent itself, a chance prefix
 // still arrives.
@@ -95,8 +103,11 @@ class Network {
     return cuts_;
   }
 
-  // Breaks the stream from `from` to `to`, if there is one.
-  void Reset(RealInstant now, const Address& from, const Address& to);
+  void Clog(const Address& from, const Address& to);
+  void Unclog(RealInstant now, const Address& from, const Address& to);
+
+  // Breaks the stream from `from` to `to`. False if there is none.
+  bool Reset(RealInstant now, const Address& from, const Address& to);
 
   // When the next thing happens here; Never() if nothing will.
   RealInstant NextDue() const { return agenda_.NextDue(); }
@@ -105,6 +116,7 @@ class Network {
   std::optional<Arrival> HappenNext(RealInstant now);
 
   const NetworkCounters& counters() const { return counters_; }
+  const FaultLedger& ledger() const { return ledger_; }
   const NetworkOptions& options() const { return options_; }
   void set_options(NetworkOptions options) { options_ = options; }
 
@@ -120,6 +132,9 @@ class Network {
     Chance datagrams;  // an item each
     Chance frames;     // an item each
     Chance streams;    // an item for each thing that happens to one
+    absl::Duration distance;
+    uint64_t datagrams_sent = 0;
+    uint64_t last_arrived = 0;  // of these, the highest
   };
 
   enum class StreamState : uint8_t {
@@ -146,6 +161,7 @@ class Network {
 
   struct DatagramDue {
     Link link;
+    uint64_t number;  // on its link
     std::string bytes;
   };
   struct ConnectDue {
@@ -175,7 +191,15 @@ class Network {
   // Of the next thing that happens to a stream of the link.
   Chance& StreamChance(const Link& link);
   StreamId StreamFor(RealInstant now, const Link& link);
-  bool IsCutEitherWay(const Link& link) const;
+  bool IsClogged(const Link& link) const;
+  // No frame comes through.
+  bool IsBlocked(const Link& link) const;
+  bool IsBlockedEitherWay(const Link& link) const;
+  bool IsHeard(const Link& link) const;
+  void Damage(Chance& chance, std::string& bytes);
+  void NoteDeadSeed(const Address& address);
+  void NoteOrder(const DatagramDue& due);
+  void GoOnWithStreams(RealInstant now);
   void PlanHead(RealInstant now, StreamId id, Stream& stream);
   void Doubt(RealInstant now, StreamId id, Stream& stream);
   void Break(RealInstant now, StreamId id, Stream& stream);
@@ -191,9 +215,13 @@ class Network {
   // Looked up for each message, and never walked; so is current_.
   absl::flat_hash_map<Link, LinkChances, HashOfLink> chances_;
   NetworkCounters counters_;
+  FaultLedger ledger_;
   Agenda<Due> agenda_;
   absl::btree_set<Address> listening_;
+  absl::btree_set<Address> lived_;  // listened once
   absl::btree_set<Link> cuts_;
+  // What is held back, by clogged link.
+  absl::btree_map<Link, std::vector<DatagramDue>> clogs_;
   absl::btree_map<StreamId, Stream> streams_;
   absl::flat_hash_map<Link, StreamId, HashOfLink> current_;  // living senders'
   StreamId next_stream_ = 1;

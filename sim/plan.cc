@@ -31,7 +31,13 @@ NetworkOptions DrawNetwork(Chance chance) {
       chance.Between(absl::Milliseconds(20), absl::Milliseconds(600))};
   options.loss = DrawRate(chance, Rate::Percent(20));
   options.duplication = DrawRate(chance, Rate::Percent(20));
+  options.corruption = DrawRate(chance, Rate::Percent(3));
+  options.frame_corruption = DrawRate(chance, Rate{2000});
   options.reset = DrawRate(chance, Rate{2000});
+  if (chance.Happens(Rate::Percent(30))) {
+    options.distance_max =
+        chance.Between(absl::Milliseconds(1), absl::Milliseconds(30));
+  }
   options.give_up_min =
       chance.Between(absl::Milliseconds(50), absl::Milliseconds(500));
   options.give_up_max =
@@ -49,6 +55,9 @@ WorldOptions DrawWorld(ChoiceSource* choices) {
       chance.Between(absl::Microseconds(10), absl::Milliseconds(2)),
       DrawRate(chance, Rate::Percent(1)), absl::Milliseconds(50)};
   options.short_turn = DrawRate(chance, Rate::Percent(50));
+  options.stale_turn = DrawRate(chance, Rate{5000});
+  options.staleness.max =
+      chance.Between(absl::Milliseconds(1), absl::Milliseconds(800));
   return options;
 }
 
@@ -107,6 +116,9 @@ LeaseOptions DrawLease(Chance chance) {
   return options;
 }
 
+// How clocks run that do not keep their bound.
+constexpr int64_t kWildPpm = 400000;
+
 // The slow clock may be as slow as it likes and the fast one as fast; by how
 // much they err the other way is bounded.
 int64_t DrawFreedom(Chance& chance, int64_t bound) {
@@ -114,21 +126,31 @@ int64_t DrawFreedom(Chance& chance, int64_t bound) {
   return chance.Pick(std::vector<int64_t>{bound, 20000, 100000});
 }
 
-ClockPair DrawClock(Chance chance, int64_t bound) {
+ClockPair DrawClock(Chance chance, int64_t bound, bool in_bound) {
   const int64_t day = absl::ToInt64Nanoseconds(absl::Hours(24));
+  const int64_t limit = in_bound ? bound : kWildPpm;
   const int64_t slow_offset = chance.Between(int64_t{0}, day);
-  const int64_t slow_rate = chance.Around0(-DrawFreedom(chance, bound), bound);
+  const int64_t slow_rate = chance.Around0(-DrawFreedom(chance, limit), limit);
   const int64_t fast_offset = chance.Between(int64_t{0}, day);
-  const int64_t fast_rate = chance.Around0(-bound, DrawFreedom(chance, bound));
+  const int64_t fast_rate = chance.Around0(-limit, DrawFreedom(chance, limit));
   return {Clock(slow_offset, slow_rate), Clock(fast_offset, fast_rate)};
 }
+
+constexpr uint64_t kHostsMax = 9;
+// A machine that is not there.
+constexpr HostId kNobody = HostId(99);
 
 // The first machine founds the cluster and the others join it through some of
 // those before them; or all found it together.
 void DrawHosts(Plan& plan, ChoiceSource* choices) {
   Chance chance(choices, "plan-machines");
   const uint64_t count =
-      chance.Pick(std::vector<uint64_t>{3, 3, 5, 4, 2, 1, 6, 7});
+      chance.Pick(std::vector<uint64_t>{3, 3, 3, 5, 5, 4, 2, 1, 6, 7, 8, 9});
+  const uint64_t latecomers = chance.Happens(Rate::Percent(30))
+                                  ? chance.Between(uint64_t{1}, uint64_t{2})
+                                  : 0;
+  const bool knows_dead_seed = chance.Happens(Rate::Percent(15));
+  const bool names_conflict = chance.Happens(Rate::Percent(10));
   const bool keeps_disks = chance.Happens(Rate::Percent(50));
   const bool founds_together = chance.Happens(Rate::Percent(30));
   const bool knows_all_seeds = chance.Happens(Rate::Percent(70));
@@ -145,14 +167,19 @@ void DrawHosts(Plan& plan, ChoiceSource* choices) {
         chance.Between(absl::Microseconds(50), absl::Milliseconds(10)),
         DrawRate(chance, Rate::Percent(2)), absl::Milliseconds(100)};
   }
-  for (uint64_t i = 1; i <= count; ++i) {
+  for (uint64_t i = 1; i <= std::min(count + latecomers, kHostsMax); ++i) {
     HostOptions host = common;
-    host.clock = DrawClock(Chance(choices, "plan-clock", i),
-                           common.node.lease.rate_bound_ppm);
+    host.clock =
+        DrawClock(Chance(choices, "plan-clock", i),
+                  common.node.lease.rate_bound_ppm, plan.judge.clocks_in_bound);
+    if (knows_dead_seed) host.node.seeds.push_back(HostAddress(kNobody));
+    if (names_conflict && i == count) host.node.name = HostName(HostId(1));
     for (uint64_t j = 1; j <= (knows_all_seeds ? count : 1); ++j) {
       if (j != i) host.node.seeds.push_back(HostAddress(HostId(j)));
     }
-    if (founds_together) {
+    if (i > count) {
+      plan.latecomers.push_back(HostId(i));
+    } else if (founds_together) {
       host.node.bootstrap_expect = static_cast<int>(count);
     } else {
       host.node.bootstrap_expect = i == 1 ? 1 : 0;
@@ -173,13 +200,18 @@ NemesisOptions DrawNemesis(const Plan& plan, ChoiceSource* choices) {
   for (uint64_t& weight : options.weights) {
     weight = chance.Happens(Rate::Percent(40)) ? 0 : 1 + chance.Below(10);
   }
+  const auto leave_out = [&options](Fault fault) {
+    options.weights[static_cast<size_t>(fault)] = 0;
+  };
   if (!SurvivesALoss(plan)) {
-    options.weights[static_cast<size_t>(Fault::kWipe)] = 0;
-    options.weights[static_cast<size_t>(Fault::kLeave)] = 0;
+    leave_out(Fault::kWipe);
+    leave_out(Fault::kLeave);
     if (!plan.hosts[0].keeps_disk) {
-      options.weights[static_cast<size_t>(Fault::kCrash)] = 0;
+      leave_out(Fault::kCrash);
+      leave_out(Fault::kRollingRestart);
     }
   }
+  if (plan.latecomers.empty()) leave_out(Fault::kJoin);
   options.calm = chance.Between(absl::Milliseconds(150), absl::Seconds(2));
   options.partition.max =
       chance.Between(absl::Milliseconds(100), absl::Seconds(8));
@@ -191,7 +223,10 @@ NemesisOptions DrawNemesis(const Plan& plan, ChoiceSource* choices) {
   options.mercy = consensus.replace_voter_after + consensus.promote_after +
                   options.downtime.max +
                   chance.Between(absl::Seconds(1), absl::Seconds(6));
-  const int64_t bound = plan.hosts[0].node.lease.rate_bound_ppm;
+  options.slow_clocks_jump = !plan.judge.clocks_in_bound;
+  const int64_t bound = plan.judge.clocks_in_bound
+                            ? plan.hosts[0].node.lease.rate_bound_ppm
+                            : kWildPpm;
   options.slow_ppm_min = -DrawFreedom(chance, bound);
   options.slow_ppm_max = bound;
   options.fast_ppm_min = -bound;
@@ -238,11 +273,12 @@ WorkloadOptions DrawWorkload(ChoiceSource* choices) {
 Plan Plan::Draw(ChoiceSource* choices) {
   Plan plan;
   plan.seed = choices->seed();
+  Chance chance(choices, "plan-run");
+  plan.judge.clocks_in_bound = !chance.Happens(Rate::Percent(8));
   plan.world = DrawWorld(choices);
   DrawHosts(plan, choices);
   plan.nemesis = DrawNemesis(plan, choices);
   plan.workload = DrawWorkload(choices);
-  Chance chance(choices, "plan-run");
   plan.judge.rate_bound_ppm = plan.hosts[0].node.lease.rate_bound_ppm;
   plan.judge.tables_every = chance.Pick(std::vector<uint64_t>{8, 1, 2, 32});
   plan.quiet = chance.Between(absl::Milliseconds(10), absl::Seconds(4));
@@ -254,17 +290,19 @@ std::string Plan::Describe() const {
   const NodeOptions& node = hosts[0].node;
   std::string text = absl::StrCat(
       "seed ", seed, ": ", hosts.size(), " machines",
-      hosts[0].keeps_disk ? " with disks" : " without disks", ", up to ",
+      hosts[0].keeps_disk ? " with disks" : " without disks",
+      latecomers.empty() ? "" : ", some of which join later", ", up to ",
       node.consensus.voters_max, " voters, heartbeat ",
       absl::FormatDuration(node.consensus.heartbeat_interval), ", election ",
       absl::FormatDuration(node.consensus.election_timeout), ", session ",
       absl::FormatDuration(node.lease.session_ttl), ", rate bound ",
-      node.lease.rate_bound_ppm, " ppm; delay ",
+      node.lease.rate_bound_ppm, " ppm",
+      judge.clocks_in_bound ? "" : " (which clocks do not keep)", "; delay ",
       absl::FormatDuration(world.network.delay.min), "..",
       absl::FormatDuration(world.network.delay.max), ", loss ",
       world.network.loss.ppm, " ppm; ", workload.clients_per_host,
       " clients each, ", workload.keys, " keys; faults:");
-  for (size_t i = 0; i < kFaultCount; ++i) {
+  for (size_t i = 0; i < kNemesisFaultCount; ++i) {
     if (nemesis.weights[i] == 0) continue;
     absl::StrAppend(&text, " ", FaultName(static_cast<Fault>(i)), "=",
                     nemesis.weights[i]);

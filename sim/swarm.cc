@@ -46,6 +46,8 @@ class Runner {
 
  private:
   void BeginAll();
+  bool IsLatecomer(HostId host) const;
+  void NoteNames(FaultLedger* faults) const;
   // Until `end`, or the first violation.
   void RunUntil(RealInstant end, bool with_nemesis);
   void Hear(const Notice& notice);
@@ -99,14 +101,37 @@ RunResult Runner::Run() {
     result.committed += judge_.committed(cluster).value();
   }
   result.network = world_.network().counters();
-  result.faults = nemesis_.done();
+  result.faults = world_.ledger();
+  result.faults.Add(world_.network().ledger());
+  NoteNames(&result.faults);
   if (choices_->records()) result.choices = choices_->TakeLog();
   return result;
 }
 
 void Runner::BeginAll() {
   for (const HostOptions& options : plan_.hosts) world_.AddHost(options);
-  StartAll();
+  for (uint64_t i = 1; i <= world_.host_count(); ++i) {
+    if (!IsLatecomer(HostId(i))) world_.Start(HostId(i));
+  }
+}
+
+bool Runner::IsLatecomer(HostId host) const {
+  return std::find(plan_.latecomers.begin(), plan_.latecomers.end(), host) !=
+         plan_.latecomers.end();
+}
+
+// Two members of one name are noticed by those who list them.
+void Runner::NoteNames(FaultLedger* faults) const {
+  for (uint64_t i = 1; i <= world_.host_count(); ++i) {
+    if (plan_.hosts[static_cast<size_t>(i - 1)].node.name.empty()) continue;
+    faults->Attempt(Fault::kNameConflict);
+    const Node* node = world_.node(HostId(i));
+    if (node == nullptr) continue;
+    faults->Apply(Fault::kNameConflict);
+    if (!node->identity().cluster.IsNone()) {
+      faults->Observe(Fault::kNameConflict);
+    }
+  }
 }
 
 void Runner::StartAll() {

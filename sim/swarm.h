@@ -1,7 +1,6 @@
 #ifndef SIM_SWARM_H_
 #define SIM_SWARM_H_
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -9,6 +8,7 @@
 
 #include "absl/time/time.h"
 #include "sim/choices.h"
+#include "sim/fault.h"
 #include "sim/history.h"
 #include "sim/judge.h"
 #include "sim/nemesis.h"
@@ -28,6 +28,7 @@ struct Plan {
   uint64_t seed = 0;  // 0 if it is from a choice log
   WorldOptions world;
   std::vector<HostOptions> hosts;  // the first founds, or all together
+  std::vector<HostId> latecomers;  // that are not started with the others
   NemesisOptions nemesis;
   WorkloadOptions workload;
   JudgeOptions judge;
@@ -56,7 +57,7 @@ struct RunResult {
   ResourceCounters resources;
   uint64_t committed = 0;
   NetworkCounters network;
-  std::array<uint64_t, kFaultCount> faults{};
+  FaultLedger faults;
   ChoiceLog choices;  // if they were recorded
 
   bool failed() const { return violation.has_value(); }

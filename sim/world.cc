@@ -9,6 +9,7 @@
 #include "engine/overloaded.h"
 #include "engine/random.h"
 #include "engine/saved_state.h"
+#include "sim/foreign.h"
 
 namespace cachalot::sim {
 
@@ -56,7 +57,8 @@ HostId World::AddHost(HostOptions options) {
       Host{.options = std::move(options),
            .disk = Disk(save_delay, Chance(choices_, "disk", id.value())),
            .chance = Chance(choices_, "turn", id.value()),
-           .listener = nullptr});
+           .listener = nullptr,
+           .scheduling = options_.scheduling});
   hosts_.back().listener = std::make_unique<Listener>(this, id);
   return id;
 }
@@ -102,7 +104,7 @@ NodeOptions World::OptionsOfNextProcess(HostId id) {
   options.seed =
       Random(Chance(choices_, "process", number).Seed(), "process", number)
           .Next();
-  options.name = HostName(id);
+  if (options.name.empty()) options.name = HostName(id);
   options.address = HostAddress(id);
   options.birth_epoch = host.birth_epoch;
   const bool is_heard = trace_.is_on() || !listeners_.empty();
@@ -113,7 +115,13 @@ NodeOptions World::OptionsOfNextProcess(HostId id) {
 void World::Crash(HostId id) {
   TellFault(id, "crashes");
   Stop(id);
-  At(id).disk.Crash();
+  Host& host = At(id);
+  const bool was_saving = host.disk.orders_open() > 0;
+  const size_t lost = host.disk.Crash();
+  if (was_saving && host.options.keeps_disk) {
+    ledger_.Apply(Fault::kCrashInSave);
+    if (lost > 0) ledger_.Observe(Fault::kCrashInSave);
+  }
   network_.Crash(now_, HostAddress(id));
 }
 
@@ -132,6 +140,8 @@ void World::Stop(HostId id) {
   host.node.reset();
   host.is_paused = false;
   host.has_exited = false;
+  host.save_fault = SaveFault::kNone;
+  host.held_turn.reset();
   host.inbox.clear();
   host.datagrams_in_inbox = 0;
   host.turn_is_planned = false;
@@ -150,6 +160,9 @@ void World::Resume(HostId id) {
   CHECK(host.is_paused) << HostName(id) << " is not paused";
   host.is_paused = false;
   TellFault(id, "goes on");
+  if (host.held_turn.has_value()) {
+    agenda_.Add(now_, *std::exchange(host.held_turn, std::nullopt));
+  }
   Arrive(id, TimeAdvanced{});
 }
 
@@ -166,6 +179,31 @@ void World::SetClockRates(HostId id, int64_t slow_ppm, int64_t fast_ppm) {
   host.options.clock.slow.SetRate(now_, slow_ppm);
   host.options.clock.fast.SetRate(now_, fast_ppm);
   if (host.node.has_value()) ArmWake(id);
+}
+
+void World::JumpClocks(HostId id, absl::Duration slow, absl::Duration fast) {
+  Host& host = At(id);
+  host.options.clock.slow.Jump(now_, absl::ToInt64Nanoseconds(slow));
+  host.options.clock.fast.Jump(now_, absl::ToInt64Nanoseconds(fast));
+  if (host.node.has_value()) ArmWake(id);
+}
+
+void World::SlowDown(HostId id, Delay scheduling) {
+  At(id).scheduling = scheduling;
+}
+
+void World::SpeedUp(HostId id) { At(id).scheduling = options_.scheduling; }
+
+void World::CrashAtNextSave(HostId id) {
+  At(id).save_fault = SaveFault::kCrash;
+}
+
+void World::FailNextSave(HostId id) { At(id).save_fault = SaveFault::kFail; }
+
+void World::Disarm(HostId id) { At(id).save_fault = SaveFault::kNone; }
+
+void World::SetOtherVersion(HostId id, bool speaks_other_version) {
+  At(id).speaks_other_version = speaks_other_version;
 }
 
 NodeOptions& World::node_options(HostId id) { return At(id).options.node; }
@@ -249,35 +287,66 @@ void World::PlanTurn(HostId id) {
   if (host.turn_is_planned || host.is_paused) return;
   host.turn_is_planned = true;
   host.chance.BeginItem();
-  agenda_.Add(now_ + host.chance.Draw(options_.scheduling),
-              TurnDue{id, host.process});
+  agenda_.Add(now_ + host.chance.Draw(host.scheduling),
+              TurnDue{.host = id, .process = host.process});
 }
 
 // The loop of io/driver.h, for all nodes.
 void World::Happen(const TurnDue& due) {
   Host& host = At(due.host);
   if (!host.node.has_value() || host.process != due.process) return;
+  Now now;
+  size_t batch = 0;
+  if (!BeginTurn(due, &now, &batch)) return;
   host.turn_is_planned = false;
-  if (host.is_paused) return;
-  size_t batch = host.inbox.size();
-  if (batch > 1 && host.chance.Happens(options_.short_turn)) {
-    batch = static_cast<size_t>(host.chance.Between(uint64_t{1}, batch));
-  }
   for (; batch > 0 && !host.has_exited; --batch) {
     const Event event = std::move(host.inbox.front());
     host.inbox.pop_front();
     if (std::holds_alternative<DatagramReceived>(event)) {
       --host.datagrams_in_inbox;
     }
-    Step(due.host, event);
+    Step(due.host, now, event);
   }
-  if (!host.has_exited) Step(due.host, TurnEnded{});
+  if (!host.has_exited) Step(due.host, now, TurnEnded{});
   if (host.has_exited) {
     Exit(due.host);
     return;
   }
   ArmWake(due.host);
   if (!host.inbox.empty()) PlanTurn(due.host);
+}
+
+// The clocks are read after the events have arrived, and before they are taken
+// in: that is all a node may rely on (locks.md 3.3).
+bool World::BeginTurn(const TurnDue& due, Now* now, size_t* batch) {
+  Host& host = At(due.host);
+  if (due.now.has_value()) {
+    if (host.is_paused) {
+      host.held_turn = due;
+      return false;
+    }
+    ledger_.Apply(Fault::kStaleReading);
+    if (due.batch > 0) ledger_.Observe(Fault::kStaleReading);
+    read_at_ = due.read_at;
+    *now = *due.now;
+    *batch = due.batch;
+    return true;
+  }
+  if (host.is_paused) {
+    host.turn_is_planned = false;
+    return false;
+  }
+  read_at_ = now_;
+  *now = Read(due.host);
+  *batch = host.inbox.size();
+  if (*batch > 1 && host.chance.Happens(options_.short_turn)) {
+    *batch = static_cast<size_t>(host.chance.Between(uint64_t{1}, *batch));
+  }
+  if (!host.chance.Happens(options_.stale_turn)) return true;
+  ledger_.Attempt(Fault::kStaleReading);
+  agenda_.Add(now_ + host.chance.Draw(options_.staleness),
+              TurnDue{due.host, due.process, *now, now_, *batch});
+  return false;
 }
 
 void World::Happen(const WakeDue& due) {
@@ -296,7 +365,19 @@ void World::Happen(const SaveDue& due) {
   Host& host = At(due.host);
   if (!host.node.has_value() || host.process != due.process) return;
   const std::optional<SaveId> save = host.disk.FinishDue(now_);
+  if (host.disk.HasFailed(now_)) {
+    // What could not be saved cannot be promised: the process stops.
+    ledger_.Observe(Fault::kFailedSave);
+    Crash(due.host);
+    return;
+  }
   if (save.has_value()) Arrive(due.host, StateSaved{*save});
+}
+
+void World::Happen(const CrashDue& due) {
+  Host& host = At(due.host);
+  if (!host.node.has_value() || host.process != due.process) return;
+  Crash(due.host);
 }
 
 void World::ArmWake(HostId id) {
@@ -307,7 +388,7 @@ void World::ArmWake(HostId id) {
   agenda_.Add(std::max(due, now_), WakeDue{id, host.process, due});
 }
 
-void World::Step(HostId id, const Event& event) {
+void World::Step(HostId id, const Now& now, const Event& event) {
   Host& host = At(id);
   ++steps_;
   line_is_told_ = false;
@@ -316,7 +397,6 @@ void World::Step(HostId id, const Event& event) {
     if (!what.empty()) Tell(id, "<", what);
   }
   for (Watcher* listener : listeners_) listener->Stepping(*this, id, event);
-  const Now now = Read(id);
   const Actions actions = host.node->Step(now, event);
   CHECK(!host.node->NextDeadline().IsDue(now))
       << HostName(id) << " wants to be woken in the past";
@@ -336,15 +416,14 @@ void World::Perform(HostId id, const Action& action) {
   const Address self = HostAddress(id);
   std::visit(Overloaded{
                  [&](const SendDatagram& send) {
-                   network_.SendDatagram(now_, self, send.to, send.bytes);
+                   network_.SendDatagram(now_, self, send.to,
+                                         AsSpoken(host, send.bytes));
                  },
                  [&](const SendFrame& send) {
-                   network_.SendFrame(now_, self, send.to, send.bytes);
+                   network_.SendFrame(now_, self, send.to,
+                                      AsSpoken(host, send.bytes));
                  },
-                 [&](const SaveState& order) {
-                   const RealInstant done = host.disk.Save(now_, order);
-                   agenda_.Add(done, SaveDue{id, host.process});
-                 },
+                 [&](const SaveState& order) { Save(id, order); },
                  [&](const AnswerRequest& answer) {
                    notices_.push_back({id, answer});
                  },
@@ -362,7 +441,34 @@ void World::Perform(HostId id, const Action& action) {
              action);
 }
 
+std::string World::AsSpoken(const Host& host, const std::string& bytes) {
+  return host.speaks_other_version ? AsOtherVersion(bytes) : bytes;
+}
+
+void World::Save(HostId id, const SaveState& order) {
+  Host& host = At(id);
+  const RealInstant done = host.disk.Save(now_, order);
+  agenda_.Add(done, SaveDue{id, host.process});
+  switch (std::exchange(host.save_fault, SaveFault::kNone)) {
+    case SaveFault::kNone:
+      return;
+    case SaveFault::kCrash:
+      // Before it is done, if it takes any time.
+      agenda_.Add(now_ + (done - now_) / 2, CrashDue{id, host.process});
+      return;
+    case SaveFault::kFail:
+      ledger_.Apply(Fault::kFailedSave);
+      host.disk.FailLast();
+      return;
+  }
+}
+
 // --- Telling -----------------------------------------------------------------
+
+void World::Say(absl::string_view what) {
+  trace_.Line(now_, "** *", what);
+  for (Watcher* listener : listeners_) listener->Told(*this, HostId(), what);
+}
 
 void World::Tell(HostId id, absl::string_view mark, absl::string_view what) {
   line_is_told_ = true;

@@ -25,6 +25,7 @@
 #include "sim/clock.h"
 #include "sim/describe.h"
 #include "sim/disk.h"
+#include "sim/fault.h"
 #include "sim/instant.h"
 #include "sim/network.h"
 #include "sim/trace.h"
@@ -39,8 +40,8 @@ std::string HostName(HostId host);
 Address HostAddress(HostId host);
 
 struct HostOptions {
-  // Of each process that starts here. The world fills in seed, name, address,
-  // birth epoch and observer.
+  // Of each process that starts here. The world fills in seed, address, birth
+  // epoch and observer, and the name unless there is one.
   NodeOptions node;
   ClockPair clock = {Clock(0, 0), Clock(0, 0)};
   Delay save_delay;
@@ -54,6 +55,10 @@ struct WorldOptions {
   Delay scheduling = {absl::Microseconds(1), absl::Microseconds(50)};
   // A turn takes in some of what has arrived, not all of it.
   Rate short_turn = Rate::Percent(10);
+  // A turn is held up after its events were taken and the clocks were read: it
+  // goes on with stale readings, as a process does that lost its core.
+  Rate stale_turn;
+  Delay staleness = {absl::Microseconds(10), absl::Milliseconds(100)};
   // What a kernel keeps for a process that does not read.
   size_t datagrams_kept_max = 200;
 };
@@ -120,6 +125,17 @@ class World {
   void SlowDisk(HostId host, Delay delay);
   void SpeedUpDisk(HostId host);  // to what its options say
   void SetClockRates(HostId host, int64_t slow_ppm, int64_t fast_ppm);
+  void JumpClocks(HostId host, absl::Duration slow, absl::Duration fast);
+  // As long as it lasts, each turn waits for so long.
+  void SlowDown(HostId host, Delay scheduling);
+  void SpeedUp(HostId host);
+  // The process stops in the midst of its next save, or since that save fails.
+  // Until it is disarmed.
+  void CrashAtNextSave(HostId host);
+  void FailNextSave(HostId host);
+  void Disarm(HostId host);
+  // It speaks another protocol version than the others.
+  void SetOtherVersion(HostId host, bool speaks_other_version);
   // For the processes that start from now on.
   NodeOptions& node_options(HostId host);
   // What was done to more than one machine, in words.
@@ -142,7 +158,11 @@ class World {
   // Nothing happens until `at`, but time passes. REQUIRES: at <= NextDue().
   void PassTime(RealInstant at);
 
+  // What was done to more than one machine, in words.
+  void Say(absl::string_view what);
+
   Network& network() { return network_; }
+  FaultLedger& ledger() { return ledger_; }
 
   // --- For watching ----------------------------------------------------------
 
@@ -150,13 +170,22 @@ class World {
   // Null if no process runs there.
   const Node* node(HostId host) const;
   bool IsPaused(HostId host) const { return At(host).is_paused; }
+  // What has arrived and was not taken in yet.
+  size_t EventsWaiting(HostId host) const { return At(host).inbox.size(); }
+  bool WasStarted(HostId host) const { return At(host).process > 0; }
+  bool SpeaksOtherVersion(HostId host) const {
+    return At(host).speaks_other_version;
+  }
   const ClockPair& clock(HostId host) const { return At(host).options.clock; }
   const Disk& disk(HostId host) const { return At(host).disk; }
   bool KeepsDisk(HostId host) const { return At(host).options.keeps_disk; }
+  // When the clocks were read for the step that was made last.
+  RealInstant read_at() const { return read_at_; }
   Now Read(HostId host) const { return At(host).options.clock.At(now_); }
   // "n2", or the address if no machine has it.
   std::string NameOf(const Address& address) const;
   const Network& network() const { return network_; }
+  const FaultLedger& ledger() const { return ledger_; }
 
   uint64_t steps() const { return steps_; }
   uint64_t hash() const { return hash_.value(); }
@@ -164,6 +193,17 @@ class World {
 
  private:
   class Listener;
+
+  struct TurnDue {
+    HostId host;
+    uint64_t process;
+    // Of a turn that was held up: its clocks' readings, when they were taken,
+    // and how many events it had taken.
+    std::optional<Now> now;
+    RealInstant read_at;
+    size_t batch = 0;
+  };
+  enum class SaveFault : uint8_t { kNone, kCrash, kFail };
 
   struct Host {
     HostOptions options;
@@ -177,16 +217,16 @@ class World {
     uint64_t birth_epoch = 0;  // given to the last
     bool is_paused = false;
     bool has_exited = false;
+    SaveFault save_fault = SaveFault::kNone;  // of the next save
+    bool speaks_other_version = false;
+    Delay scheduling;
+    std::optional<TurnDue> held_turn;  // of a paused process
     std::deque<Event> inbox;
     size_t datagrams_in_inbox = 0;
     bool turn_is_planned = false;
     RealInstant wake_at = RealInstant::Never();
   };
 
-  struct TurnDue {
-    HostId host;
-    uint64_t process;
-  };
   struct WakeDue {
     HostId host;
     uint64_t process;
@@ -196,7 +236,11 @@ class World {
     HostId host;
     uint64_t process;
   };
-  using Due = std::variant<TurnDue, WakeDue, SaveDue>;
+  struct CrashDue {
+    HostId host;
+    uint64_t process;
+  };
+  using Due = std::variant<TurnDue, WakeDue, SaveDue, CrashDue>;
 
   // Whose address it is; nothing if it is no machine's.
   std::optional<HostId> HostAt(const Address& address) const;
@@ -206,10 +250,15 @@ class World {
   void Happen(const TurnDue& due);
   void Happen(const WakeDue& due);
   void Happen(const SaveDue& due);
+  void Happen(const CrashDue& due);
+  // False if the turn is held up.
+  bool BeginTurn(const TurnDue& due, Now* now, size_t* batch);
   void Arrive(HostId host, Event event);
   void PlanTurn(HostId host);
   void ArmWake(HostId host);
-  void Step(HostId host, const Event& event);
+  void Step(HostId host, const Now& now, const Event& event);
+  void Save(HostId host, const SaveState& order);
+  static std::string AsSpoken(const Host& host, const std::string& bytes);
   void Perform(HostId host, const Action& action);
   void Stop(HostId host);
   void Exit(HostId host);
@@ -226,8 +275,10 @@ class World {
   std::vector<Watcher*> listeners_;
 
   RealInstant now_;
+  RealInstant read_at_;
   Agenda<Due> agenda_;
   Network network_;
+  FaultLedger ledger_;
   std::deque<Host> hosts_;
   std::vector<Notice> notices_;
   uint64_t next_request_ = 1;

@@ -28,6 +28,30 @@ namespace {
 using sim::RunResult;
 using SteadyClock = std::chrono::steady_clock;
 
+// Below so many seeds chance may have left anything out.
+constexpr uint64_t kSeedsOfASweep = 400;
+// Of a hundred runs, how many may be excused and how many vacuous.
+constexpr uint64_t kExcusedPercentMax = 8;
+constexpr uint64_t kVacuousPercentMax = 15;
+
+nlohmann::json ToJson(const sim::FaultLedger& faults) {
+  nlohmann::json list = nlohmann::json::array();
+  for (size_t i = 0; i < sim::kFaultCount; ++i) {
+    const sim::FaultCount& count = faults.At(static_cast<sim::Fault>(i));
+    list.push_back({count.attempted, count.applied, count.observed});
+  }
+  return list;
+}
+
+void AddFromJson(const nlohmann::json& list, sim::FaultLedger* faults) {
+  for (size_t i = 0; i < sim::kFaultCount; ++i) {
+    sim::FaultCount& count = faults->At(static_cast<sim::Fault>(i));
+    count.attempted += list[i][0].get<uint64_t>();
+    count.applied += list[i][1].get<uint64_t>();
+    count.observed += list[i][2].get<uint64_t>();
+  }
+}
+
 // What a worker tells of one seed: a line of JSON.
 nlohmann::json ToJson(const RunResult& result) {
   return {{"seed", result.seed},
@@ -36,7 +60,8 @@ nlohmann::json ToJson(const RunResult& result) {
           {"vacuous", result.is_vacuous},
           {"events", result.steps},
           {"simulated_ns", absl::ToInt64Nanoseconds(result.simulated)},
-          {"hash", result.hash}};
+          {"hash", result.hash},
+          {"faults", ToJson(result.faults)}};
 }
 
 // One child process; it runs every `jobs`-th seed. A seed that kills it is a
@@ -164,6 +189,7 @@ void Campaign::Take(const std::string& line) {
   result_.events += told["events"].get<uint64_t>();
   result_.simulated_ns += told["simulated_ns"].get<int64_t>();
   result_.hashes[seed] = told["hash"].get<uint64_t>();
+  AddFromJson(told["faults"], &result_.faults);
   const auto reason = told["reason"].get<std::string>();
   if (!reason.empty()) {
     SayFailure(seed, reason);
@@ -246,6 +272,36 @@ uint64_t CampaignResult::Hash() const {
 
 CampaignResult RunCampaign(const CampaignOptions& options) {
   return Campaign(options).Run();
+}
+
+std::vector<std::string> FindHollow(const CampaignResult& result) {
+  std::vector<std::string> hollow;
+  if (result.seeds < kSeedsOfASweep) return hollow;
+  for (size_t i = 0; i < sim::kFaultCount; ++i) {
+    const auto fault = static_cast<sim::Fault>(i);
+    if (result.faults.At(fault).observed > 0) continue;
+    hollow.push_back(absl::StrCat("fault \"", sim::FaultName(fault),
+                                  "\" never reached a node"));
+  }
+  if (result.excused * 100 > result.seeds * kExcusedPercentMax) {
+    hollow.push_back(absl::StrCat(result.excused, " runs were excused"));
+  }
+  if (result.vacuous * 100 > result.seeds * kVacuousPercentMax) {
+    hollow.push_back(absl::StrCat(result.vacuous, " runs were vacuous"));
+  }
+  return hollow;
+}
+
+void SayFaults(const CampaignResult& result) {
+  std::cout << absl::StrFormat("%-18s %10s %10s %10s\n", "fault", "attempted",
+                               "applied", "observed");
+  for (size_t i = 0; i < sim::kFaultCount; ++i) {
+    const auto fault = static_cast<sim::Fault>(i);
+    const sim::FaultCount& count = result.faults.At(fault);
+    std::cout << absl::StrFormat("%-18s %10d %10d %10d\n",
+                                 sim::FaultName(fault), count.attempted,
+                                 count.applied, count.observed);
+  }
 }
 
 void SaySummary(const CampaignResult& result, bool as_json) {

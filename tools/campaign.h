@@ -3,9 +3,11 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/container/btree_map.h"
 #include "absl/strings/string_view.h"
+#include "sim/fault.h"
 #include "sim/swarm.h"
 
 namespace cachalot::tools {
@@ -44,6 +46,7 @@ struct CampaignResult {
   int64_t simulated_ns = 0;
   double wall_s = 0;
   absl::btree_map<uint64_t, uint64_t> hashes;  // by seed
+  sim::FaultLedger faults;
 
   // Of all runs; the same however the seeds were dealt to processes.
   uint64_t Hash() const;
@@ -52,6 +55,14 @@ struct CampaignResult {
 // Runs the seeds, several at a time, and says on stderr what failed, with the
 // command that replays it.
 CampaignResult RunCampaign(const CampaignOptions& options);
+
+// A sweep that proves less than it seems to: a fault that never had an effect,
+// too many runs that were excused, or in which too little happened. What is
+// wrong, a line each; of few seeds nothing can be said.
+std::vector<std::string> FindHollow(const CampaignResult& result);
+
+// Each kind of fault: how often it was attempted, applied and observed.
+void SayFaults(const CampaignResult& result);
 
 // On stdout: a line of JSON, or a few lines for a person.
 void SaySummary(const CampaignResult& result, bool as_json);

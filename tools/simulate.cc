@@ -48,6 +48,7 @@ struct Arguments {
   uint64_t jobs = std::max(1u, std::thread::hardware_concurrency());
   bool stops_at_first = false;
   bool as_json = false;
+  bool tells_faults = false;
 
   std::optional<uint64_t> seed;
   std::string choices;  // a file
@@ -301,8 +302,14 @@ int RunMany(const Arguments& arguments, const sim::RunOptions& options) {
                                  arguments.seeds));
   }
   const CampaignResult result = RunCampaign(campaign);
+  if (arguments.tells_faults) SayFaults(result);
+  const std::vector<std::string> hollow =
+      result.failed == 0 ? FindHollow(result) : std::vector<std::string>();
+  for (const std::string& what : hollow) {
+    std::cerr << "FAILED: the sweep is hollow: " << what << "\n";
+  }
   SaySummary(result, arguments.as_json);
-  return result.failed == 0 ? kPassed : kFailed;
+  return result.failed == 0 && hollow.empty() ? kPassed : kFailed;
 }
 
 int RunSingle(const Arguments& arguments, const sim::RunOptions& options) {
@@ -331,6 +338,8 @@ int Main(int argc, char** argv) {
       ->check(CLI::Range(1, 1024));
   app.add_flag("--stop-at-first", arguments.stops_at_first,
                "Run no seed above the first that failed");
+  app.add_flag("--faults", arguments.tells_faults,
+               "Tell how often each fault was done and felt");
   app.add_flag("--json", arguments.as_json, "End with one line of JSON");
   app.add_option("--harm", arguments.harm,
                  "Heal the world after this at the latest: 5s");

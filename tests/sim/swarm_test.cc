@@ -1,7 +1,6 @@
 #include "sim/swarm.h"
 
 #include <algorithm>
-#include <array>
 #include <fstream>
 #include <iostream>
 #include <string>
@@ -14,6 +13,7 @@
 #include "gtest/gtest.h"
 #include "sim/choices.h"
 #include "sim/clock.h"
+#include "sim/fault.h"
 #include "sim/nemesis.h"
 #include "sim/network.h"
 #include "sim/world.h"
@@ -117,38 +117,51 @@ TEST(SwarmOfSeedsTest, GrantorsWithClocksTooFastAreCaught) {
       << result.violation->sentence;
 }
 
-// A fault that changes nothing tests nothing.
-TEST(SwarmOfSeedsTest, EveryFaultHasItsEffect) {
-  NetworkCounters sum;
-  std::array<uint64_t, kFaultCount> faults{};
+// A fault that changes nothing tests nothing; a swarm that excuses most of its
+// runs, or in which hardly anything happens, proves little.
+TEST(SwarmOfSeedsTest, EveryFaultReachesTheNodes) {
+  FaultLedger faults;
   uint64_t grants = 0;
   uint64_t excused = 0;
-  for (uint64_t seed = 1; seed <= 40; ++seed) {
+  for (uint64_t seed = 1; seed <= 80; ++seed) {
     const RunResult result = RunSeed(seed, {.harm_max = HarmMax()});
-    sum.datagrams_lost += result.network.datagrams_lost;
-    sum.datagrams_duplicated += result.network.datagrams_duplicated;
-    sum.datagrams_cut += result.network.datagrams_cut;
-    sum.streams_broken += result.network.streams_broken;
-    sum.streams_reset += result.network.streams_reset;
-    sum.streams_stalled += result.network.streams_stalled;
-    sum.frames_lost += result.network.frames_lost;
-    for (size_t i = 0; i < kFaultCount; ++i) faults[i] += result.faults[i];
+    faults.Add(result.faults);
     grants += result.grants;
     if (!result.excuse.empty()) ++excused;
   }
-  EXPECT_GT(sum.datagrams_lost, 0u);
-  EXPECT_GT(sum.datagrams_duplicated, 0u);
-  EXPECT_GT(sum.datagrams_cut, 0u);
-  EXPECT_GT(sum.streams_broken, 0u);
-  EXPECT_GT(sum.streams_reset, 0u);
-  EXPECT_GT(sum.streams_stalled, 0u);
-  EXPECT_GT(sum.frames_lost, 0u);
   for (size_t i = 0; i < kFaultCount; ++i) {
-    EXPECT_GT(faults[i], 0u) << FaultName(static_cast<Fault>(i));
+    const auto fault = static_cast<Fault>(i);
+    EXPECT_GT(faults.At(fault).observed, 0u) << FaultName(fault);
   }
-  EXPECT_GT(grants, 500u);
-  // A swarm that excuses most of its runs proves little.
+  EXPECT_GT(grants, 1000u);
   EXPECT_LT(excused, 16u);
+}
+
+// What is configured is what is done: a rate that is wrong by a factor would
+// hide bugs for years.
+TEST(SwarmOfSeedsTest, InjectedRatesAreTheConfiguredOnes) {
+  SeededRun run(1, absl::Seconds(15));
+  NetworkOptions& network = run.plan.world.network;
+  network.loss = Rate::Percent(10);
+  network.duplication = Rate::Percent(5);
+  network.corruption = Rate::Percent(2);
+  run.plan.nemesis.weights.fill(0);
+  run.plan.nemesis.weights[static_cast<size_t>(Fault::kPause)] = 1;
+  run.plan.nemesis.calm = absl::Milliseconds(500);
+  run.plan.harm = absl::Seconds(15);
+  run.plan.recovery = absl::Seconds(20);
+  const RunResult result = RunPlan(run.plan, &run.choices);
+  EXPECT_FALSE(result.failed());
+  // All but those of the healed world at the end were sent under these rates.
+  const auto share = [&](Fault fault) {
+    return static_cast<double>(result.faults.At(fault).applied) /
+           static_cast<double>(result.network.datagrams_sent);
+  };
+  EXPECT_NEAR(share(Fault::kLoss), 0.08, 0.03);
+  EXPECT_NEAR(share(Fault::kDuplication), 0.04, 0.015);
+  EXPECT_NEAR(share(Fault::kCorruption), 0.016, 0.007);
+  EXPECT_NEAR(static_cast<double>(result.faults.At(Fault::kPause).attempted),
+              30, 15);
 }
 
 }  // namespace
