@@ -285,7 +285,8 @@ bool Runner::AskEverywhere() {
   return last_served_.size() == world_.host_count();
 }
 
-// Every voter has applied all that was committed.
+// Every voter has applied all that was committed, all know each other, and
+// nobody is left in the table who is not there.
 bool Runner::HasConverged() const {
   const ClusterId cluster = judge_.clusters().front();
   const LogIndex committed = judge_.committed(cluster);
@@ -296,7 +297,7 @@ bool Runner::HasConverged() const {
     if (!judge_.configuration(cluster).Contains(node->id())) continue;
     if (node->consensus().applied() < committed) return false;
   }
-  return true;
+  return judge_.Unsettled(world_).empty();
 }
 
 std::string Runner::WhoIsBehind() const {
@@ -318,6 +319,7 @@ std::string Runner::WhoIsBehind() const {
                     node->client().has_session() ? "" : ", no session",
                     last_served_.contains(host) ? "" : ", got no lock");
   }
+  absl::StrAppend(&text, "; ", judge_.Unsettled(world_));
   return text;
 }
 
