@@ -465,11 +465,6 @@ void World::Save(HostId id, const SaveState& order) {
 
 // --- Telling -----------------------------------------------------------------
 
-void World::Say(absl::string_view what) {
-  trace_.Line(now_, "** *", what);
-  for (Watcher* listener : listeners_) listener->Told(*this, HostId(), what);
-}
-
 void World::Tell(HostId id, absl::string_view mark, absl::string_view what) {
   line_is_told_ = true;
   if (!trace_.is_on()) return;

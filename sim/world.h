@@ -158,9 +158,6 @@ class World {
   // Nothing happens until `at`, but time passes. REQUIRES: at <= NextDue().
   void PassTime(RealInstant at);
 
-  // What was done to more than one machine, in words.
-  void Say(absl::string_view what);
-
   Network& network() { return network_; }
   FaultLedger& ledger() { return ledger_; }
 
