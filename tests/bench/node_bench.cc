@@ -10,6 +10,7 @@
 #include "benchmark/benchmark.h"
 #include "engine/check.h"
 #include "engine/node.h"
+#include "sim/choices.h"
 #include "sim/world.h"
 
 namespace cachalot {
@@ -107,7 +108,8 @@ BENCHMARK(BM_LockAndRelease)->Arg(1)->Arg(64)->Arg(256);
 
 // One second of a quiet cluster, without judges.
 void BM_SimulatedSecond(benchmark::State& state) {
-  sim::World world(sim::WorldOptions(), /*seed=*/1);
+  sim::ChoiceSource choices(/*seed=*/1);
+  sim::World world(sim::WorldOptions(), &choices);
   for (int64_t i = 0; i < state.range(0); ++i) {
     sim::HostOptions options;
     if (i == 0) options.node.bootstrap_expect = 1;

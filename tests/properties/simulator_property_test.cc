@@ -202,7 +202,8 @@ class StormyNetwork {
       case 1:
         return network_.Mend(now_, from, to);
       case 2:
-        return network_.Reset(now_, from, to);
+        network_.Reset(now_, from, to);
+        return;
       case 3:
         if (Between(0, 3) == 0) Restart(from);
         return;
