@@ -32,14 +32,14 @@ namespace {
 
 constexpr uint64_t kSeedsMax = 200;
 
-// Clocks are bent as they must not be: those of grantors run fast, those of
-// holders slow. Cluster time, which is then too fast, is not judged.
+// Clocks are bent as they must not be: those that holders believe by run slow.
 void Unbind(Plan* plan) {
-  plan->judge.rate_bound_ppm = 100000000;
+  plan->judge.clocks_in_bound = true;
   NemesisOptions& nemesis = plan->nemesis;
   nemesis.weights[static_cast<size_t>(Fault::kClockRates)] = 20;
+  nemesis.slow_clocks_jump = false;
   nemesis.slow_ppm_min = 0;
-  nemesis.slow_ppm_max = 1000000;
+  nemesis.slow_ppm_max = 0;
   nemesis.fast_ppm_min = -500000;
   nemesis.fast_ppm_max = 0;
 }
