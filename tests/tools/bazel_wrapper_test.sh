@@ -106,18 +106,6 @@ fails_when_the_installation_fails() {
   expect "stderr" "${stderr}" "*could not install*"
 }
 
-wants_clang_only_when_it_is_asked_for() {
-  without_package clang
-  run build //...
-  expect "exit code" "${code}" 0
-  run build --config=clang //...
-  expect "exit code" "${code}" 1
-  run build --config clang //...
-  expect "exit code" "${code}" 1
-  run run //a:b -- --config=clang
-  expect "exit code" "${code}" 0
-}
-
 finds_a_home_when_there_is_none() {
   command_that id 'echo 4242'  # a user without an entry, as in containers
   stdout="$(env -i PATH="${machine}" BAZEL_REAL="${machine}/real-bazel" \
@@ -132,7 +120,6 @@ for behaviour in \
     names_the_command_to_type_where_it_may_not_install \
     uses_sudo_that_asks_for_no_password \
     fails_when_the_installation_fails \
-    wants_clang_only_when_it_is_asked_for \
     finds_a_home_when_there_is_none; do
   new_machine
   settings=()
