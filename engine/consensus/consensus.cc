@@ -452,6 +452,20 @@ void Consensus::ReplyToAppend(NodeId to, AppendReply reply, bool is_promise,
   Send(to, std::move(reply), is_promise ? PendingSave() : SaveId(), out);
 }
 
+// False if no correct leader sends this.
+bool Consensus::IsSound(const SnapshotChunk& m) const {
+  if (m.index_term > m.term || m.configuration.voters.empty()) return false;
+  // The entries that we keep behind it were stamped after it: with another time
+  // for it, its table could not take them.
+  if (log_.Matches(m.index, m.index_term)) {
+    return m.time == log_.TimeAt(m.index);
+  }
+  // What replaces our log goes on from what is committed in it: there, too,
+  // terms and times do not fall.
+  return m.index <= commit_ || (m.index_term >= log_.TermAt(commit_) &&
+                                m.time >= log_.TimeAt(commit_));
+}
+
 void Consensus::Handle(SlowInstant now, NodeId from, const SnapshotChunk& m,
                        Outbox& out) {
   SnapshotReply reply{.index = m.index, .read_round = m.read_round};
@@ -460,9 +474,7 @@ void Consensus::Handle(SlowInstant now, NodeId from, const SnapshotChunk& m,
     Send(from, reply, SaveId(), out);
     return;
   }
-  const bool is_sound =
-      m.index_term <= m.term && !m.configuration.voters.empty();
-  if (!is_sound || (m.term == term_ && leads())) {
+  if (!IsSound(m) || (m.term == term_ && leads())) {
     ++counters_.malformed;
     return;
   }
@@ -478,6 +490,8 @@ void Consensus::Handle(SlowInstant now, NodeId from, const SnapshotChunk& m,
   const bool goes_on = incoming_.has_value() && incoming_->from == from &&
                        incoming_->snapshot.index == m.index &&
                        incoming_->snapshot.term == m.index_term &&
+                       incoming_->snapshot.time == m.time &&
+                       incoming_->snapshot.configuration == m.configuration &&
                        incoming_->total == m.total;
   if (!goes_on) {
     incoming_ = Incoming();

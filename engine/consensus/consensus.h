@@ -235,6 +235,7 @@ class Consensus {
 
   // Replication, follower's side.
   bool TakeEntries(SlowInstant now, const Append& m);
+  bool IsSound(const SnapshotChunk& m) const;
   void ReplyToAppend(NodeId to, AppendReply reply, bool is_promise,
                      Outbox& out);
 

@@ -476,6 +476,9 @@ absl::Status LockTable::Audit() const {
 
 absl::Status LockTable::AuditSession(SessionSlot slot) const {
   const Session& session = sessions_[slot];
+  if (session.deadline > time_ + session.ttl) {
+    return absl::InternalError("a session that outlives its ttl");
+  }
   for (const auto& [token, lock] : session.held) {
     if (locks_[lock].token != token || locks_[lock].holder.session != slot) {
       return absl::InternalError("a session lists a lock of another");
@@ -506,6 +509,9 @@ absl::Status LockTable::AuditLock(LockSlot slot) const {
   const Lock& lock = locks_[slot];
   if (lock.token.epoch > epoch_ || lock.token.index > applied_) {
     return absl::InternalError("a token above the next one");
+  }
+  if (lock.deadline > time_ + limits::TtlMax()) {
+    return absl::InternalError("a lock that outlives every ttl");
   }
   const Session& holder = sessions_[lock.holder.session];
   const auto held = holder.held.find(lock.token);

@@ -274,6 +274,13 @@ Term Forger::DrawTermAt(LogIndex index) {
   return DrawTerm();
 }
 
+ClusterTime Forger::DrawTimeAt(LogIndex index) {
+  const Log& log = node_.consensus().log();
+  const bool is_kept = index >= log.base_index() && index <= log.last_index();
+  if (is_kept && tape_.Byte() < 200) return log.TimeAt(index);
+  return DrawTime();
+}
+
 ClusterTime Forger::DrawTime() {
   const ClusterTime now = node_.consensus().log().last_time();
   switch (tape_.Below(8)) {
@@ -477,7 +484,7 @@ SnapshotChunk Forger::DrawChunk() {
   const std::string table = DrawTable();
   SnapshotChunk chunk{.term = DrawTerm(), .index = DrawIndex()};
   chunk.index_term = DrawTermAt(chunk.index);
-  chunk.time = DrawTime();
+  chunk.time = DrawTimeAt(chunk.index);
   chunk.configuration = DrawConfiguration();
   chunk.total = table.size();
   chunk.bytes = table;

@@ -68,6 +68,7 @@ class Forger {
   LogIndex DrawIndex();
   Term DrawTermAt(LogIndex index);
   ClusterTime DrawTime();
+  ClusterTime DrawTimeAt(LogIndex index);
   Configuration DrawConfiguration();
   std::vector<Voter> DrawVoters();
   MemberFact DrawFact();

@@ -135,7 +135,7 @@ TEST(SnapshotInTest, IsAnsweredWhenItIsSaved) {
 TEST(SnapshotInTest, IsNotNeededWhereTheLogIsFurther) {
   LoneConsensus lone;
   lone.Restore(2, Voting({1, 2, 3}),
-               std::vector<Entry>(12, CommandEntry(2, "x")));
+               std::vector<Entry>(12, CommandEntry(2, "x", 900)));
   lone.Receive(2, Append{.term = Term(3),
                          .previous_index = LogIndex(12),
                          .previous_term = Term(2),
@@ -206,6 +206,55 @@ TEST(SnapshotInTest, CountsAndDropsWhatNoLeaderSends) {
     lone.Receive(2, bad);
     EXPECT_EQ(lone.machine().counters().malformed, 1u);
     EXPECT_FALSE(Received(lone).has_value());
+  }
+}
+
+// The entries kept behind it would be older than it: the table that it brings
+// could not take them.
+TEST(SnapshotInTest, RefusesAnotherTimeForAnEntryOfTheLog) {
+  for (const uint64_t time : {899, 901}) {
+    LoneConsensus lone;
+    lone.Restore(2, Voting({1, 2, 3}),
+                 std::vector<Entry>(12, CommandEntry(2, "x", time)));
+    ReceiveAll(lone);
+    EXPECT_EQ(lone.machine().counters().malformed, 3u);
+    EXPECT_EQ(lone.machine().arrived_snapshot(), nullptr);
+    EXPECT_FALSE(Received(lone).has_value());
+  }
+}
+
+// As above, of a leader that first names one time and then, when there are such
+// entries, theirs.
+TEST(SnapshotInTest, BeginsAnewWithAnotherTime) {
+  LoneConsensus lone = Newcomer();
+  lone.Receive(2, Chunk(0));
+  lone.Receive(
+      2, Append{.term = Term(3),
+                .entries = std::vector<Entry>(12, CommandEntry(2, "x", 5))});
+  lone.Ignore();
+  for (const uint64_t number : {1, 2}) {
+    SnapshotChunk chunk = Chunk(number);
+    chunk.time = ClusterTime(5);
+    lone.Receive(2, chunk);
+    EXPECT_EQ(Received(lone), 0u);
+  }
+  EXPECT_EQ(lone.machine().arrived_snapshot(), nullptr);
+}
+
+TEST(SnapshotInTest, RefusesOneThatFallsBehindWhatIsCommitted) {
+  const Entry later = CommandEntry(2, "x", 901);
+  const Entry of_later_term = CommandEntry(3, "x", 900);
+  for (const Entry& committed : {later, of_later_term}) {
+    LoneConsensus lone;
+    lone.Restore(2, Voting({1, 2, 3}), {committed});
+    lone.Receive(2, Append{.term = Term(3),
+                           .previous_index = LogIndex(1),
+                           .previous_term = committed.term,
+                           .commit = LogIndex(1)});
+    lone.Apply();
+    ReceiveAll(lone);
+    EXPECT_EQ(lone.machine().counters().malformed, 3u);
+    EXPECT_EQ(lone.machine().arrived_snapshot(), nullptr);
   }
 }
 

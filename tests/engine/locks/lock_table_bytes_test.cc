@@ -97,6 +97,43 @@ TEST(LockTableBytesTest, RandomBytesAreNotATable) {
   }
 }
 
+// Replaces the number, which is there once, in a table's bytes.
+std::string Replace(const std::string& bytes, ClusterTime is,
+                    ClusterTime becomes) {
+  const auto as_bytes = [](ClusterTime time) {
+    std::string text;
+    for (int shift = 0; shift < 64; shift += 8) {
+      text += static_cast<char>(time.nanoseconds() >> shift & 0xff);
+    }
+    return text;
+  };
+  const size_t place = bytes.find(as_bytes(is));
+  EXPECT_NE(place, std::string::npos);
+  return std::string(bytes).replace(place, 8, as_bytes(becomes));
+}
+
+// A leader waits for the next deadline; one so far away that the difference
+// wraps would never let it rest.
+TEST(LockTableBytesTest, ADeadlineThatNoTtlLeadsToIsNotATable) {
+  const SessionId session{.node = NodeId{.high = 1, .low = 1}, .number = 1};
+  const ClusterTime now(1000);
+  LockTable table(Epoch(7));
+  table.Apply(LogIndex(1), now,
+              {OpenSession{.session = session, .ttl = absl::Seconds(5)},
+               Acquire{.session = session,
+                       .sequence = Sequence(1),
+                       .key = "key",
+                       .ttl = absl::Seconds(9)}});
+  const ClusterTime of_session = now + absl::Seconds(5);
+  const ClusterTime of_lock = now + absl::Seconds(9);
+  const ClusterTime end(UINT64_MAX);
+  const std::string bytes = table.Encode();
+  EXPECT_FALSE(Refuses(Replace(bytes, of_session, now)));
+  EXPECT_TRUE(Refuses(Replace(bytes, of_session, end)));
+  EXPECT_FALSE(Refuses(Replace(bytes, of_lock, now)));
+  EXPECT_TRUE(Refuses(Replace(bytes, of_lock, end)));
+}
+
 // A table that was changed and accepted is a table like any other.
 TEST(LockTableBytesTest, AnAcceptedTableWorks) {
   Random random(6);
