@@ -47,19 +47,21 @@ const char* ResultName(const Operation& operation) {
              : OutcomeName(operation.outcome);
 }
 
+nlohmann::ordered_json ToJson(RealInstant at) {
+  if (at == RealInstant::Never()) return nullptr;
+  return at.nanoseconds();
+}
+
 std::string ToJsonLine(const Operation& operation) {
-  nlohmann::ordered_json line = {
+  const nlohmann::ordered_json line = {
       {"client", operation.client},
       {"op", OperationName(operation.kind)},
       {"key", operation.key},
-      {"call_ns", operation.called.nanoseconds()},
-      {"return_ns", nullptr},
+      {"call_ns", ToJson(operation.called)},
+      {"return_ns", ToJson(operation.returned)},
       {"result", ResultName(operation)},
       {"token", operation.token.IsNone() ? "" : operation.token.ToString()},
   };
-  if (operation.returned != RealInstant::Never()) {
-    line["return_ns"] = operation.returned.nanoseconds();
-  }
   return line.dump();
 }
 
@@ -103,9 +105,7 @@ Operation LineReader::Read(absl::string_view line) {
   operation.client = Text("client");
   operation.key = Text("key");
   operation.called = Instant("call_ns");
-  if (!fields_["return_ns"].is_null()) {
-    operation.returned = Instant("return_ns");
-  }
+  operation.returned = Instant("return_ns");
   operation.token = Token(Text("token"));
   const auto kind = FindNamed(kKinds, Text("op"), OperationName);
   if (!kind.has_value()) Wrong("op: none of ours");
@@ -145,6 +145,7 @@ RealInstant LineReader::Instant(const char* field) {
   constexpr uint64_t kEnd =
       static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
   const json& value = fields_[field];
+  if (value.is_null()) return RealInstant::Never();
   if (value.is_number_unsigned() && value.get<uint64_t>() < kEnd) {
     return RealInstant::FromNanoseconds(
         static_cast<int64_t>(value.get<uint64_t>()));
@@ -178,6 +179,10 @@ void LineReader::ReadResult(Operation& operation) {
 }
 
 void LineReader::CheckTogether(const Operation& operation) {
+  if (operation.called == RealInstant::Never() &&
+      operation.kind != OperationKind::kLost) {
+    Wrong("call_ns is null, and nothing was lost");
+  }
   if (operation.returned < operation.called) {
     Wrong("it returned before it was called");
   }

@@ -35,7 +35,8 @@ struct Operation {
   OperationKind kind = OperationKind::kTry;
   std::string key;
   // Of kLost: when, as the client's node knew it, its lease came to an end.
-  // Nobody expires the lock before, even if the client dies.
+  // Nobody expires the lock before, even if the client dies. Never() if its
+  // clock stood still.
   RealInstant called;
   // Never(): there was no answer.
   RealInstant returned = RealInstant::Never();
@@ -70,7 +71,8 @@ std::string CountResults(const History& history);
 //   client     text
 //   op         try, lock, renew, release, list, withdraw or lost
 //   key        text
-//   call_ns    nanoseconds of real time since the run began
+//   call_ns    nanoseconds of real time since the run began; of lost, null if
+//              the lease would never have ended
 //   return_ns  the same; null if there was no answer
 //   result     ok, or why not (OutcomeName); of lost, the reason
 //              (LossReasonName); unknown: it may have happened, or may yet
