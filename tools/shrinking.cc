@@ -6,7 +6,9 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/time.h"
 #include "nlohmann/json.hpp"
 #include "sim/shrink.h"
 #include "tools/isolated.h"
@@ -132,15 +134,21 @@ Shrunk ShrinkFailure(const Failure& failure, const RunOptions& options,
           .runs = runs};
 }
 
-std::string ToScenario(const Shrunk& shrunk, absl::string_view origin) {
-  std::string text = absl::StrCat("# ", origin, " broke a promise:\n# ",
-                                  shrunk.failure.sentence,
-                                  "\n# Say here what it was, and rename me.\n");
+std::string ToScenario(const Shrunk& shrunk, absl::string_view origin,
+                       absl::Duration harm_max) {
+  std::string text = absl::StrCat(
+      "# ", origin, " broke a promise:\n# ",
+      absl::StrReplaceAll(shrunk.failure.sentence, {{"\n", "\n# "}}),
+      "\n# Say here what it was, and rename me.\n");
   for (const absl::string_view line :
        absl::StrSplit(shrunk.failure.choices.ToText(), '\n')) {
     if (!line.empty()) absl::StrAppend(&text, "choose ", line, "\n");
   }
-  absl::StrAppend(&text, "replay\n----\n");
+  absl::StrAppend(&text, "replay");
+  if (harm_max < absl::InfiniteDuration()) {
+    absl::StrAppend(&text, " harm=", absl::FormatDuration(harm_max));
+  }
+  absl::StrAppend(&text, "\n----\n");
   return text;
 }
 

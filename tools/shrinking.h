@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "sim/choices.h"
 #include "sim/swarm.h"
 
@@ -36,8 +37,9 @@ struct Shrunk {
 Shrunk ShrinkFailure(const Failure& failure, const sim::RunOptions& options,
                      const std::function<void(absl::string_view)>& say);
 
-// A scenario for tests/scenarios/ that replays the log.
-std::string ToScenario(const Shrunk& shrunk, absl::string_view origin);
+// A scenario for tests/scenarios/ that replays the log, with that much harm.
+std::string ToScenario(const Shrunk& shrunk, absl::string_view origin,
+                       absl::Duration harm_max);
 
 }  // namespace cachalot::tools
 

@@ -197,7 +197,8 @@ int ShrinkOne(const Origin& origin, const Arguments& arguments,
             << "shrunk from " << shrunk.choices_before << " to "
             << shrunk.failure.choices.size() << " choices in " << shrunk.runs
             << " runs\n";
-  const std::string scenario = ToScenario(shrunk, origin.Name());
+  const std::string scenario =
+      ToScenario(shrunk, origin.Name(), options.harm_max);
   if (!arguments.scenario.empty() && !WriteFile(arguments.scenario, scenario)) {
     return Complain(
         absl::StrCat("--scenario: cannot write ", arguments.scenario));

@@ -14,18 +14,14 @@
 #include <string>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "gtest/gtest.h"
-#include "tests/scenarios/script.h"
+#include "tests/scenarios/telling.h"
 
 namespace cachalot::sim {
 namespace {
 
 constexpr char kFolder[] = "tests/scenarios";
-constexpr char kSeparator[] = "----";
 
 std::string ReadFile(const std::string& path) {
   std::ifstream file(path);
@@ -41,42 +37,6 @@ std::vector<std::string> ScenarioFiles() {
   }
   std::sort(files.begin(), files.end());
   return files;
-}
-
-struct Telling {
-  std::string text;  // the scenario, with what was seen now
-  std::vector<std::string> complaints;
-};
-
-// Directives stand before "----", what was seen after it, up to an empty line.
-// Everything else stays as it is.
-Telling Tell(const std::string& text) {
-  Telling telling;
-  Script script;
-  std::string seen;
-  bool in_seen = false;
-  std::vector<std::string> lines = absl::StrSplit(text, '\n');
-  if (lines.back().empty()) lines.pop_back();
-  for (const std::string& line : lines) {
-    if (in_seen && !line.empty()) continue;
-    in_seen = false;
-    absl::StrAppend(&telling.text, line, "\n");
-    if (line == kSeparator) {
-      absl::StrAppend(&telling.text, seen.empty() ? "nothing\n" : seen);
-      seen.clear();
-      in_seen = true;
-      continue;
-    }
-    if (line.empty() || absl::StartsWith(line, "#")) continue;
-    std::string more;
-    const absl::Status status = script.Run(line, &more);
-    absl::StrAppend(&seen, more);
-    if (!status.ok()) {
-      telling.complaints.push_back(
-          absl::StrCat(line, ": ", status.message(), "\nseen:\n", seen));
-    }
-  }
-  return telling;
 }
 
 class ScenarioTest : public testing::TestWithParam<std::string> {};

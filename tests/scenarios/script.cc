@@ -4,12 +4,14 @@
 #include <utility>
 #include <variant>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "engine/client/client.h"
 #include "engine/cluster_time.h"
 #include "engine/consensus/consensus.h"
@@ -34,6 +36,9 @@ constexpr absl::string_view kWorthTelling[] = {
     "old news",       "session is gone",   "asked to leave", "gives way",
     "gave way",       "dissolve",          "older cluster",
 };
+
+// A log that is longer tells nobody anything.
+constexpr size_t kChosenMax = 10000;
 
 absl::Status Unknown(const std::vector<std::string>& words) {
   return absl::InvalidArgumentError(
@@ -93,6 +98,8 @@ absl::Status Script::Run(absl::string_view line, std::string* seen) {
 absl::Status Script::Do(const Words& words) {
   if (words.empty()) return absl::OkStatus();
   if (words[0] == "cluster") return BuildCluster(words);
+  if (words[0] == "choose") return Choose(words);
+  if (words[0] == "replay") return DoReplay(words);
   if (world_ == nullptr) return Wrong("begin with a cluster");
   if (words[0] == "expect") {
     return Expect(Words(words.begin() + 1, words.end()));
@@ -105,6 +112,62 @@ absl::Status Script::Do(const Words& words) {
   }
   if (words[0] == "lock") return Ask(words, /*waits=*/false);
   return DoToWorld(words);
+}
+
+absl::Status Script::End() const {
+  if (chosen_.size() == 0) return absl::OkStatus();
+  return Wrong("choices that nothing replays: write \"replay\" below them");
+}
+
+// --- Runs of the swarm -------------------------------------------------------
+
+absl::Status Script::Choose(const Words& words) {
+  const absl::StatusOr<ChoiceLog> line =
+      ChoiceLog::Parse(absl::StrJoin(words.begin() + 1, words.end(), " "));
+  // One of zero is what is chosen anyway.
+  if (!line.ok() || line->size() != 1) {
+    return absl::InvalidArgumentError(
+        "not a choice: write \"choose <stream> <number> <index> = <value>\", "
+        "with a value above 0");
+  }
+  const auto& [place, value] = *line->choices().begin();
+  if (chosen_.choices().contains(place)) {
+    return absl::InvalidArgumentError("chosen before: leave one of them out");
+  }
+  if (chosen_.size() == kChosenMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("more than ", kChosenMax,
+                     " choices: let `simulate --choices=FILE --shrink` leave "
+                     "out what does not matter"));
+  }
+  chosen_.Set(place, value);
+  return absl::OkStatus();
+}
+
+absl::Status Script::DoReplay(const Words& words) {
+  ReplayOptions options = replay_;
+  for (size_t i = 1; i < words.size(); ++i) {
+    absl::string_view harm = words[i];
+    const bool is_harm = absl::ConsumePrefix(&harm, "harm=") &&
+                         absl::ParseDuration(harm, &options.harm_max) &&
+                         options.harm_max > absl::ZeroDuration();
+    if (!is_harm) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("not a replay: ", words[i],
+                       ": write \"replay\" or, for example, \"replay "
+                       "harm=5s\""));
+    }
+  }
+  if (chosen_.size() == 0) {
+    return absl::InvalidArgumentError(
+        "nothing to replay: write the log above it, each line after "
+        "\"choose\"");
+  }
+  const absl::StatusOr<std::string> told =
+      Replay(std::exchange(chosen_, ChoiceLog()), options);
+  if (!told.ok()) return told.status();
+  seen_ << *told;
+  return absl::OkStatus();
 }
 
 // --- The world ---------------------------------------------------------------
@@ -369,6 +432,7 @@ std::string Script::Named(std::string text) const {
   for (const auto& [id, name] : names_) {
     text = absl::StrReplaceAll(text, {{id.ToShortString(), name}});
   }
+  if (judge_ == nullptr) return text;
   for (const ClusterId& cluster : judge_->clusters()) {
     text = absl::StrReplaceAll(text, {{cluster.ToShortString(), "C"}});
   }

@@ -21,6 +21,7 @@
 #include "sim/instant.h"
 #include "sim/judge.h"
 #include "sim/world.h"
+#include "tests/scenarios/replay.h"
 
 namespace cachalot::sim {
 
@@ -40,6 +41,14 @@ namespace cachalot::sim {
 //   locks n1                   members n1             (until answered)
 //   many n1 COUNT [ttl=1h]     takes COUNT locks, "bulk-0" and on
 //
+// Or a run of the swarm that once broke a property, told by its choices as
+// `simulate --shrink --scenario=FILE` writes them. It needs no cluster, and has
+// a world of its own:
+//
+//   choose turn 0 17 = 3500    one line of a choice log (sim/choices.h)
+//   replay [harm=5s]           runs what was chosen, as `simulate --choices`
+//                              does: no property may be broken now
+//
 // What must be true whatever the trace says:
 //
 //   expect holder KEY n1 | nobody     by the agreed table
@@ -53,13 +62,19 @@ namespace cachalot::sim {
 //   expect snapshot n4                it has installed one
 class Script : public Watcher {
  public:
-  Script() = default;
+  // `replay`: how to replay, but for what the directive says.
+  explicit Script(ReplayOptions replay = ReplayOptions())
+      : replay_(std::move(replay)) {}
 
   // Carries out one line and returns what was to be seen.
   //
   // Errors: InvalidArgument (not a directive), FailedPrecondition (what was
   // expected is not so, or a judge complained).
   absl::Status Run(absl::string_view line, std::string* seen);
+  // Call it after the last line.
+  //
+  // Errors: FailedPrecondition (the story is not told to its end).
+  absl::Status End() const;
 
   void Started(const World& world, HostId host) override;
   void Stepped(const World& world, HostId host, const Event& event,
@@ -78,6 +93,8 @@ class Script : public Watcher {
   };
 
   absl::Status Do(const Words& words);
+  absl::Status Choose(const Words& words);
+  absl::Status DoReplay(const Words& words);
   absl::Status DoToWorld(const Words& words);
   absl::Status DoToHost(const Words& words);
   absl::Status BuildCluster(const Words& words);
@@ -99,6 +116,9 @@ class Script : public Watcher {
   std::string WhoIs(NodeId node) const;
   bool Believes(HostId host, const std::string& key) const;
   std::optional<ClusterId> LatestCluster() const;
+
+  ReplayOptions replay_;
+  ChoiceLog chosen_;  // and not replayed yet
 
   std::unique_ptr<ChoiceSource> choices_;
   std::unique_ptr<World> world_;

@@ -1,0 +1,168 @@
+// Scenarios that replay a log of choices: what the shrinker writes is taken as
+// it is, what broke once and breaks again is told, and what is no log is
+// refused.
+
+#include "tests/scenarios/replay.h"
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/time/time.h"
+#include "engine/check.h"
+#include "gtest/gtest.h"
+#include "sim/choices.h"
+#include "sim/clock.h"
+#include "sim/swarm.h"
+#include "sim/world.h"
+#include "tests/scenarios/script.h"
+#include "tests/scenarios/telling.h"
+#include "tools/shrinking.h"
+
+namespace cachalot::sim {
+namespace {
+
+constexpr absl::Duration HarmMax() { return absl::Milliseconds(300); }
+
+RunResult RunOfSeed() {
+  return RunSeed(7, {.harm_max = HarmMax(), .records = true});
+}
+
+// What the shrinker writes of a log that broke something.
+std::string WriteScenario(const ChoiceLog& log) {
+  return tools::ToScenario(
+      {.failure = {.sentence = "it was\nnot so", .choices = log}}, "seed 7",
+      HarmMax());
+}
+
+// The status of the first line that is not carried out.
+absl::Status RunLines(Script& script, const std::string& lines) {
+  for (const absl::string_view line : absl::StrSplit(lines, '\n')) {
+    std::string seen;
+    const absl::Status status = script.Run(line, &seen);
+    if (!status.ok()) return status;
+  }
+  return script.End();
+}
+
+// A plan whose grantors run fast, under a judge who allows them nothing.
+void QuickenClocks(Plan& plan) {
+  plan.judge.rate_bound_ppm = 0;
+  for (HostOptions& host : plan.hosts) host.clock.slow = Clock(0, 100000);
+}
+
+TEST(ReplayTest, IsTheRunThatWasWritten) {
+  const RunResult run = RunOfSeed();
+  ASSERT_FALSE(run.failed()) << run.violation->sentence;
+  const std::string scenario = WriteScenario(run.choices);
+  const Telling telling = Tell(scenario);
+  ASSERT_TRUE(telling.complaints.empty()) << telling.complaints.front();
+  const std::string seen = telling.text.substr(scenario.size());
+  EXPECT_TRUE(absl::StartsWith(seen, "passed")) << seen;
+  EXPECT_TRUE(absl::EndsWith(seen, absl::StrFormat("hash %016x\n", run.hash)))
+      << seen;
+}
+
+TEST(ReplayTest, ToldAgainItIsTheSame) {
+  const std::string once = Tell(WriteScenario(RunOfSeed().choices)).text;
+  EXPECT_EQ(Tell(once).text, once);
+}
+
+TEST(ReplayTest, TellsWhatIsBroken) {
+  Script script({.change = QuickenClocks});
+  const absl::Status status =
+      RunLines(script, "choose plan-nemesis 0 0 = 1\nreplay harm=1s");
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_TRUE(absl::StrContains(status.message(), "cluster time advanced"))
+      << status;
+  EXPECT_TRUE(absl::StrContains(status.message(),
+                                "--choices=/tmp/choices "
+                                "--harm=1s"))
+      << "says how to look at it: " << status;
+}
+
+TEST(ReplayTest, OutlivesACheckThatFails) {
+  const absl::StatusOr<std::string> told = Replay(
+      ChoiceLog(), {.change = [](Plan&) { CHECK(false) << "on purpose"; }});
+  EXPECT_EQ(told.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_TRUE(absl::StrContains(told.status().message(), "on purpose"))
+      << told.status();
+}
+
+TEST(ReplayTest, SaysHowARunEndedThatPassed) {
+  const auto told = [](const std::function<void(Plan&)>& change) {
+    return Replay(ChoiceLog(), {.harm_max = HarmMax(), .change = change});
+  };
+  const auto found_nothing = [](Plan& plan) {
+    for (HostOptions& host : plan.hosts) host.node.bootstrap_expect = 0;
+  };
+  const auto work_little = [](Plan& plan) { plan.hosts.resize(1); };
+  EXPECT_TRUE(absl::StartsWith(told(found_nothing).value(),
+                               "excused: no cluster was born; "));
+  EXPECT_TRUE(absl::StartsWith(told(work_little).value(), "passed, vacuous; "));
+}
+
+TEST(ReplayTest, EachReplayTakesTheChoicesAboveIt) {
+  Script script({.harm_max = HarmMax()});
+  const std::string choice = "choose plan-network 0 0 = 1";
+  EXPECT_TRUE(RunLines(script, choice + "\nreplay\n" + choice).code() ==
+              absl::StatusCode::kFailedPrecondition)
+      << "the second is not replayed";
+  EXPECT_TRUE(RunLines(script, "replay").ok());
+}
+
+struct Bad {
+  std::string lines;
+  std::string complaint;
+};
+
+class BadReplayTest : public testing::TestWithParam<Bad> {};
+
+TEST_P(BadReplayTest, IsRefused) {
+  Script script;
+  const absl::Status status = RunLines(script, GetParam().lines);
+  EXPECT_FALSE(status.ok());
+  EXPECT_TRUE(absl::StrContains(status.message(), GetParam().complaint))
+      << status;
+}
+
+std::string TooMany() {
+  std::vector<std::string> lines;
+  for (int i = 0; i <= 10000; ++i) {
+    lines.push_back(absl::StrCat("choose turn 0 ", i, " = 1"));
+  }
+  return absl::StrJoin(lines, "\n");
+}
+
+constexpr char kNoChoice[] =
+    "not a choice: write \"choose <stream> <number> <index> = <value>\"";
+
+INSTANTIATE_TEST_SUITE_P(
+    All, BadReplayTest,
+    testing::Values(
+        Bad{"choose", kNoChoice}, Bad{"choose # turn 0 0 = 1", kNoChoice},
+        Bad{"choose turn 0 = 1", kNoChoice},
+        Bad{"choose Turn 0 0 = 1", kNoChoice},
+        Bad{"choose turn 0 -1 = 1", kNoChoice},
+        Bad{"choose turn 0 0 = 18446744073709551616", kNoChoice},
+        Bad{"choose turn 0 0 = 1 2", kNoChoice},
+        Bad{"choose turn 0 0 = 0", "with a value above 0"},
+        Bad{"choose turn 0 0 = 1\nchoose turn 0 0 = 1",
+            "chosen before: leave one of them out"},
+        Bad{TooMany(), "more than 10000 choices"},
+        Bad{"choose turn 0 0 = 1", "write \"replay\" below them"},
+        Bad{"replay", "nothing to replay: write the log above it"},
+        Bad{"choose turn 0 0 = 1\nreplay harm=soon", "not a replay: harm=soon"},
+        Bad{"choose turn 0 0 = 1\nreplay harm=-1s", "not a replay: harm=-1s"},
+        Bad{"choose turn 0 0 = 1\nreplay twice", "not a replay: twice"},
+        Bad{"expect one cluster", "begin with a cluster"}));
+
+}  // namespace
+}  // namespace cachalot::sim
