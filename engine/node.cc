@@ -172,7 +172,7 @@ Actions Node::Step(const Now& now, const Event& event) {
   CHECK(now_.slow <= now.slow) << "the slow clock went backwards";
   CHECK(now_.fast <= now.fast) << "the fast clock went backwards";
   if (phase_ == Phase::kLeft) return StepAfterGoodbye(now, event);
-  Outbox out;
+  Outbox& out = outbox_;
   FireTimers(now, out);                                       // 1. time
   std::visit([&](const auto& e) { Handle(e, out); }, event);  // 2. news
   Settle(out);                                                // 3. effects
@@ -216,7 +216,7 @@ void Node::FireTimers(const Now& now, Outbox& out) {
     consensus_.FireTimers(now.slow, out);
   }
   FireBirth(out);
-  FireLeave(out);
+  if (phase_ == Phase::kLeaving) FireLeave(out);
   if (flush_by_ <= now.slow) Flush(out);
 }
 
@@ -249,7 +249,8 @@ void Node::Settle(Outbox& out) {
   if (consensus_.arrived_snapshot() != nullptr) TakeSnapshot(out);
   ApplyCommitted();
   AnswerReads(out);
-  FireLeave(out);  // the last lock may have been given back just now
+  // The last lock may have been given back just now.
+  if (phase_ == Phase::kLeaving) FireLeave(out);
   ReviewVoters();
   ProposeExpiry();
   UpdateLeader();
@@ -436,44 +437,46 @@ void Node::Handle(const LeaveRequested&, Outbox& out) {
 // --- Messages ---------------------------------------------------------------
 
 void Node::Receive(absl::string_view bytes, Outbox& out) {
-  const absl::StatusOr<Envelope> envelope = Decode(bytes);
+  absl::StatusOr<Envelope> envelope = Decode(bytes);
   if (!envelope.ok()) {
     ++(absl::IsUnimplemented(envelope.status()) ? stats_.other_version
                                                 : stats_.undecodable);
     return;
   }
-  if (Admit(*envelope, out)) Dispatch(*envelope, out);
+  if (Admit(*envelope, out)) Dispatch(*std::move(envelope), out);
 }
 
-void Node::Dispatch(const Envelope& envelope, Outbox& out) {
+void Node::Dispatch(Envelope envelope, Outbox& out) {
   const NodeId from = envelope.from;
-  const auto to_membership = [&](const auto& m) {
-    membership_.Receive(now_.slow, from, envelope.from_address, m, out);
+  const auto to_membership = [&](auto m) {
+    membership_.Receive(now_.slow, from, envelope.from_address, std::move(m),
+                        out);
   };
-  const auto to_consensus = [&](const auto& m) {
-    consensus_.Receive(now_.slow, from, m, out);
+  const auto to_consensus = [&](auto m) {
+    consensus_.Receive(now_.slow, from, std::move(m), out);
   };
-  std::visit(Overloaded{[&](const Ping& m) { to_membership(m); },
-                        [&](const PingRequest& m) { to_membership(m); },
-                        [&](const Ack& m) { to_membership(m); },
-                        [&](const Nack& m) { to_membership(m); },
-                        [&](const Gossip& m) { to_membership(m); },
-                        [&](const PushPull& m) { to_membership(m); },
-                        [&](const VoteRequest& m) { to_consensus(m); },
-                        [&](const VoteReply& m) { to_consensus(m); },
-                        [&](const Append& m) { to_consensus(m); },
-                        [&](const AppendReply& m) { to_consensus(m); },
-                        [&](const SnapshotChunk& m) { to_consensus(m); },
-                        [&](const SnapshotReply& m) { to_consensus(m); },
-                        [&](const TimeoutNow& m) { to_consensus(m); },
-                        [&](const LeaveIntent& m) { to_consensus(m); },
-                        [&](const Forward& m) { OnForward(from, m, out); },
-                        [&](const Replies& m) { OnReplies(m); },
-                        [&](const Redirect& m) { OnRedirect(m); }},
-             envelope.message);
+  std::visit(
+      Overloaded{[&](Ping&& m) { to_membership(std::move(m)); },
+                 [&](PingRequest&& m) { to_membership(std::move(m)); },
+                 [&](Ack&& m) { to_membership(std::move(m)); },
+                 [&](Nack&& m) { to_membership(std::move(m)); },
+                 [&](Gossip&& m) { to_membership(std::move(m)); },
+                 [&](PushPull&& m) { to_membership(std::move(m)); },
+                 [&](VoteRequest&& m) { to_consensus(std::move(m)); },
+                 [&](VoteReply&& m) { to_consensus(std::move(m)); },
+                 [&](Append&& m) { to_consensus(std::move(m)); },
+                 [&](AppendReply&& m) { to_consensus(std::move(m)); },
+                 [&](SnapshotChunk&& m) { to_consensus(std::move(m)); },
+                 [&](SnapshotReply&& m) { to_consensus(std::move(m)); },
+                 [&](TimeoutNow&& m) { to_consensus(std::move(m)); },
+                 [&](LeaveIntent&& m) { to_consensus(std::move(m)); },
+                 [&](Forward&& m) { OnForward(from, std::move(m), out); },
+                 [&](Replies&& m) { OnReplies(m); },
+                 [&](Redirect&& m) { OnRedirect(m); }},
+      std::move(envelope.message));
 }
 
-void Node::OnForward(NodeId from, const Forward& forward, Outbox& out) {
+void Node::OnForward(NodeId from, Forward forward, Outbox& out) {
   const bool busy = proposals_.size() + forward.commands.size() >
                     limits::kProposalsPerTurnMax;
   if (!consensus_.leads() || busy) {
@@ -486,19 +489,19 @@ void Node::OnForward(NodeId from, const Forward& forward, Outbox& out) {
     out.Send({.to = from, .message = std::move(redirect)});
     return;
   }
-  for (const LockCommand& command : forward.commands) {
+  for (LockCommand& command : forward.commands) {
     // Only we decide what has expired and when a term begins (rule 15).
     const bool is_ours = std::holds_alternative<Expire>(command) ||
                          std::holds_alternative<BeginTerm>(command);
     if (is_ours) {
       ++stats_.undecodable;
     } else {
-      proposals_.push_back(command);
+      proposals_.push_back(std::move(command));
     }
   }
-  for (const Read& read : forward.reads) {
+  for (Read& read : forward.reads) {
     if (reads_.size() >= limits::kProposalsPerTurnMax) break;
-    reads_[++last_read_] = {from, read};
+    reads_[++last_read_] = {from, std::move(read)};
     consensus_.RequestRead(last_read_);
   }
 }
@@ -617,6 +620,7 @@ void Node::Emit(Outbox& out) {
       Emit(std::move(outgoing));
     }
   }
+  out.sends.clear();
 }
 
 void Node::Emit(Outgoing outgoing) {

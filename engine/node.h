@@ -128,8 +128,8 @@ class Node {
   // Messages.
   void Receive(absl::string_view bytes, Outbox& out);
   bool Admit(const Envelope& envelope, Outbox& out);
-  void Dispatch(const Envelope& envelope, Outbox& out);
-  void OnForward(NodeId from, const Forward& forward, Outbox& out);
+  void Dispatch(Envelope envelope, Outbox& out);
+  void OnForward(NodeId from, Forward forward, Outbox& out);
   void OnReplies(const Replies& replies);
   void OnRedirect(const Redirect& redirect);
 
@@ -227,6 +227,8 @@ class Node {
   SlowInstant next_leave_intent_;
 
   AnnounceStanding standing_;
+  // Of the step that is being made; empty between steps.
+  Outbox outbox_;
   Actions actions_;
 };
 

@@ -92,11 +92,13 @@ void Log::Compact(LogIndex index) {
   base_term_ = TermAt(index);
   base_time_ = TimeAt(index);
   Configuration in_force = ConfigurationAt(index);
-  while (base_index_ < index) {
-    bytes_ -= entries_.front().payload.size();
-    entries_.pop_front();
-    base_index_ = base_index_.Next();
+  const auto kept =
+      entries_.begin() + static_cast<ptrdiff_t>(Offset(index) + 1);
+  for (auto entry = entries_.begin(); entry != kept; ++entry) {
+    bytes_ -= entry->payload.size();
   }
+  entries_.erase(entries_.begin(), kept);
+  base_index_ = index;
   configurations_.erase(configurations_.begin(),
                         configurations_.upper_bound(index));
   configurations_[index] = std::move(in_force);

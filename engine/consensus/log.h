@@ -3,7 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <vector>
 
 #include "absl/container/btree_map.h"
 #include "engine/cluster_time.h"
@@ -76,7 +76,7 @@ class Log {
   LogIndex base_index_;
   Term base_term_;
   ClusterTime base_time_;
-  std::deque<Entry> entries_;
+  std::vector<Entry> entries_;
   uint64_t bytes_ = 0;
   // The base's and those of the kept entries; never empty.
   absl::btree_map<LogIndex, Configuration> configurations_ = {
