@@ -1,7 +1,8 @@
 #ifndef ENGINE_WIRE_WRITER_H_
 #define ENGINE_WIRE_WRITER_H_
 
-#include <string>
+#include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "absl/strings/string_view.h"
@@ -16,11 +17,26 @@ using Offset = flatbuffers::Offset<T>;
 template <typename T>
 using Vector = flatbuffers::Vector<T>;
 
+// Memory for one FlatBuffer: what most messages fit into is at hand, and the
+// rest comes from the heap.
+class WriterMemory : public flatbuffers::Allocator {
+ public:
+  uint8_t* allocate(size_t size) override;
+  void deallocate(uint8_t* memory, size_t size) override;
+
+ private:
+  alignas(std::max_align_t) uint8_t at_hand_[1024];
+  bool is_taken_ = false;
+};
+
 // Lays typed values out as one FlatBuffer. What is empty or none is left out.
 class Writer {
  public:
   // No bytes are copied for growth while the result stays below `size_hint`.
-  explicit Writer(size_t size_hint) : builder_(size_hint) {}
+  explicit Writer(size_t size_hint);
+  ~Writer();
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
 
   flatbuffers::FlatBufferBuilder& builder() { return builder_; }
 
@@ -71,6 +87,7 @@ class Writer {
   }
 
  private:
+  WriterMemory memory_;
   flatbuffers::FlatBufferBuilder builder_;
 };
 
