@@ -84,11 +84,12 @@ absl::Duration Chance::Between(absl::Duration low, absl::Duration high) {
 
 absl::Duration Chance::Draw(const Delay& delay) {
   CHECK(delay.min <= delay.max);
-  const absl::Duration longest = std::max(delay.max, delay.tail_max);
-  const auto width =
-      static_cast<uint64_t>(absl::ToInt64Nanoseconds(delay.max - delay.min));
-  const auto width_max =
-      static_cast<uint64_t>(absl::ToInt64Nanoseconds(longest - delay.min));
+  const int64_t shortest = absl::ToInt64Nanoseconds(delay.min);
+  const int64_t max = absl::ToInt64Nanoseconds(delay.max);
+  const int64_t longest =
+      std::max(max, absl::ToInt64Nanoseconds(delay.tail_max));
+  const auto width = static_cast<uint64_t>(max - shortest);
+  const auto width_max = static_cast<uint64_t>(longest - shortest);
   // Whether it is from the tail, and how long it is, from the same bits.
   const uint64_t bits = Bits();
   uint64_t drawn = Scale(bits, width + 1);
@@ -97,8 +98,8 @@ absl::Duration Chance::Draw(const Delay& delay) {
     drawn = width + Scale(bits, width_max - width + 1);
   }
   const uint64_t highest = std::max(width_max, kLongestFromLog);
-  return delay.min +
-         absl::Nanoseconds(static_cast<int64_t>(Choose(drawn, highest)));
+  return absl::Nanoseconds(shortest +
+                           static_cast<int64_t>(Choose(drawn, highest)));
 }
 
 int64_t Chance::Around0(int64_t low, int64_t high) {

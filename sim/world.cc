@@ -299,14 +299,7 @@ void World::Happen(const TurnDue& due) {
   size_t batch = 0;
   if (!BeginTurn(due, &now, &batch)) return;
   host.turn_is_planned = false;
-  for (; batch > 0 && !host.has_exited; --batch) {
-    const Event event = std::move(host.inbox.front());
-    host.inbox.pop_front();
-    if (std::holds_alternative<DatagramReceived>(event)) {
-      --host.datagrams_in_inbox;
-    }
-    Step(due.host, now, event);
-  }
+  TakeIn(due.host, now, batch);
   if (!host.has_exited) Step(due.host, now, TurnEnded{});
   if (host.has_exited) {
     Exit(due.host);
@@ -314,6 +307,20 @@ void World::Happen(const TurnDue& due) {
   }
   ArmWake(due.host);
   if (!host.inbox.empty()) PlanTurn(due.host);
+}
+
+// Whatever a step leads to arrives later: the inbox stays as it is meanwhile.
+void World::TakeIn(HostId id, const Now& now, size_t batch) {
+  Host& host = At(id);
+  for (size_t i = 0; i < batch && !host.has_exited; ++i) {
+    const Event& event = host.inbox[i];
+    if (std::holds_alternative<DatagramReceived>(event)) {
+      --host.datagrams_in_inbox;
+    }
+    Step(id, now, event);
+  }
+  host.inbox.erase(host.inbox.begin(),
+                   host.inbox.begin() + static_cast<ptrdiff_t>(batch));
 }
 
 // The clocks are read after the events have arrived, and before they are taken

@@ -2,7 +2,6 @@
 #define SIM_WORLD_H_
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -218,7 +217,7 @@ class World {
     bool speaks_other_version = false;
     Delay scheduling;
     std::optional<TurnDue> held_turn;  // of a paused process
-    std::deque<Event> inbox;
+    std::vector<Event> inbox;
     size_t datagrams_in_inbox = 0;
     bool turn_is_planned = false;
     RealInstant wake_at = RealInstant::Never();
@@ -250,6 +249,7 @@ class World {
   void Happen(const CrashDue& due);
   // False if the turn is held up.
   bool BeginTurn(const TurnDue& due, Now* now, size_t* batch);
+  void TakeIn(HostId host, const Now& now, size_t batch);
   void Arrive(HostId host, Event event);
   void PlanTurn(HostId host);
   void ArmWake(HostId host);
@@ -276,7 +276,7 @@ class World {
   Agenda<Due> agenda_;
   Network network_;
   FaultLedger ledger_;
-  std::deque<Host> hosts_;
+  std::vector<Host> hosts_;
   std::vector<Notice> notices_;
   uint64_t next_request_ = 1;
   bool line_is_told_ = false;  // of the step that is being made
