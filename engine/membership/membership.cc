@@ -77,6 +77,7 @@ Membership::Membership(MembershipOptions options, NodeId self, Address address,
   push_pull_at_ = now + JitterUpTo(options_.push_pull_interval);
   reconnect_at_ = now + JitterUpTo(options_.reconnect_interval);
   SetSeeds(now, std::move(seeds));
+  deadline_ = FindDeadline();
 }
 
 void Membership::Introduce(const Introduction& introduction) {
@@ -90,6 +91,7 @@ void Membership::SetSeeds(SlowInstant now, std::vector<Address> seeds) {
   seeds_ = std::move(seeds);
   join_retry_ = options_.join_retry_min;
   join_at_ = now + kSoon;
+  deadline_ = FindDeadline();
 }
 
 void Membership::FireTimers(SlowInstant now, Outbox& out) {
@@ -103,9 +105,10 @@ void Membership::FireTimers(SlowInstant now, Outbox& out) {
   }
   FireRelays(now, out);
   FireGossip(now, out);
+  deadline_ = FindDeadline();
 }
 
-SlowInstant Membership::NextDeadline() const {
+SlowInstant Membership::FindDeadline() const {
   SlowInstant next = relays_.NextDeadline();
   if (!gossip_.empty() && !is_alone()) next = std::min(next, gossip_at_);
   if (has_left()) return next;
@@ -143,6 +146,7 @@ void Membership::Receive(SlowInstant now, NodeId from,
   AnswerSender(receipt, out);
   // The accused does not wait for the next turn of gossip.
   if (std::exchange(denies_, false)) SendGossip(out);
+  deadline_ = FindDeadline();
 }
 
 void Membership::NoteHeard(SlowInstant now, NodeId from) {
@@ -573,6 +577,7 @@ void Membership::NoteStall(SlowInstant now, absl::Duration lateness) {
     suspicion.Postpone(lateness);
     suspicion.HoldUntil(now + DenialTime(options_, members()));
   }
+  deadline_ = FindDeadline();
 }
 
 void Membership::WorsenHealth() {
@@ -706,6 +711,7 @@ void Membership::Leave(SlowInstant now, Outbox& out) {
     SendTo(present[i], address, Channel::kStream, Gossip{.facts = {self_}},
            out);
   }
+  deadline_ = FindDeadline();
 }
 
 // What to tell `receiver` on this occasion. If it is suspected it hears that in
@@ -783,6 +789,7 @@ std::string Membership::NamesOf(const std::vector<NodeId>& ids) const {
 }
 
 void Membership::CheckInvariants() const {
+  CHECK(deadline_ == FindDeadline());
   list_.CheckInvariants();
   CHECK(!list_.members().contains(self_.id));
   CHECK(IsPresent(self_.state) || has_left());

@@ -76,7 +76,7 @@ class Membership {
                const MembershipMessage& message, Outbox& out);
   void FireTimers(SlowInstant now, Outbox& out);
   // Later than the last `now` once FireTimers() was called with it.
-  SlowInstant NextDeadline() const;
+  SlowInstant NextDeadline() const { return deadline_; }
   // The node was stepped `lateness` after its deadline (R4).
   void NoteStall(SlowInstant now, absl::Duration lateness);
   // Says goodbye to everybody: our own fact becomes kLeft.
@@ -149,6 +149,7 @@ class Membership {
   void EndIsolation(SlowInstant now, NodeId heard);
   void WorsenHealth();
   SlowInstant IsolationDeadline() const;
+  SlowInstant FindDeadline() const;
 
   // --- Telling --------------------------------------------------------------
   void Spread(SlowInstant now, const MemberFact& fact);
@@ -214,6 +215,8 @@ class Membership {
   absl::Duration join_retry_;
   SlowInstant push_pull_at_;
   SlowInstant reconnect_at_;
+
+  SlowInstant deadline_;  // found after each change: it is asked for more often
 
   std::vector<Change> changes_;
   Stats stats_;
