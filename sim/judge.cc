@@ -25,6 +25,14 @@ namespace {
 // Votes and answers to appends are short; nothing longer is worth decoding.
 constexpr size_t kPromiseBytesMax = 512;
 
+bool IsPromise(const std::string& sent) {
+  static const size_t kVote = Message(VoteReply()).index();
+  static const size_t kAppend = Message(AppendReply()).index();
+  static const size_t kSnapshot = Message(SnapshotReply()).index();
+  const size_t kind = KindOfEncoded(sent);
+  return kind == kVote || kind == kAppend || kind == kSnapshot;
+}
+
 }  // namespace
 
 void Judge::Started(const World& world, HostId host) {
@@ -113,10 +121,8 @@ void Judge::Complain(const World& world, HostId host, std::string sentence) {
       {std::move(sentence), host, world.steps(), world.now()});
 }
 
-void Judge::Check(const Step& step, Complaint complaint) {
-  if (complaint.has_value()) {
-    Complain(step.world, step.host, *std::move(complaint));
-  }
+void Judge::Fail(const Step& step, const std::string& sentence) {
+  Complain(step.world, step.host, sentence);
 }
 
 // The node's cluster gave way to another, in which it begins as a stranger.
@@ -196,6 +202,8 @@ void Judge::NoteAction(Step& step, const Action& action) {
 
 void Judge::NoteBytes(const Step& step, const std::string& bytes) {
   if (bytes.size() > kPromiseBytesMax) return;
+  const bool is_due = ++counters_.frames % options_.frames_every == 0;
+  if (!is_due && !IsPromise(bytes)) return;
   const absl::StatusOr<Envelope> envelope = Decode(bytes);
   if (!envelope.ok()) {
     Complain(step.world, step.host,

@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/btree_map.h"
@@ -43,6 +44,8 @@ struct JudgeOptions {
   uint64_t tables_every = 8;
   // So are the nodes' own invariants: at every so many steps.
   uint64_t invariants_every = 64;
+  // And decoding all that nodes send, besides promises: one frame in so many.
+  uint64_t frames_every = 16;
 };
 
 // How often there was something to judge. What was never judged was never
@@ -52,6 +55,7 @@ struct JudgeCounters {
   uint64_t processes = 0;  // started
   uint64_t elections = 0;
   uint64_t votes = 0;     // granted, as sent
+  uint64_t frames = 0;    // sent
   uint64_t promises = 0;  // votes, accepted appends and snapshots
   uint64_t entries = 0;   // committed, for the first time
   uint64_t configuration_changes = 0;
@@ -140,7 +144,9 @@ class Judge : public Watcher {
     LogIndex last;
     Term last_term;
     LogIndex configuration_index;
+    // The one it led by, its term and its index.
     Configuration configuration;
+    std::pair<Term, LogIndex> configured;
     Term led;  // the last term
     uint64_t snapshots = 0;
     // Entries as they were ordered to be saved, from commit on.
@@ -174,7 +180,10 @@ class Judge : public Watcher {
   };
 
   Cluster& ClusterOf(const Node& node);
-  void Check(const Step& step, Complaint complaint);
+  void Check(const Step& step, const Complaint& complaint) {
+    if (complaint.has_value()) Fail(step, *complaint);
+  }
+  void Fail(const Step& step, const std::string& sentence);
 
   void NoteNewName(Step& step);
   void NoteEvent(const Step& step);

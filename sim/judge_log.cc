@@ -95,13 +95,20 @@ void Judge::NoteCommits(const Step& step, Cluster& cluster) {
             CheckCommitQuorum(consensus.configuration(), commit, term, saved_));
     }
   }
-  while (process.commit < commit) {
-    process.commit = process.commit.Next();
-    NoteCommit(step, cluster, process.commit);
+  if (process.commit < commit) {
+    while (process.commit < commit) {
+      process.commit = process.commit.Next();
+      NoteCommit(step, cluster, process.commit);
+    }
+    process.appended.erase(process.appended.begin(),
+                           process.appended.upper_bound(commit));
   }
-  process.appended.erase(process.appended.begin(),
-                         process.appended.upper_bound(commit));
-  if (leads) process.configuration = consensus.configuration();
+  const std::pair configured(consensus.term(),
+                             consensus.log().configuration_index());
+  if (leads && process.configured != configured) {
+    process.configured = configured;
+    process.configuration = consensus.configuration();
+  }
 }
 
 void Judge::NoteCommit(const Step& step, Cluster& cluster, LogIndex index) {

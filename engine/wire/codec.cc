@@ -260,6 +260,12 @@ absl::StatusOr<Envelope> Decode(absl::string_view bytes) {
   return envelope;
 }
 
+size_t KindOfEncoded(const std::string& bytes) {
+  const auto* root = flatbuffers::GetRoot<wire::Envelope>(bytes.data());
+  // wire.fbs lists the kinds in the order of Message, after NONE.
+  return static_cast<size_t>(root->message_type()) - 1;
+}
+
 std::string EncodeCommands(const std::vector<LockCommand>& commands) {
   size_t size = 0;
   for (const LockCommand& command : commands) size += EncodedSizeMax(command);

@@ -1,6 +1,7 @@
 #ifndef ENGINE_WIRE_CODEC_H_
 #define ENGINE_WIRE_CODEC_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -30,6 +31,10 @@ std::string Encode(const Envelope& envelope);
 // Errors: InvalidArgument (not a message of ours, or beyond a limit),
 // Unimplemented (a message of another protocol version).
 absl::StatusOr<Envelope> Decode(absl::string_view bytes);
+
+// The kind of message that `bytes` are, as Message::index() has it, at a
+// glance: nothing is verified. REQUIRES: Encode() returned them.
+size_t KindOfEncoded(const std::string& bytes);
 
 // The payload of an entry of kind kCommands. What is larger than
 // limits::kEntryBytesMax does not decode: the sum of the commands'

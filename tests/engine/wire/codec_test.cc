@@ -35,6 +35,14 @@ TEST_P(EveryMessage, ComesBackAsItWas) {
   }
 }
 
+TEST_P(EveryMessage, TellsItsKindAtAGlance) {
+  MessageGenerator generator(/*seed=*/GetParam());
+  for (int i = 0; i < 20; ++i) {
+    const std::string bytes = Encode(generator.DrawEnvelope(GetParam()));
+    ASSERT_EQ(KindOfEncoded(bytes), GetParam());
+  }
+}
+
 TEST_P(EveryMessage, ComesBackFromAnyAlignment) {
   MessageGenerator generator(/*seed=*/GetParam());
   for (int i = 0; i < 20; ++i) {
