@@ -100,7 +100,8 @@ bool Network::IsHeard(const Link& link) const {
 void Network::Damage(Chance& chance, std::string& bytes) {
   if (bytes.empty()) return;
   char& byte = bytes[static_cast<size_t>(chance.Below(bytes.size()))];
-  byte = static_cast<char>(byte ^ chance.Between(uint64_t{1}, uint64_t{255}));
+  byte = static_cast<char>(static_cast<uint8_t>(byte) ^
+                           chance.Between(uint64_t{1}, uint64_t{255}));
 }
 
 std::optional<Network::Arrival> Network::Happen(RealInstant, DatagramDue due) {

@@ -9,7 +9,6 @@
 #include "engine/client/client.h"
 #include "engine/consensus/consensus.h"
 #include "engine/locks/lock_table.h"
-#include "engine/overloaded.h"
 #include "engine/wire/codec.h"
 #include "engine/wire/message.h"
 #include "sim/clock.h"

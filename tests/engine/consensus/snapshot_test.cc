@@ -212,7 +212,7 @@ TEST(SnapshotInTest, CountsAndDropsWhatNoLeaderSends) {
 // The entries kept behind it would be older than it: the table that it brings
 // could not take them.
 TEST(SnapshotInTest, RefusesAnotherTimeForAnEntryOfTheLog) {
-  for (const uint64_t time : {899, 901}) {
+  for (const uint64_t time : {899u, 901u}) {
     LoneConsensus lone;
     lone.Restore(2, Voting({1, 2, 3}),
                  std::vector<Entry>(12, CommandEntry(2, "x", time)));
@@ -232,7 +232,7 @@ TEST(SnapshotInTest, BeginsAnewWithAnotherTime) {
       2, Append{.term = Term(3),
                 .entries = std::vector<Entry>(12, CommandEntry(2, "x", 5))});
   lone.Ignore();
-  for (const uint64_t number : {1, 2}) {
+  for (const uint64_t number : {1u, 2u}) {
     SnapshotChunk chunk = Chunk(number);
     chunk.time = ClusterTime(5);
     lone.Receive(2, chunk);
