@@ -1,6 +1,7 @@
 // Runs the planted bugs of tests/mutants and says what caught each.
 
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -62,10 +63,10 @@ const char* KindName(Kind kind) {
 
 Kind KindOf(absl::string_view source) {
   if (absl::StartsWith(source, "engine/")) return Kind::kEngine;
-  for (const char* judge : {"sim/judge", "sim/checkers", "sim/linearizab"}) {
-    if (absl::StartsWith(source, judge)) return Kind::kJudge;
+  for (const char* injector : {"clock", "disk", "nemesis", "network", "world"}) {
+    if (source == absl::StrCat("sim/", injector, ".cc")) return Kind::kInjector;
   }
-  return Kind::kInjector;
+  return Kind::kJudge;
 }
 
 struct Mutant {
@@ -99,9 +100,9 @@ std::optional<fs::path> FindDirectory() {
   std::error_code error;
   const fs::path self = fs::read_symlink("/proc/self/exe", error);
   for (const fs::path& candidate :
-       {fs::path("tests/mutants"),
-        fs::path(self.string() + ".runfiles/cachalot/tests/mutants")}) {
-    if (fs::is_directory(candidate, error)) return fs::absolute(candidate);
+       {fs::path(self.string() + ".runfiles/cachalot/tests/mutants"),
+        fs::absolute("tests/mutants", error)}) {
+    if (fs::is_directory(candidate, error)) return candidate;
   }
   return std::nullopt;
 }
@@ -213,6 +214,18 @@ std::optional<uint64_t> Shrink(const Mutant& mutant, uint64_t seed) {
   return std::nullopt;
 }
 
+// A sweep without a failure may yet be refused: hardly anything happened in it.
+Verdict ReadGate(const CommandResult& run) {
+  Verdict verdict;
+  for (absl::string_view line : absl::StrSplit(run.output, '\n')) {
+    if (!absl::ConsumePrefix(&line, "FAILED: ")) continue;
+    verdict.is_caught = true;
+    verdict.sentence = Shorten(line);
+    break;
+  }
+  return verdict;
+}
+
 Verdict Simulate(const Mutant& mutant, const Arguments& arguments) {
   Verdict verdict;
   const std::optional<CommandResult> run =
@@ -228,7 +241,7 @@ Verdict Simulate(const Mutant& mutant, const Arguments& arguments) {
     verdict.seeds = seed;
     verdict.sentence = Shorten(sentence);
   }
-  if (!verdict.is_caught) return verdict;
+  if (!verdict.is_caught) return ReadGate(*run);
   if (absl::StartsWith(verdict.sentence, "the process died")) {
     const std::string check = FindCheck(run->output);
     if (!check.empty()) verdict.sentence = check;
@@ -298,6 +311,16 @@ class Tally {
   Table table_ = Table({"MUTANT", "KIND", "CAUGHT BY", "SEEDS", "CHOICES"});
 };
 
+// The engine as it is must pass what the others fail.
+bool PassesUnmutated(const fs::path& directory, const Arguments& arguments) {
+  Mutant none;
+  none.program = directory / "../../tools/simulate";
+  const Verdict verdict = Simulate(none, arguments);
+  if (!verdict.is_caught) return true;
+  std::cerr << "without any bug: " << verdict.sentence << "\n";
+  return false;
+}
+
 int RunMutants(const std::vector<Mutant>& mutants, const Arguments& arguments) {
   Tally tally;
   for (const Mutant& mutant : mutants) {
@@ -316,10 +339,9 @@ int RunMutants(const std::vector<Mutant>& mutants, const Arguments& arguments) {
 int Main(int argc, char** argv) {
   CLI::App app("Plants bugs, and says which the simulator and its tests find.");
   app.footer(
-      "Exit codes: 0 each was caught; 1 one was not; 2 usage.\n"
-      "An engine's bug is caught by a seed that fails, or dies of a CHECK; "
-      "one\n"
-      "of a judge or an injector by their tests.");
+      "Exit codes: 0 each was caught; 1 one was not, or the engine fails\n"
+      "without any; 2 usage. An engine's bug is caught by a seed that fails, or\n"
+      "dies of a CHECK; one of a judge or an injector by their tests.");
   Arguments arguments;
   app.add_option("--only", arguments.only, "This one alone");
   app.add_option("--few", arguments.few, "Only so many of them");
@@ -347,6 +369,14 @@ int Main(int argc, char** argv) {
     std::cerr << "mutants: there is none of that name\n";
     return kUsage;
   }
+  for (const Mutant& mutant : mutants) {
+    if (access(mutant.program.c_str(), X_OK) == 0) continue;
+    std::cerr << "mutants: cannot run " << mutant.program
+              << "; use tools/bazel run //tools:mutants\n";
+    return kUsage;
+  }
+  const bool runs_all = arguments.only.empty() && arguments.few == 0;
+  if (runs_all && !PassesUnmutated(*directory, arguments)) return kSomeUncaught;
   return RunMutants(mutants, arguments);
 }
 

@@ -6,11 +6,10 @@ pulled in. Should a part of it be missing from the copy, both are, and the
 linker refuses the names that exist twice.
 """
 
-def _copy(patch, source):
-    """The patched copy of `source`; the name of its rule."""
-    name = patch + "_copy"
+def _mutant(patch, source, program):
+    """`program` with the patched copy of `source`, under the patch's name."""
     native.genrule(
-        name = name,
+        name = patch + "_copy",
         srcs = [
             patch + ".patch",
             source,
@@ -20,36 +19,47 @@ def _copy(patch, source):
               (patch, source),
         tools = ["apply.sh"],
     )
-    return name
+    native.cc_binary(
+        name = patch,
+        testonly = True,
+        srcs = [patch + "_copy"],
+        # As //engine and //sim are in every build (.bazelrc).
+        copts = ["-O2"],
+        # What it may include was judged with the original.
+        features = ["-layering_check"],
+        deps = [program],
+    )
 
-def mutants(
-        name,
-        source,
-        patches,
-        body = "//tools:simulate_main"):
-    """Each of `patches` as a program of its own, named after it.
+def mutants(name, program, patches):
+    """Each patch as a program of its own, named after it.
 
     Args:
       name: of the filegroup of the programs.
-      source: the one file that all of them touch.
-      patches: their names, without ".patch".
-      body: the rest of the program: the simulator's, or that of a test which
-        must fail.
+      program: the library that it is: the simulator, or a test that must fail.
+      patches: for each source file the names of its patches, without ".patch".
     """
-    for patch in patches:
-        copy = _copy(patch, source)
-        native.cc_binary(
-            name = patch,
-            testonly = True,
-            srcs = [copy],
-            # As //engine and //sim are in every build (.bazelrc).
-            copts = ["-O2"],
-            # What it may include was judged with the original.
-            features = ["-layering_check"],
-            deps = [body],
-        )
+    for source, names in patches.items():
+        for patch in names:
+            _mutant(patch, source, program)
     native.filegroup(
         name = name,
         testonly = True,
-        srcs = patches,
+        srcs = [patch for names in patches.values() for patch in names],
+    )
+
+def test_of_mutants(name, deps, data = [], **kwargs):
+    """A test, of NAME.cc, with which planted bugs are linked, too."""
+    native.cc_library(
+        name = name + "_body",
+        testonly = True,
+        srcs = [name + ".cc"],
+        data = data,
+        visibility = ["//tests/mutants:__pkg__"],
+        deps = deps,
+        alwayslink = True,
+    )
+    native.cc_test(
+        name = name,
+        deps = [name + "_body"],
+        **kwargs
     )
