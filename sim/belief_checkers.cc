@@ -41,8 +41,14 @@ Complaint CheckReason(const NotifyHolder& notice, FastInstant until,
 
 void LeaseEnds::Leased(const SessionId& session, const FencingToken& token,
                        absl::Duration ttl, RealInstant stamped) {
-  RealInstant& end = token.IsNone() ? sessions_[session] : grants_[token];
-  end = std::max(end, EndOf(ttl, stamped));
+  const RealInstant end = EndOf(ttl, stamped);
+  if (token.IsNone()) {
+    RealInstant& known = sessions_[session];
+    known = std::max(known, end);
+    return;
+  }
+  Grant& grant = grants_[token];
+  grant = {session, std::max(grant.end, end)};
 }
 
 RealInstant LeaseEnds::EndOf(absl::Duration ttl, RealInstant stamped) const {
@@ -59,7 +65,11 @@ Complaint LeaseEnds::Believed(absl::string_view key, const SessionId& session,
     return Say(key, " (token ", token, ") is believed in until ", until,
                ", but the table does not grant it");
   }
-  const RealInstant end = std::min(own->second, grant->second);
+  if (grant->second.session != session) {
+    return Say(key, " (token ", token, ") is believed in by session ", session,
+               ", but was granted to ", grant->second.session);
+  }
+  const RealInstant end = std::min(own->second, grant->second.end);
   if (until <= end) return std::nullopt;
   return Say(key, " (token ", token, ") is believed in until ", until,
              ", but its lease may end at ", end);

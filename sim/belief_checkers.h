@@ -34,7 +34,8 @@ class LeaseEnds {
   // The grant is over.
   void Ended(const FencingToken& token) { grants_.erase(token); }
 
-  // The session's node believes in the grant until `until`.
+  // The session's node believes in the grant until `until`. Of a session that
+  // is over, nothing is left.
   Complaint Believed(absl::string_view key, const SessionId& session,
                      const FencingToken& token, RealInstant until) const;
 
@@ -42,8 +43,13 @@ class LeaseEnds {
   RealInstant EndOf(absl::Duration ttl, RealInstant stamped) const;
 
   int64_t rate_bound_ppm_;
+  struct Grant {
+    SessionId session;
+    RealInstant end;
+  };
+
   absl::btree_map<SessionId, RealInstant> sessions_;
-  absl::btree_map<FencingToken, RealInstant> grants_;
+  absl::btree_map<FencingToken, Grant> grants_;
 };
 
 // What was so when a holder was told that its lock is lost.

@@ -46,7 +46,7 @@ Complaint CommittedLog::Commits(LogIndex index, const Entry& entry, Term by,
   *is_first = false;
   const uint64_t hash = HashOf(entry);
   if (index <= last()) {
-    if (hashes_[Position(index)] == hash) return std::nullopt;
+    if (entries_[Position(index)].hash == hash) return std::nullopt;
     return Say("two different entries were committed at index ", index);
   }
   if (index != last().Next()) {
@@ -54,7 +54,7 @@ Complaint CommittedLog::Commits(LogIndex index, const Entry& entry, Term by,
                last().Next());
   }
   *is_first = true;
-  hashes_.push_back(hash);
+  entries_.push_back({hash, entry.term, entry.time});
   LogIndex& last_in_term = last_in_term_[by];
   last_in_term = std::max(last_in_term, index);
   return std::nullopt;
@@ -69,11 +69,23 @@ LogIndex CommittedLog::LastBefore(Term term) const {
 
 Complaint CommittedLog::LeaderHas(Term term, LogIndex index,
                                   const Entry* entry) const {
-  if (entry != nullptr && hashes_[Position(index)] == HashOf(*entry)) {
+  if (entry != nullptr && entries_[Position(index)].hash == HashOf(*entry)) {
     return std::nullopt;
   }
   return Say("the leader of term ", term, " lacks entry ", index,
              ", which was committed before");
+}
+
+Complaint CommittedLog::Covered(LogIndex index, Term term,
+                                ClusterTime time) const {
+  if (index > last()) {
+    return Say("a snapshot covers entry ", index, ", which nobody committed");
+  }
+  // Before the first entry there is what the founders begin with.
+  const Known known = index == LogIndex() ? Known() : entries_[Position(index)];
+  if (known.term == term && known.time == time) return std::nullopt;
+  return Say("a snapshot up to ", index, " has term ", term, " and time ", time,
+             ", but the entry has ", known.term, " and ", known.time);
 }
 
 Complaint EqualTables::Has(LogIndex applied, uint64_t fingerprint) {
@@ -123,25 +135,46 @@ Complaint ClusterTimeIsSlow::Committed(LogIndex index, const Entry& entry) {
   if (found == stamped_.end()) {
     return Say("entry ", index, " was committed, but no log ever held it");
   }
+  CHECK(Position(index) == committed_.size());
   const Stamp stamp = {entry.time, found->second};
+  committed_.push_back(stamp);
   // Of this index and those before, nothing more will be asked.
   stamped_.erase(stamped_.begin(),
                  stamped_.lower_bound({index.Next(), Term()}));
-  const std::optional<Stamp> before = std::exchange(last_, stamp);
-  if (!before.has_value()) return std::nullopt;
-  if (stamp.time < before->time) {
-    return Say("cluster time fell from ", before->time, " to ", stamp.time,
+  if (committed_.size() == 1) return std::nullopt;
+  const Stamp& before = committed_[committed_.size() - 2];
+  if (stamp.time < before.time) {
+    return Say("cluster time fell from ", before.time, " to ", stamp.time,
                " at entry ", index);
   }
-  if (!rate_bound_ppm_.has_value()) return std::nullopt;
-  const int64_t real = stamp.at.nanoseconds() - before->at.nanoseconds();
-  // Readings are rounded to nanoseconds, at both ends.
-  const int64_t allowed = real + real / 1000000 * *rate_bound_ppm_ +
-                          real % 1000000 * *rate_bound_ppm_ / 1000000 + 2;
-  const absl::Duration advanced = stamp.time - before->time;
-  if (advanced <= absl::Nanoseconds(allowed)) return std::nullopt;
+  const absl::Duration advanced = stamp.time - before.time;
+  if (!IsFast(advanced, stamp.at - before.at)) return std::nullopt;
   return Say("cluster time advanced by ", advanced, " at entry ", index,
-             " within ", absl::Nanoseconds(real), " of real time");
+             " within ", stamp.at - before.at, " of real time");
+}
+
+Complaint ClusterTimeIsSlow::Taken(LogIndex from, ClusterTime time,
+                                   RealInstant at) const {
+  if (from == LogIndex() || Position(from) >= committed_.size()) {
+    return std::nullopt;
+  }
+  const Stamp& stamp = committed_[Position(from)];
+  if (at < stamp.at || !IsFast(time - stamp.time, at - stamp.at)) {
+    return std::nullopt;
+  }
+  return Say("a node takes cluster time to be ", time, ", ", time - stamp.time,
+             " after its committed entry ", from, ", which was stamped ",
+             at - stamp.at, " ago");
+}
+
+bool ClusterTimeIsSlow::IsFast(absl::Duration advanced,
+                               absl::Duration real) const {
+  if (!rate_bound_ppm_.has_value()) return false;
+  const int64_t elapsed = absl::ToInt64Nanoseconds(real);
+  // Readings are rounded to nanoseconds, at both ends.
+  const int64_t allowed = elapsed + elapsed / 1000000 * *rate_bound_ppm_ +
+                          elapsed % 1000000 * *rate_bound_ppm_ / 1000000 + 2;
+  return advanced > absl::Nanoseconds(allowed);
 }
 
 void SavedLog::Apply(const StateChange& change) {

@@ -50,11 +50,19 @@ class CommittedLog {
   // The log of a leader of `term` has `entry` at `index`; null: it ends before.
   // REQUIRES: index <= LastBefore(term).
   Complaint LeaderHas(Term term, LogIndex index, const Entry* entry) const;
+  // A snapshot up to `index` gives that entry's term and time as these.
+  Complaint Covered(LogIndex index, Term term, ClusterTime time) const;
 
-  LogIndex last() const { return LogIndex(hashes_.size()); }
+  LogIndex last() const { return LogIndex(entries_.size()); }
 
  private:
-  std::vector<uint64_t> hashes_;
+  struct Known {
+    uint64_t hash = 0;
+    Term term;
+    ClusterTime time;
+  };
+
+  std::vector<Known> entries_;
   absl::btree_map<Term, LogIndex> last_in_term_;
 };
 
@@ -101,9 +109,14 @@ class ClusterTimeIsSlow {
   // The entry was seen in some log for the first time.
   void Stamped(LogIndex index, Term term, RealInstant at);
   Complaint Committed(LogIndex index, const Entry& entry);
+  // A node that has committed `from` takes it to be `time` at the instant `at`:
+  // so it would stamp an entry if it led now.
+  Complaint Taken(LogIndex from, ClusterTime time, RealInstant at) const;
 
   // When the last committed entry was stamped.
-  RealInstant last_stamped() const { return last_ ? last_->at : RealInstant(); }
+  RealInstant last_stamped() const {
+    return committed_.empty() ? RealInstant() : committed_.back().at;
+  }
 
  private:
   struct Stamp {
@@ -111,9 +124,11 @@ class ClusterTimeIsSlow {
     RealInstant at;
   };
 
+  bool IsFast(absl::Duration advanced, absl::Duration real) const;
+
   std::optional<int64_t> rate_bound_ppm_;
   std::map<std::pair<LogIndex, Term>, RealInstant> stamped_;
-  std::optional<Stamp> last_;
+  std::vector<Stamp> committed_;  // by index
 };
 
 // The terms of the entries that one node has on its disk.

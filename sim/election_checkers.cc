@@ -1,6 +1,8 @@
 #include "sim/election_checkers.h"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 namespace cachalot::sim {
 
@@ -31,9 +33,20 @@ bool Votes::HasMajority(const std::vector<Voter>& voters, Term term,
   return static_cast<size_t>(count) > voters.size() / 2;
 }
 
+Complaint VoteStays::Is(Term term, NodeId vote) {
+  const Term term_before = std::exchange(term_, term);
+  const NodeId before = std::exchange(vote_, vote);
+  if (before.IsNone() || term != term_before || vote == before) {
+    return std::nullopt;
+  }
+  return Say("the vote for ", before, " in term ", term, " is forgotten: now ",
+             vote);
+}
+
 Complaint ConfigurationChain::Committed(LogIndex index,
                                         const Configuration& configuration) {
   const Configuration before = std::exchange(last_, configuration);
+  changes_[index] = configuration;
   if (before.voters.empty() || before == configuration) return std::nullopt;
   const Configuration settled = {.voters = before.voters};
   const bool follows = before.IsJoint()
@@ -42,6 +55,16 @@ Complaint ConfigurationChain::Committed(LogIndex index,
   if (follows) return std::nullopt;
   return Say("entry ", index, " changes the voters from ", before, " to ",
              configuration, " in one step");
+}
+
+Complaint ConfigurationChain::Covered(
+    LogIndex index, const Configuration& configuration) const {
+  const auto next = changes_.upper_bound(index);
+  if (next == changes_.begin()) return std::nullopt;
+  const auto& [at, expected] = *std::prev(next);
+  if (configuration == expected) return std::nullopt;
+  return Say("a snapshot up to ", index, " has the voters ", configuration,
+             ", but entry ", at, " made them ", expected);
 }
 
 Complaint CheckConfigurationProposal(const ConfigurationProposal& proposal) {

@@ -29,17 +29,33 @@ class Votes {
   std::map<std::pair<NodeId, Term>, NodeId> votes_;
 };
 
+// A vote stays for as long as its term, also over a restart with a disk: who
+// forgets it may vote again, though that takes two candidates at once to show.
+class VoteStays {
+ public:
+  // What the voter's process thinks, from step to step.
+  Complaint Is(Term term, NodeId vote);
+
+ private:
+  Term term_;
+  NodeId vote_;
+};
+
 // The voters change in two steps, of which each has a majority in common with
 // the one before: from A to A and B, and on to B (dissertation, 4.3).
 class ConfigurationChain {
  public:
   // In the order of the log.
   Complaint Committed(LogIndex index, const Configuration& configuration);
+  // A snapshot up to `index` says that these vote: those of the last change
+  // that it covers, and no later one, which may yet be undone.
+  Complaint Covered(LogIndex index, const Configuration& configuration) const;
 
   const Configuration& last() const { return last_; }
 
  private:
   Configuration last_;  // no voters: none so far
+  std::map<LogIndex, Configuration> changes_;
 };
 
 // What a leader looked like when it appended a configuration.

@@ -57,6 +57,10 @@ void Judge::Started(const World& world, HostId host) {
   process.last = process.commit;
   process.configuration_index = consensus.log().configuration_index();
   process.session_end = node.client().session_belief_end();
+  if (goes_on) {
+    process.term.Is(kept->term.value());
+    process.vote.Is(kept->term, kept->vote);
+  }
   processes_[host] = std::move(process);
   if (goes_on && !kept->vote.IsNone()) {
     Complaint complaint = votes_.Voted(node.id(), kept->term, kept->vote);
@@ -85,11 +89,15 @@ void Judge::Stepped(const World& world, HostId host, const Event& event,
   for (const Action& action : actions) {
     if (const auto* order = std::get_if<SaveState>(&action)) {
       NoteOrder(step, *order);
+      const std::optional<Snapshot>& snapshot = order->change.snapshot;
+      if (snapshot.has_value()) step.snapshots.push_back(&*snapshot);
     }
   }
   if (!process.cluster.IsNone()) NoteLog(step, ClusterOf(node));
   for (const Action& action : actions) NoteAction(step, action);
   Check(step, process.term.Is(node.consensus().term().value()));
+  Check(step,
+        process.vote.Is(node.consensus().term(), node.consensus().vote()));
   Check(step, process.incarnation.Is(node.membership().self().incarnation));
   const bool is_thorough = world.steps() % options_.invariants_every == 0;
   const FastInstant session_end = node.client().session_belief_end();

@@ -138,6 +138,7 @@ class Judge : public Watcher {
     ClusterId cluster;  // none until it has one
     NeverFalls term = NeverFalls("the term");
     NeverFalls incarnation = NeverFalls("the incarnation");
+    VoteStays vote;
     // The log as it was seen last.
     LogIndex commit;
     LogIndex applied;
@@ -172,8 +173,9 @@ class Judge : public Watcher {
     const Node& node;
     const Event& event;
     Process& process;
-    ClusterId cluster;       // before the step
-    bool dissolved = false;  // in it
+    ClusterId cluster;                       // before the step
+    bool dissolved = false;                  // in it
+    std::vector<const Snapshot*> snapshots;  // that it ordered to be saved
     // What it granted, and whether any belief may have grown.
     std::vector<std::string> granted;
     bool beliefs_grew = false;
@@ -211,7 +213,9 @@ class Judge : public Watcher {
   void NoteLeadership(const Step& step, Cluster& cluster);
   void NoteConfiguration(const Step& step);
   void NoteStamps(const Step& step, Cluster& cluster);
+  void CheckTime(const Step& step, const Cluster& cluster);
   void NoteCommits(const Step& step, Cluster& cluster);
+  void NoteSnapshots(const Step& step, const Cluster& cluster);
   void NoteCommit(const Step& step, Cluster& cluster, LogIndex index);
   void Apply(const Step& step, Cluster& cluster, LogIndex index,
              const Entry& entry);

@@ -19,6 +19,7 @@ void Judge::NoteLog(const Step& step, Cluster& cluster) {
   NoteConfiguration(step);
   NoteStamps(step, cluster);
   NoteCommits(step, cluster);
+  NoteSnapshots(step, cluster);
   CompareTables(step, cluster);
 }
 
@@ -72,8 +73,17 @@ void Judge::NoteStamps(const Step& step, Cluster& cluster) {
   for (; index <= last; index = index.Next()) {
     cluster.time.Stamped(index, consensus.TermAt(index), step.world.read_at());
   }
+  CheckTime(step, cluster);
   process.last = last;
   process.last_term = last_term;
+}
+
+// Whoever has a new log goes on counting from it.
+void Judge::CheckTime(const Step& step, const Cluster& cluster) {
+  const ClusterTime taken =
+      step.node.consensus().TimeAt(step.world.Read(step.host).slow);
+  Check(step, cluster.time.Taken(step.node.consensus().commit(), taken,
+                                 step.world.now()));
 }
 
 void Judge::NoteCommits(const Step& step, Cluster& cluster) {
@@ -215,6 +225,16 @@ void Judge::Count(const LockModel::Effects& effects) {
       case LockModel::End::kSessionOver:
         break;
     }
+  }
+}
+
+// As they are ordered to be saved, whether made here or installed.
+void Judge::NoteSnapshots(const Step& step, const Cluster& cluster) {
+  for (const Snapshot* snapshot : step.snapshots) {
+    Check(step,
+          cluster.log.Covered(snapshot->index, snapshot->term, snapshot->time));
+    Check(step, cluster.configurations.Covered(snapshot->index,
+                                               snapshot->configuration));
   }
 }
 

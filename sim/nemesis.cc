@@ -189,6 +189,7 @@ bool Nemesis::Partition(World& world) {
                           HostAddress(HostId(j + 1)));
     }
   }
+  if (!world.network().HasCuts()) return false;  // all on one side
   Say(world, text);
   agenda_.Add(world.now() + chance_.Draw(options_.partition),
               Mend{Fault::kPartition, CutsFelt(world)});
@@ -206,6 +207,7 @@ bool Nemesis::CutOneWay(World& world) {
     const Address b = HostAddress(is_deaf ? victim : other);
     world.network().Cut(a, b);
   }
+  if (!world.network().HasCuts()) return false;
   Say(world, absl::StrCat(HostName(victim), is_deaf ? " is deaf" : " is mute"));
   agenda_.Add(world.now() + chance_.Draw(options_.partition),
               Mend{Fault::kOneWayCut, CutsFelt(world)});
@@ -224,6 +226,7 @@ bool Nemesis::CutManySided(World& world) {
       world.network().Cut(HostAddress(HostId(j)), HostAddress(HostId(i)));
     }
   }
+  if (!world.network().HasCuts()) return false;
   Say(world, text);
   agenda_.Add(world.now() + chance_.Draw(options_.partition),
               Mend{Fault::kManySidedCut, CutsFelt(world)});

@@ -268,6 +268,12 @@ WorkloadOptions DrawWorkload(ChoiceSource* choices) {
   return options;
 }
 
+std::optional<HostId> DrawMortal(const Plan& plan, ChoiceSource* choices) {
+  Chance chance(choices, "plan-mortal");
+  if (!chance.Happens(Rate::Percent(15))) return std::nullopt;
+  return HostId(1 + chance.Below(plan.hosts.size()));
+}
+
 }  // namespace
 
 Plan Plan::Draw(ChoiceSource* choices) {
@@ -284,6 +290,7 @@ Plan Plan::Draw(ChoiceSource* choices) {
   plan.judge.tables_every = chance.Pick(std::vector<uint64_t>{8, 1, 2, 32});
   plan.quiet = chance.Between(absl::Milliseconds(10), absl::Seconds(4));
   plan.harm = chance.Between(absl::Seconds(5), absl::Seconds(25));
+  plan.mortal = DrawMortal(plan, choices);
   return plan;
 }
 

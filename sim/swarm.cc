@@ -60,6 +60,8 @@ class Runner {
   bool IsAliveSomewhere(NodeId id) const;
   bool HasMajority(const std::vector<Voter>& voters) const;
   void DemandProgress();
+  void Bury(HostId host);
+  bool CanSpare(HostId host) const;
   bool AskEverywhere();
   bool HasConverged() const;
   std::string WhoIsBehind() const;
@@ -70,6 +72,7 @@ class Runner {
   Judge judge_;
   Workload workload_;
   Nemesis nemesis_;
+  std::optional<HostId> buried_;
   // Of the last phase: the open acquire of each machine, and who is done.
   std::map<HostId, RequestId> last_asked_;
   std::set<HostId> last_served_;
@@ -84,6 +87,10 @@ RunResult Runner::Run() {
     RunUntil(world_.now() + absl::Seconds(2), /*with_nemesis=*/false);
     result.excuse = FindExcuse();
     if (result.excuse.empty()) DemandProgress();
+    if (result.excuse.empty() && plan_.mortal && CanSpare(*plan_.mortal)) {
+      Bury(*plan_.mortal);
+      DemandProgress();
+    }
   }
   if (judge_.violations().empty()) JudgeClients(workload_.Judge());
   result.seed = plan_.seed;
@@ -136,7 +143,8 @@ void Runner::NoteNames(FaultLedger* faults) const {
 
 void Runner::StartAll() {
   for (uint64_t i = 1; i <= world_.host_count(); ++i) {
-    if (world_.node(HostId(i)) == nullptr) world_.Start(HostId(i));
+    const HostId host(i);
+    if (host != buried_ && world_.node(host) == nullptr) world_.Start(host);
   }
 }
 
@@ -268,6 +276,25 @@ void Runner::DemandProgress() {
                    " of a healed world: ", WhoIsBehind()));
 }
 
+// The others see to it that it is forgotten: as a member, as a voter and as a
+// holder.
+void Runner::Bury(HostId host) {
+  world_.Say(absl::StrCat(HostName(host), " is dead for good"));
+  world_.Crash(host);
+  buried_ = host;
+  last_asked_.clear();
+  last_served_.clear();
+}
+
+// Whether the cluster is healed, and has a majority without this machine.
+bool Runner::CanSpare(HostId host) const {
+  if (!judge_.violations().empty()) return false;
+  const Node* node = world_.node(host);
+  const Configuration& voters = judge_.configuration(judge_.clusters().front());
+  if (node == nullptr || voters.IsJoint()) return false;
+  return !voters.Contains(node->id()) || voters.voters.size() >= 3;
+}
+
 // Everybody waits for one lock, which goes from hand to hand. True when all had
 // it.
 bool Runner::AskEverywhere() {
@@ -282,7 +309,8 @@ bool Runner::AskEverywhere() {
     request.wait = LastWait();
     last_asked_[host] = world_.Submit(host, std::move(request));
   }
-  return last_served_.size() == world_.host_count();
+  return last_served_.size() ==
+         world_.host_count() - (buried_.has_value() ? 1 : 0);
 }
 
 // Every voter has applied all that was committed, all know each other, and
@@ -291,6 +319,7 @@ bool Runner::HasConverged() const {
   const ClusterId cluster = judge_.clusters().front();
   const LogIndex committed = judge_.committed(cluster);
   for (uint64_t i = 1; i <= world_.host_count(); ++i) {
+    if (HostId(i) == buried_) continue;
     const Node* node = world_.node(HostId(i));
     if (node == nullptr) return false;
     if (node->identity().cluster != cluster) return false;
@@ -307,7 +336,7 @@ std::string Runner::WhoIsBehind() const {
     const Node* node = world_.node(host);
     absl::StrAppend(&text, text.empty() ? "" : "; ", HostName(host), " ");
     if (node == nullptr) {
-      absl::StrAppend(&text, "does not run");
+      absl::StrAppend(&text, host == buried_ ? "is dead" : "does not run");
       continue;
     }
     const Consensus& consensus = node->consensus();

@@ -36,6 +36,9 @@ struct Plan {
   absl::Duration harm;   // with faults
   // When all is mended, new locks must be taken everywhere within this.
   absl::Duration recovery = absl::Seconds(90);
+  // Then this one dies for good, if the others can do without, and they must
+  // go on and forget it within as long again.
+  std::optional<HostId> mortal;
 
   static Plan Draw(ChoiceSource* choices);
   // One line for a person.

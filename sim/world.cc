@@ -403,6 +403,7 @@ void World::Step(HostId id, const Now& now, const Event& event) {
     const std::string what = describer_.Describe(event);
     if (!what.empty()) Tell(id, "<", what);
   }
+  CHECK(!host.is_paused) << HostName(id) << " steps while it is paused";
   for (Watcher* listener : listeners_) listener->Stepping(*this, id, event);
   const Actions actions = host.node->Step(now, event);
   CHECK(!host.node->NextDeadline().IsDue(now))

@@ -63,7 +63,8 @@ const char* KindName(Kind kind) {
 
 Kind KindOf(absl::string_view source) {
   if (absl::StartsWith(source, "engine/")) return Kind::kEngine;
-  for (const char* injector : {"clock", "disk", "nemesis", "network", "world"}) {
+  for (const char* injector :
+       {"clock", "disk", "nemesis", "network", "world"}) {
     if (source == absl::StrCat("sim/", injector, ".cc")) return Kind::kInjector;
   }
   return Kind::kJudge;
@@ -340,7 +341,8 @@ int Main(int argc, char** argv) {
   CLI::App app("Plants bugs, and says which the simulator and its tests find.");
   app.footer(
       "Exit codes: 0 each was caught; 1 one was not, or the engine fails\n"
-      "without any; 2 usage. An engine's bug is caught by a seed that fails, or\n"
+      "without any; 2 usage. An engine's bug is caught by a seed that fails, "
+      "or\n"
       "dies of a CHECK; one of a judge or an injector by their tests.");
   Arguments arguments;
   app.add_option("--only", arguments.only, "This one alone");

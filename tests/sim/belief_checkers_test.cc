@@ -49,6 +49,12 @@ TEST_F(LeaseEndsTest, RefusesABeliefThatOutlivesItsSession) {
   EXPECT_TRUE(Believed(first_ + absl::Milliseconds(16001)));
 }
 
+TEST_F(LeaseEndsTest, RefusesABeliefOfAnotherSessionThanTheGrants) {
+  const SessionId next{kSession.node, kSession.number + 1};
+  leases_.Leased(next, FencingToken(), absl::Seconds(20), At(first_));
+  EXPECT_TRUE(leases_.Believed("a", next, kToken, At(first_)));
+}
+
 TEST_F(LeaseEndsTest, CountsFromTheLatestRenewal) {
   const absl::Duration later = absl::Seconds(3);
   leases_.Leased(kSession, kToken, absl::Seconds(10), At(first_ + later));

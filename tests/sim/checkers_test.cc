@@ -62,6 +62,18 @@ TEST(CommittedLogTest, RefusesAnotherEntryAtAnIndex) {
   }
 }
 
+TEST(CommittedLogTest, RefusesASnapshotThatIsNotOfTheLog) {
+  CommittedLog checker;
+  bool is_first = false;
+  checker.Commits(LogIndex(1), MakeEntry(2, absl::Seconds(3), "a"), Term(2),
+                  &is_first);
+  const ClusterTime time = ClusterTime() + absl::Seconds(3);
+  EXPECT_FALSE(checker.Covered(LogIndex(1), Term(2), time));
+  EXPECT_TRUE(checker.Covered(LogIndex(1), Term(1), time));
+  EXPECT_TRUE(checker.Covered(LogIndex(1), Term(2), ClusterTime()));
+  EXPECT_TRUE(checker.Covered(LogIndex(2), Term(2), time));
+}
+
 TEST(CommittedLogTest, RefusesAGap) {
   CommittedLog checker;
   bool is_first = false;
@@ -135,6 +147,23 @@ TEST(ClusterTimeIsSlowTest, RefusesTimeThatRunsFast) {
                                  MakeEntry(1, absl::Milliseconds(10010), "")));
   EXPECT_TRUE(checker.Committed(LogIndex(3),
                                 MakeEntry(1, absl::Milliseconds(20021), "")));
+}
+
+TEST(ClusterTimeIsSlowTest, RefusesWhoeverTakesItToBeLater) {
+  ClusterTimeIsSlow checker(1000);
+  checker.Stamped(LogIndex(1), Term(1), At(5));
+  EXPECT_FALSE(
+      checker.Committed(LogIndex(1), MakeEntry(1, absl::Seconds(2), "")));
+  const ClusterTime begin;
+  EXPECT_FALSE(
+      checker.Taken(LogIndex(1), begin + absl::Milliseconds(12010), At(15)));
+  EXPECT_TRUE(
+      checker.Taken(LogIndex(1), begin + absl::Milliseconds(12011), At(15)));
+  EXPECT_FALSE(checker.Taken(LogIndex(1), begin + absl::Seconds(1), At(15)));
+  EXPECT_FALSE(checker.Taken(LogIndex(2), begin + absl::Seconds(99), At(15)))
+      << "compared when it is committed";
+  // Of an instant before the stamp nothing follows.
+  EXPECT_FALSE(checker.Taken(LogIndex(1), begin + absl::Seconds(3), At(4)));
 }
 
 TEST(ClusterTimeIsSlowTest, RefusesTimeThatFalls) {

@@ -44,6 +44,16 @@ TEST(VotesTest, AsksBothListsWhileTheChangeIsJoint) {
   EXPECT_FALSE(votes.CheckElection(configuration, Term(1), kN1));
 }
 
+TEST(VoteStaysTest, RefusesAVoteThatIsForgottenWithinItsTerm) {
+  VoteStays vote;
+  EXPECT_FALSE(vote.Is(Term(1), NodeId()));
+  EXPECT_FALSE(vote.Is(Term(1), kN2));
+  EXPECT_FALSE(vote.Is(Term(1), kN2));
+  EXPECT_FALSE(vote.Is(Term(2), NodeId()));
+  EXPECT_FALSE(vote.Is(Term(2), kN3));
+  EXPECT_TRUE(vote.Is(Term(2), NodeId()));
+}
+
 class ConfigurationChainTest : public testing::Test {
  protected:
   const Configuration one_ = {.voters = {{.id = kN1}}};
@@ -52,6 +62,15 @@ class ConfigurationChainTest : public testing::Test {
   const Configuration two_ = {.voters = {{.id = kN1}, {.id = kN2}}};
   ConfigurationChain chain_;
 };
+
+TEST_F(ConfigurationChainTest, RefusesASnapshotWithOtherVoters) {
+  chain_.Committed(LogIndex(1), one_);
+  chain_.Committed(LogIndex(5), joint_);
+  EXPECT_FALSE(chain_.Covered(LogIndex(4), one_));
+  EXPECT_TRUE(chain_.Covered(LogIndex(4), joint_)) << "not covered yet";
+  EXPECT_TRUE(chain_.Covered(LogIndex(5), one_));
+  EXPECT_FALSE(chain_.Covered(LogIndex(5), joint_));
+}
 
 TEST_F(ConfigurationChainTest, AcceptsAChangeInTwoSteps) {
   EXPECT_FALSE(chain_.Committed(LogIndex(1), one_));
