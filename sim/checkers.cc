@@ -94,19 +94,32 @@ Complaint EqualTables::Has(LogIndex applied, uint64_t fingerprint) {
   return Say("two lock tables differ after entry ", applied);
 }
 
-Complaint TokensRise::Granted(absl::string_view key,
-                              const FencingToken& token) {
+Complaint TokensRise::Granted(absl::string_view key, const FencingToken& token,
+                              RealInstant read_at, RealInstant told) {
   if (token.IsNone()) return Say(key, " was granted without a token");
   if (!all_.insert(token).second) {
     return Say("token ", token, " was granted twice, now for ", key);
   }
-  FencingToken& last = last_[std::string(key)];
-  if (token < last) {
-    return Say(key, " was granted with token ", token,
-               " after it had been granted with ", last);
+  Last& last = last_[std::string(key)];
+  if (last.token < token) {
+    last = {token, told};
+    return std::nullopt;
   }
-  last = token;
-  return std::nullopt;
+  if (read_at < last.told) return std::nullopt;
+  return Say(key, " was granted with token ", token,
+             " after it had been granted with ", last.token);
+}
+
+Complaint NewsSupersedes::Knows(NodeId member, uint64_t incarnation,
+                                MemberState state) {
+  const std::pair<uint64_t, MemberState> news(incarnation, state);
+  const auto [found, is_new] = known_.try_emplace(member, news);
+  const auto [incarnation_before, before] = std::exchange(found->second, news);
+  if (is_new || news >= std::pair(incarnation_before, before)) {
+    return std::nullopt;
+  }
+  return Say(member, ", which was ", before, " in incarnation ",
+             incarnation_before, ", is ", state, " in ", incarnation);
 }
 
 Complaint CheckSoleBelief(absl::string_view key, RealInstant now,

@@ -14,6 +14,7 @@
 #include "absl/strings/string_view.h"
 #include "engine/cluster_time.h"
 #include "engine/ids.h"
+#include "engine/request.h"
 #include "engine/saved_state.h"
 #include "engine/wire/message.h"
 #include "sim/complaint.h"
@@ -78,11 +79,29 @@ class EqualTables {
 // Callers see the tokens of a key rise from grant to grant, and no token twice.
 class TokensRise {
  public:
-  Complaint Granted(absl::string_view key, const FencingToken& token);
+  // Told at `told`, by a node that had read its clocks at `read_at`: one that
+  // is held up in between may tell what has long ended, and cannot know it.
+  Complaint Granted(absl::string_view key, const FencingToken& token,
+                    RealInstant read_at, RealInstant told);
 
  private:
-  absl::btree_map<std::string, FencingToken> last_;
+  struct Last {
+    FencingToken token;
+    RealInstant told;
+  };
+
+  absl::btree_map<std::string, Last> last_;
   absl::btree_set<FencingToken> all_;
+};
+
+// What one node knows of another is replaced by newer news alone: who is gone
+// comes back in a higher incarnation or not at all (SWIM, section 4.2).
+class NewsSupersedes {
+ public:
+  Complaint Knows(NodeId member, uint64_t incarnation, MemberState state);
+
+ private:
+  absl::btree_map<NodeId, std::pair<uint64_t, MemberState>> known_;
 };
 
 // One grantee's belief in a lock, in real time.

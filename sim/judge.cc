@@ -105,7 +105,10 @@ void Judge::Stepped(const World& world, HostId host, const Event& event,
   process.session_end = session_end;
   if (step.beliefs_grew || is_thorough) NoteBeliefs(step);
   for (const std::string& key : step.granted) CheckSole(step, key);
-  if (is_thorough) node.CheckInvariants();
+  if (is_thorough) {
+    NoteMembers(step);
+    node.CheckInvariants();
+  }
 }
 
 Judge::Cluster::Cluster(Epoch epoch, const JudgeOptions& options)
@@ -190,6 +193,12 @@ void Judge::NoteOrder(const Step& step, const SaveState& order) {
   for (const Entry& entry : order.change.entries) {
     if (index > process.commit) process.appended[index] = entry;
     index = index.Next();
+  }
+}
+
+void Judge::NoteMembers(const Step& step) {
+  for (const auto& [id, member] : step.node.membership().others()) {
+    Check(step, step.process.news.Knows(id, member.incarnation, member.state));
   }
 }
 
@@ -281,7 +290,8 @@ void Judge::NoteAnswer(Step& step, const AnswerRequest& answer) {
   if (answer.answer.outcome != Outcome::kOk) return;
   ++counters_.grants_told;
   const FencingToken& token = answer.answer.token;
-  Check(step, observed_tokens_.Granted(key, token));
+  Check(step, observed_tokens_.Granted(key, token, step.world.read_at(),
+                                       step.world.now()));
   Check(step, process.beliefs.Granted(answer.request, key, token));
   step.granted.push_back(std::move(key));
   step.beliefs_grew = true;

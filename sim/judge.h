@@ -139,6 +139,7 @@ class Judge : public Watcher {
     NeverFalls term = NeverFalls("the term");
     NeverFalls incarnation = NeverFalls("the incarnation");
     VoteStays vote;
+    NewsSupersedes news;
     // The log as it was seen last.
     LogIndex commit;
     LogIndex applied;
@@ -192,6 +193,7 @@ class Judge : public Watcher {
   void NoteRequest(const Step& step, const RequestSubmitted& submitted);
   void NoteSaved(const Step& step, SaveId save);
   void NoteOrder(const Step& step, const SaveState& order);
+  void NoteMembers(const Step& step);
 
   // Actions.
   void NoteAction(Step& step, const Action& action);

@@ -9,6 +9,7 @@
 #include "absl/time/time.h"
 #include "engine/cluster_time.h"
 #include "engine/ids.h"
+#include "engine/request.h"
 #include "engine/saved_state.h"
 #include "engine/shared_bytes.h"
 #include "engine/wire/message.h"
@@ -110,20 +111,43 @@ TEST(EqualTablesTest, RefusesTablesThatDiffer) {
 
 TEST(TokensRiseTest, RefusesALowerToken) {
   TokensRise checker;
-  EXPECT_FALSE(checker.Granted("a", Token(5)));
-  EXPECT_FALSE(checker.Granted("b", Token(3)));
-  EXPECT_TRUE(checker.Granted("a", Token(4)));
+  EXPECT_FALSE(checker.Granted("a", Token(5), At(1), At(1)));
+  EXPECT_FALSE(checker.Granted("b", Token(3), At(2), At(2)));
+  EXPECT_TRUE(checker.Granted("a", Token(4), At(3), At(3)));
+}
+
+TEST(TokensRiseTest, WhoeverWasHeldUpMayTellWhatHasLongEnded) {
+  TokensRise checker;
+  EXPECT_FALSE(checker.Granted("a", Token(5), At(3), At(3)));
+  EXPECT_FALSE(checker.Granted("a", Token(4), At(2), At(4)));
+  EXPECT_TRUE(checker.Granted("a", Token(3), At(4), At(4)));
 }
 
 TEST(TokensRiseTest, RefusesATokenThatWasGrantedBefore) {
   TokensRise checker;
-  EXPECT_FALSE(checker.Granted("a", Token(5)));
-  EXPECT_TRUE(checker.Granted("b", Token(5)));
+  EXPECT_FALSE(checker.Granted("a", Token(5), At(1), At(1)));
+  EXPECT_TRUE(checker.Granted("b", Token(5), At(2), At(2)));
 }
 
 TEST(TokensRiseTest, RefusesAGrantWithoutToken) {
   TokensRise checker;
-  EXPECT_TRUE(checker.Granted("a", FencingToken()));
+  EXPECT_TRUE(checker.Granted("a", FencingToken(), At(1), At(1)));
+}
+
+TEST(NewsSupersedesTest, RefusesWhoComesBackInTheSameIncarnation) {
+  NewsSupersedes news;
+  EXPECT_FALSE(news.Knows({1, 1}, 1, MemberState::kAlive));
+  EXPECT_FALSE(news.Knows({1, 1}, 1, MemberState::kFailed));
+  EXPECT_FALSE(news.Knows({2, 2}, 1, MemberState::kAlive));
+  EXPECT_FALSE(news.Knows({1, 1}, 2, MemberState::kAlive));
+  EXPECT_FALSE(news.Knows({1, 1}, 2, MemberState::kFailed));
+  EXPECT_TRUE(news.Knows({1, 1}, 2, MemberState::kAlive));
+}
+
+TEST(NewsSupersedesTest, RefusesALowerIncarnation) {
+  NewsSupersedes news;
+  EXPECT_FALSE(news.Knows({1, 1}, 2, MemberState::kAlive));
+  EXPECT_TRUE(news.Knows({1, 1}, 1, MemberState::kFailed));
 }
 
 TEST(SoleBeliefTest, RefusesTwoBeliefsAtOneInstant) {
