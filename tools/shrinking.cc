@@ -21,24 +21,34 @@ using sim::RunOptions;
 using sim::RunResult;
 
 // How many seeds are tried in each duller world.
-constexpr uint64_t kSeedsPerWorld = 150;
+constexpr uint64_t kSeedsPerWorld = 100;
 // A log this short is not worth a search for a shorter one.
 constexpr size_t kShortEnough = 12;
 
-// From the dullest on: what is left to chance is the faults and the clients,
-// then the plan of them, then all but the times of messages and turns.
-std::vector<std::vector<std::string>> DullWorlds() {
-  const std::vector<std::string> times = {"turn",   "datagram", "frame",
-                                          "stream", "disk",     "process"};
-  std::vector<std::string> plan = {"plan-world", "plan-network",
-                                   "plan-membership", "plan-clock"};
-  plan.insert(plan.end(), times.begin(), times.end());
-  std::vector<std::string> whole_plan = plan;
-  for (const char* name : {"plan-machines", "plan-consensus", "plan-lease",
-                           "plan-nemesis", "plan-clients", "plan-run"}) {
-    whole_plan.push_back(name);
-  }
-  return {whole_plan, plan, times};
+using Streams = std::vector<std::string>;
+
+Streams With(Streams streams, const Streams& more) {
+  streams.insert(streams.end(), more.begin(), more.end());
+  return streams;
+}
+
+// From the dullest on. Left to chance are the faults and what clients do; then
+// the plan of the latter; of the former; of the cluster; of all; and at last
+// all but the times of messages and turns.
+std::vector<Streams> DullWorlds() {
+  const Streams times = {"turn",   "datagram", "frame",
+                         "stream", "disk",     "process"};
+  const Streams surroundings =
+      With(times, {"plan-world", "plan-network", "plan-membership",
+                   "plan-clock", "plan-mortal"});
+  const Streams cluster =
+      With(surroundings, {"plan-machines", "plan-consensus", "plan-lease"});
+  return {With(cluster, {"plan-run", "plan-nemesis", "plan-clients"}),
+          With(cluster, {"plan-run", "plan-nemesis"}),
+          With(cluster, {"plan-run"}),
+          With(surroundings, {"plan-run"}),
+          surroundings,
+          times};
 }
 
 // The line in which a CHECK says what was wrong.
@@ -112,7 +122,7 @@ Shrunk ShrinkFailure(const Failure& failure, const RunOptions& options,
       best = std::move(result.log);
     }
   };
-  for (const std::vector<std::string>& dull : DullWorlds()) {
+  for (const Streams& dull : DullWorlds()) {
     RunOptions duller = options;
     duller.dull_streams = dull;
     for (uint64_t seed = 1; seed <= kSeedsPerWorld; ++seed) {
