@@ -52,6 +52,9 @@ class Chance {
     index_ = (index_ + kChoicesPerItem - 1) / kChoicesPerItem * kChoicesPerItem;
   }
   static constexpr uint64_t kChoicesPerItem = 16;
+  // The same for items that have numbers of their own: what a client does at a
+  // certain time, whatever it did before.
+  void BeginItem(uint64_t number) { index_ = number * kChoicesPerItem; }
 
   bool Happens(Rate rate);
   // Uniform in [0, bound). REQUIRES: bound > 0.

@@ -252,8 +252,9 @@ WorkloadOptions DrawWorkload(ChoiceSource* choices) {
   WorkloadOptions options;
   options.clients_per_host = 1 + chance.Below(4);
   options.keys = 1 + chance.Below(4);
-  options.think.max = chance.Between(absl::Milliseconds(20), absl::Seconds(1));
-  options.hold.max = chance.Between(absl::Milliseconds(2), absl::Seconds(2));
+  options.think =
+      chance.Between(absl::Milliseconds(15), absl::Milliseconds(500));
+  options.hold = chance.Between(absl::Milliseconds(2), absl::Seconds(1));
   options.ttl.min =
       chance.Between(absl::Milliseconds(100), absl::Milliseconds(900));
   options.ttl.max =

@@ -13,9 +13,19 @@
 namespace cachalot::sim {
 namespace {
 
-// How long a thread of a paused process waits before it looks again whether it
-// runs.
-constexpr absl::Duration Nap() { return absl::Milliseconds(10); }
+constexpr absl::Duration SlotLength() { return absl::Milliseconds(25); }
+
+int64_t SlotNanoseconds() { return absl::ToInt64Nanoseconds(SlotLength()); }
+
+uint64_t SlotNumber(RealInstant now) {
+  return static_cast<uint64_t>(now.nanoseconds() / SlotNanoseconds());
+}
+
+// In a slot, of what takes `mean` to come.
+Rate OncePer(absl::Duration mean) {
+  const int64_t ppm = 1000000 * SlotLength() / std::max(mean, SlotLength());
+  return {static_cast<uint32_t>(ppm)};
+}
 
 // What the answer says of who holds the lock, or held it.
 FencingToken TokenOf(const Operation& operation, const std::string& key,
@@ -49,11 +59,12 @@ void Workload::Started(const World& world, HostId host) {
     const uint64_t stream = (host.value() * 1000 + process) * 100 + i;
     const ClientKey key(host, i);
     clients_.insert_or_assign(
-        key, Client{.name = absl::StrCat(HostName(host), ".", process, "/", i),
-                    .stream = stream,
-                    .chance = Chance(choices_, "client", stream)});
-    PlanNext(world, key, options_.think);
+        key,
+        Client{.name = absl::StrCat(HostName(host), ".", process, "/", i),
+               .stream = stream,
+               .chance = Chance(choices_, "client", host.value() * 100 + i)});
   }
+  PlanSlot(host, world.now());
 }
 
 void Workload::Stepped(const World& world, HostId host, const Event&,
@@ -106,44 +117,71 @@ void Workload::RunNext(World& world) {
   if (resources_.NextDue() < agenda_.NextDue()) {
     RunResource(world);
   } else {
-    RunClient(world);
+    std::visit([&](const auto& due) { Happen(world, due); },
+               agenda_.TakeNext());
   }
 }
 
-void Workload::RunClient(World& world) {
-  const Due due = agenda_.TakeNext();
-  const auto found = clients_.find(due.client);
-  if (found == clients_.end()) return;
-  if (resources_.process(due.client.first) != due.process) return;
-  if (world.IsPaused(due.client.first)) {
-    agenda_.Add(world.now() + Nap(), due);
-    return;
+// Those of a machine share their slots.
+void Workload::Happen(World& world, const Slot& slot) {
+  if (IsGone(slot.host, slot.process)) return;
+  PlanSlot(slot.host, world.now());
+  if (world.IsPaused(slot.host)) return;
+  const uint64_t number = SlotNumber(world.now());
+  ForEachClient(slot.host, [&](const ClientKey& key, Client& client) {
+    client.chance.BeginItem(number);
+    if (!Decides(client)) return;
+    const absl::Duration after = client.chance.Between(
+        absl::ZeroDuration(), SlotLength() - absl::Nanoseconds(1));
+    agenda_.Add(world.now() + after, Due{key, slot.process, RequestId()});
+  });
+}
+
+// Whether it does something in this slot, if it can.
+bool Workload::Decides(Client& client) {
+  switch (client.state) {
+    case State::kIdle:
+      return !is_stopped_ && client.chance.Happens(OncePer(options_.think));
+    case State::kHolding:
+      return is_stopped_ || client.chance.Happens(OncePer(options_.hold));
+    case State::kAsking:
+    case State::kAbandoning:
+    case State::kReleasing:
+      return false;  // until it is told something
   }
-  Client& client = found->second;
+  return false;
+}
+
+void Workload::PlanSlot(HostId host, RealInstant now) {
+  const int64_t next = (now.nanoseconds() / SlotNanoseconds() + 1);
+  agenda_.Add(RealInstant::FromNanoseconds(next * SlotNanoseconds()),
+              Slot{host, resources_.process(host)});
+}
+
+bool Workload::IsGone(HostId host, uint64_t process) const {
+  return resources_.process(host) != process ||
+         !clients_.contains(ClientKey(host, 0));
+}
+
+void Workload::Happen(World& world, const Due& due) {
+  const auto [host, number] = due.client;
+  if (IsGone(host, due.process)) return;
+  Client& client = clients_.at(due.client);
   if (due.withdrawn != RequestId()) {
-    if (client.state == State::kAsking && client.request == due.withdrawn) {
+    if (world.IsPaused(host)) {
+      agenda_.Add(world.now() + SlotLength(), due);
+    } else if (client.state == State::kAsking &&
+               client.request == due.withdrawn) {
       Withdraw(world, due.client, client);
     }
     return;
   }
-  if (client.state != State::kIdle && client.state != State::kHolding) {
-    return;  // until the answer comes
-  }
-  client.chance.BeginItem();
-  if (!client.chance.Happens(Rate::Percent(100))) {
-    PlanNext(world, due.client, options_.think);
-  } else if (client.state == State::kIdle) {
+  if (world.IsPaused(host)) return;
+  if (client.state == State::kIdle) {
     Begin(world, due.client, client);
-  } else {
+  } else if (client.state == State::kHolding) {
     GoOn(world, due.client, client);
   }
-}
-
-void Workload::PlanNext(const World& world, const ClientKey& key,
-                        const Delay& delay) {
-  Client& client = clients_.at(key);
-  agenda_.Add(world.now() + client.chance.Draw(delay),
-              Due{key, resources_.process(key.first), RequestId()});
 }
 
 void Workload::Begin(World& world, const ClientKey& key, Client& client) {
@@ -192,7 +230,8 @@ void Workload::GoOn(World& world, const ClientKey& key, Client& client) {
     return;
   }
   if (!is_stopped_ && client.chance.Happens(options_.abandons)) {
-    return;  // until it hears of the loss
+    client.state = State::kAbandoning;
+    return;
   }
   Ask(world, key, client, OperationKind::kRelease,
       ReleaseRequest{client.key, client.token});
@@ -257,7 +296,6 @@ void Workload::HearAnswer(const World& world, const AnswerRequest& answer) {
   client.state = State::kIdle;
   client.token = FencingToken();
   client.grant = RequestId();
-  PlanNext(world, key, options_.think);
 }
 
 // After a grant, or a renewal whatever came of it.
@@ -278,7 +316,6 @@ void Workload::Hold(const World& world, const ClientKey& key, Client& client) {
                                        .lock = client.lock,
                                        .token = client.token});
   }
-  PlanNext(world, key, options_.hold);
 }
 
 void Workload::HearLoss(const World& world, HostId host,
@@ -292,9 +329,9 @@ void Workload::HearLoss(const World& world, HostId host,
     }
     client.token = FencingToken();
     client.grant = RequestId();
-    if (client.state != State::kHolding) return;
-    client.state = State::kIdle;
-    PlanNext(world, key, options_.think);
+    if (client.state == State::kHolding || client.state == State::kAbandoning) {
+      client.state = State::kIdle;
+    }
   });
 }
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/container/btree_map.h"
@@ -29,8 +30,9 @@ namespace cachalot::sim {
 struct WorkloadOptions {
   uint64_t clients_per_host = 2;
   uint64_t keys = 2;
-  Delay think = {absl::Milliseconds(10), absl::Milliseconds(500)};
-  Delay hold = {absl::Milliseconds(1), absl::Milliseconds(500)};
+  // In the mean, from an answer to the next request: with a lock, and without.
+  absl::Duration think = absl::Milliseconds(250);
+  absl::Duration hold = absl::Milliseconds(250);
   Delay ttl = {absl::Seconds(1), absl::Seconds(5)};
   Delay wait = {absl::Milliseconds(10), absl::Seconds(3)};
   Rate waits = Rate::Percent(60);  // else tries
@@ -48,8 +50,10 @@ struct WorkloadOptions {
 // what they are told, and by what becomes of the resources.
 class Workload : public Watcher {
  public:
-  // `choices` is not owned and outlives the workload. A client's turn is an
-  // item of its stream; the dullest is that it does nothing.
+  // `choices` is not owned and outlives the workload. Time is divided into
+  // slots, and what a client does in one is an item of its stream; the dullest
+  // is that it does nothing. So an operation that is left out of a choice log
+  // moves none of the others.
   Workload(WorkloadOptions options, ChoiceSource* choices)
       : options_(options),
         choices_(choices),
@@ -79,12 +83,18 @@ class Workload : public Watcher {
   const ResourceCounters& resources() const { return resources_.counters(); }
 
  private:
-  enum class State : uint8_t { kIdle, kAsking, kHolding, kReleasing };
+  enum class State : uint8_t {
+    kIdle,
+    kAsking,
+    kHolding,
+    kAbandoning,  // holds, and never releases
+    kReleasing,
+  };
 
   struct Client {
-    std::string name;  // "n2.1/0": of the first process on n2
-    uint64_t stream = 0;
-    Chance chance;
+    std::string name;     // "n2.1/0": of the first process on n2
+    uint64_t stream = 0;  // of what it does to the resource
+    Chance chance;        // of the client, whatever process it lives in
     State state = State::kIdle;
     RequestId request;  // open, if kAsking or kReleasing
     RequestId grant;    // the acquire of what is held, or asked for
@@ -103,16 +113,23 @@ class Workload : public Watcher {
     FastInstant session_belief_end;
   };
 
+  struct Slot {
+    HostId host;
+    uint64_t process;
+  };
+  // Withdraws this request, if it is still open; none: does what comes next.
   struct Due {
     ClientKey client;
     uint64_t process;
-    // Withdraws this request, if it is still open; none: the next operation.
     RequestId withdrawn;
   };
 
   // What clients do.
-  void RunClient(World& world);
-  void PlanNext(const World& world, const ClientKey& key, const Delay& delay);
+  void Happen(World& world, const Slot& slot);
+  void Happen(World& world, const Due& due);
+  bool Decides(Client& client);
+  void PlanSlot(HostId host, RealInstant now);
+  bool IsGone(HostId host, uint64_t process) const;
   void Begin(World& world, const ClientKey& key, Client& client);
   void LookUp(World& world, const ClientKey& key, Client& client);
   void Acquire(World& world, const ClientKey& key, Client& client);
@@ -142,7 +159,7 @@ class Workload : public Watcher {
   WorkloadOptions options_;
   ChoiceSource* choices_;
   bool is_stopped_ = false;
-  Agenda<Due> agenda_;
+  Agenda<std::variant<Slot, Due>> agenda_;
   Resources resources_;
   std::map<ClientKey, Client> clients_;
   std::map<HostId, Seen> seen_;
