@@ -362,6 +362,7 @@ RunResult RunPlan(const Plan& plan, ChoiceSource* choices,
 RunResult RunChoices(ChoiceSource* choices, const RunOptions& options) {
   Plan plan = Plan::Draw(choices);
   plan.harm = std::min(plan.harm, options.harm_max);
+  plan.recovery = std::min(plan.recovery, options.recovery_max);
   return RunPlan(plan, choices, options);
 }
 

@@ -69,6 +69,8 @@ struct RunResult {
 struct RunOptions {
   // Heal the world after this at the latest.
   absl::Duration harm_max = absl::InfiniteDuration();
+  // Expect progress of the healed world after this at the latest.
+  absl::Duration recovery_max = absl::InfiniteDuration();
   // Keep the log of the choices that were made.
   bool records = false;
   // Of a seed: streams (choices.h) of which every choice is the dullest.

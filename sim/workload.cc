@@ -320,7 +320,7 @@ void Workload::Hold(const World& world, const ClientKey& key, Client& client) {
 
 void Workload::HearLoss(const World& world, HostId host,
                         const NotifyHolder& notice) {
-  ForEachClient(host, [&](const ClientKey& key, Client& client) {
+  ForEachClient(host, [&](const ClientKey&, Client& client) {
     if (client.grant != notice.request || client.token.IsNone()) return;
     // Of a release the history tells already.
     if (notice.reason != LossReason::kReleased) {
