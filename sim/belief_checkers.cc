@@ -78,9 +78,11 @@ Complaint LeaseEnds::Believed(absl::string_view key, const SessionId& session,
 // --- CallersBeliefs ----------------------------------------------------------
 
 Complaint CallersBeliefs::Granted(RequestId request, absl::string_view key,
-                                  const FencingToken& token) {
-  const auto [found, is_new] =
-      held_.try_emplace(request, Held{.key = std::string(key), .token = token});
+                                  const FencingToken& token,
+                                  const SessionId& session) {
+  const auto [found, is_new] = held_.try_emplace(
+      request,
+      Held{.key = std::string(key), .token = token, .session = session});
   if (is_new) return std::nullopt;
   return Say("request ", request, " was granted ", found->second.key,
              " a second time");
@@ -108,11 +110,15 @@ Complaint CallersBeliefs::Told(const NotifyHolder& notice,
 }
 
 Complaint CallersBeliefs::Reaches(RequestId request, const FencingToken& token,
-                                  FastInstant until) {
+                                  const SessionId& session, FastInstant until) {
   const auto found = held_.find(request);
   if (found == held_.end() || found->second.token != token) {
     return Say("the node believes in token ", token,
                ", of which its caller was not told, or told that it is lost");
+  }
+  if (found->second.session != session) {
+    return Say("the node believes in token ", token, ", which session ",
+               found->second.session, " was granted, in session ", session);
   }
   found->second.until = until;
   return std::nullopt;

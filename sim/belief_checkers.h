@@ -70,17 +70,19 @@ class CallersBeliefs {
   struct Held {
     std::string key;
     FencingToken token;
+    SessionId session;  // whose it is
     Belief belief = Belief::kHeld;
     FastInstant until;  // as it was seen last
   };
   using ByRequest = absl::btree_map<RequestId, Held>;
 
   Complaint Granted(RequestId request, absl::string_view key,
-                    const FencingToken& token);
+                    const FencingToken& token, const SessionId& session);
   Complaint Told(const NotifyHolder& notice, const LossFacts& facts);
-  // How far the node's belief reaches now; it may have grown.
+  // How far the node's belief reaches now; it may have grown. With a session
+  // all that it owned is over.
   Complaint Reaches(RequestId request, const FencingToken& token,
-                    FastInstant until);
+                    const SessionId& session, FastInstant until);
 
   const ByRequest& held() const { return held_; }
 

@@ -76,9 +76,14 @@ class EqualTables {
   absl::btree_map<LogIndex, uint64_t> first_seen_;
 };
 
-// Callers see the tokens of a key rise from grant to grant, and no token twice.
+// Callers see no token twice, and the tokens of a key rise from grant to grant.
 class TokensRise {
  public:
+  // Where clocks leave the bound, a grant may be told after the next one was:
+  // its node cannot know that it has ended. Then the order is not judged.
+  explicit TokensRise(bool clocks_in_bound)
+      : clocks_in_bound_(clocks_in_bound) {}
+
   // Told at `told`, by a node that had read its clocks at `read_at`: one that
   // is held up in between may tell what has long ended, and cannot know it.
   Complaint Granted(absl::string_view key, const FencingToken& token,
@@ -90,6 +95,7 @@ class TokensRise {
     RealInstant told;
   };
 
+  bool clocks_in_bound_;
   absl::btree_map<std::string, Last> last_;
   absl::btree_set<FencingToken> all_;
 };

@@ -292,7 +292,8 @@ void Judge::NoteAnswer(Step& step, const AnswerRequest& answer) {
   const FencingToken& token = answer.answer.token;
   Check(step, observed_tokens_.Granted(key, token, step.world.read_at(),
                                        step.world.now()));
-  Check(step, process.beliefs.Granted(answer.request, key, token));
+  Check(step, process.beliefs.Granted(answer.request, key, token,
+                                      step.node.client().session()));
   step.granted.push_back(std::move(key));
   step.beliefs_grew = true;
 }
@@ -333,8 +334,8 @@ void Judge::NoteBeliefs(const Step& step) {
   const auto cluster = clusters_.find(process.cluster);
   for (const Client::Held& held : all) {
     ++counters_.beliefs;
-    Check(step,
-          process.beliefs.Reaches(held.request, held.token, held.belief_end));
+    Check(step, process.beliefs.Reaches(held.request, held.token,
+                                        client.session(), held.belief_end));
     if (!options_.clocks_in_bound || cluster == clusters_.end()) continue;
     const RealInstant until = EndOf(step.world, step.host, held.belief_end);
     if (until <= step.world.now()) continue;

@@ -86,7 +86,8 @@ struct JudgeCounters {
 // A value, like the nodes it watches: a copy goes on with a copy of the world.
 class Judge : public Watcher {
  public:
-  explicit Judge(JudgeOptions options) : options_(options) {}
+  explicit Judge(JudgeOptions options)
+      : options_(options), observed_tokens_(options.clocks_in_bound) {}
 
   void Started(const World& world, HostId host) override;
   void Stepped(const World& world, HostId host, const Event& event,

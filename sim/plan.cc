@@ -253,7 +253,7 @@ WorkloadOptions DrawWorkload(ChoiceSource* choices) {
   options.clients_per_host = 1 + chance.Below(4);
   options.keys = 1 + chance.Below(4);
   options.think =
-      chance.Between(absl::Milliseconds(15), absl::Milliseconds(500));
+      chance.Between(absl::Milliseconds(5), absl::Milliseconds(400));
   options.hold = chance.Between(absl::Milliseconds(2), absl::Seconds(1));
   options.ttl.min =
       chance.Between(absl::Milliseconds(100), absl::Milliseconds(900));
@@ -264,7 +264,7 @@ WorkloadOptions DrawWorkload(ChoiceSource* choices) {
   options.renews = Rate::Percent(static_cast<uint32_t>(chance.Below(70)));
   options.abandons = DrawRate(chance, Rate::Percent(30));
   options.withdraws = DrawRate(chance, Rate::Percent(50));
-  options.lists = DrawRate(chance, Rate::Percent(20));
+  options.lists = DrawRate(chance, Rate::Percent(40));
   options.resources = DrawResources(choices);
   return options;
 }

@@ -13,7 +13,7 @@
 namespace cachalot::sim {
 namespace {
 
-constexpr absl::Duration SlotLength() { return absl::Milliseconds(25); }
+constexpr absl::Duration SlotLength() { return absl::Milliseconds(10); }
 
 int64_t SlotNanoseconds() { return absl::ToInt64Nanoseconds(SlotLength()); }
 

@@ -12,6 +12,7 @@ namespace cachalot::sim {
 namespace {
 
 constexpr SessionId kSession{.node = {1, 1}, .number = 1};
+constexpr SessionId kOtherSession{.node = {1, 1}, .number = 2};
 constexpr FencingToken kToken{.epoch = Epoch(1), .index = LogIndex(5)};
 constexpr FencingToken kOtherToken{.epoch = Epoch(1), .index = LogIndex(6)};
 constexpr RequestId kRequest(3);
@@ -71,8 +72,8 @@ TEST_F(LeaseEndsTest, RefusesABeliefInWhatIsNotGranted) {
 class CallersBeliefsTest : public testing::Test {
  protected:
   void SetUp() override {
-    EXPECT_FALSE(beliefs_.Granted(kRequest, "a", kToken));
-    EXPECT_FALSE(beliefs_.Reaches(kRequest, kToken, FastAt(10)));
+    EXPECT_FALSE(beliefs_.Granted(kRequest, "a", kToken, kSession));
+    EXPECT_FALSE(beliefs_.Reaches(kRequest, kToken, kSession, FastAt(10)));
   }
 
   Complaint Told(Belief belief, LossReason reason = LossReason::kNone,
@@ -100,7 +101,7 @@ TEST_F(CallersBeliefsTest, RefusesNewsThatAreNone) {
 }
 
 TEST_F(CallersBeliefsTest, RefusesASecondGrantOfARequest) {
-  EXPECT_TRUE(beliefs_.Granted(kRequest, "a", kOtherToken));
+  EXPECT_TRUE(beliefs_.Granted(kRequest, "a", kOtherToken, kSession));
 }
 
 TEST_F(CallersBeliefsTest, LostIsFinal) {
@@ -110,8 +111,12 @@ TEST_F(CallersBeliefsTest, LostIsFinal) {
 }
 
 TEST_F(CallersBeliefsTest, RefusesABeliefOfWhichNobodyWasTold) {
-  EXPECT_TRUE(beliefs_.Reaches(RequestId(4), kToken, FastAt(10)));
-  EXPECT_TRUE(beliefs_.Reaches(kRequest, kOtherToken, FastAt(10)));
+  EXPECT_TRUE(beliefs_.Reaches(RequestId(4), kToken, kSession, FastAt(10)));
+  EXPECT_TRUE(beliefs_.Reaches(kRequest, kOtherToken, kSession, FastAt(10)));
+}
+
+TEST_F(CallersBeliefsTest, RefusesABeliefThatOutlivesItsSession) {
+  EXPECT_TRUE(beliefs_.Reaches(kRequest, kToken, kOtherSession, FastAt(10)));
 }
 
 TEST_F(CallersBeliefsTest, ExpiredNotBeforeTheBeliefHasEnded) {

@@ -110,27 +110,34 @@ TEST(EqualTablesTest, RefusesTablesThatDiffer) {
 }
 
 TEST(TokensRiseTest, RefusesALowerToken) {
-  TokensRise checker;
+  TokensRise checker(/*clocks_in_bound=*/true);
   EXPECT_FALSE(checker.Granted("a", Token(5), At(1), At(1)));
   EXPECT_FALSE(checker.Granted("b", Token(3), At(2), At(2)));
   EXPECT_TRUE(checker.Granted("a", Token(4), At(3), At(3)));
 }
 
 TEST(TokensRiseTest, WhoeverWasHeldUpMayTellWhatHasLongEnded) {
-  TokensRise checker;
+  TokensRise checker(/*clocks_in_bound=*/true);
   EXPECT_FALSE(checker.Granted("a", Token(5), At(3), At(3)));
   EXPECT_FALSE(checker.Granted("a", Token(4), At(2), At(4)));
   EXPECT_TRUE(checker.Granted("a", Token(3), At(4), At(4)));
 }
 
+TEST(TokensRiseTest, ClocksBeyondTheBoundExcuseTheOrderAlone) {
+  TokensRise checker(/*clocks_in_bound=*/false);
+  EXPECT_FALSE(checker.Granted("a", Token(5), At(1), At(1)));
+  EXPECT_FALSE(checker.Granted("a", Token(4), At(2), At(2)));
+  EXPECT_TRUE(checker.Granted("a", Token(4), At(3), At(3)));
+}
+
 TEST(TokensRiseTest, RefusesATokenThatWasGrantedBefore) {
-  TokensRise checker;
+  TokensRise checker(/*clocks_in_bound=*/true);
   EXPECT_FALSE(checker.Granted("a", Token(5), At(1), At(1)));
   EXPECT_TRUE(checker.Granted("b", Token(5), At(2), At(2)));
 }
 
 TEST(TokensRiseTest, RefusesAGrantWithoutToken) {
-  TokensRise checker;
+  TokensRise checker(/*clocks_in_bound=*/true);
   EXPECT_TRUE(checker.Granted("a", FencingToken(), At(1), At(1)));
 }
 
