@@ -110,6 +110,30 @@ Complaint TokensRise::Granted(absl::string_view key, const FencingToken& token,
              " after it had been granted with ", last.token);
 }
 
+void ReadsAreRecent::Ended(const FencingToken& token, LogIndex index) {
+  ended_.emplace(token, index);
+}
+
+Complaint ReadsAreRecent::Told(LogIndex asked, const Answer& answer,
+                               const std::vector<LockInfo>& now) const {
+  absl::btree_set<FencingToken> told;
+  for (const LockInfo& lock : answer.locks) {
+    told.insert(lock.token);
+    const auto end = ended_.find(lock.token);
+    if (end == ended_.end() || end->second > asked) continue;
+    return Say("a reading that was asked for after entry ", asked, " shows ",
+               lock.key, " under ", lock.token, ", which entry ", end->second,
+               " ended");
+  }
+  for (const LockInfo& lock : now) {
+    if (lock.token.index > asked || told.contains(lock.token)) continue;
+    if (answer.more && lock.key > answer.locks.back().key) continue;
+    return Say("a reading that was asked for after entry ", asked,
+               " does not show ", lock.key, ", held under ", lock.token);
+  }
+  return std::nullopt;
+}
+
 Complaint NewsSupersedes::Knows(NodeId member, uint64_t incarnation,
                                 MemberState state) {
   const std::pair<uint64_t, MemberState> news(incarnation, state);

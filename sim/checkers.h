@@ -100,6 +100,22 @@ class TokensRise {
   absl::btree_set<FencingToken> all_;
 };
 
+// Who asks for the locks of a cluster sees what had been agreed on when it
+// asked: no lock that had ended, and each that has been held since (Ongaro's
+// thesis, 6.4).
+class ReadsAreRecent {
+ public:
+  // Entry `index` was committed, and ended the grant of `token`.
+  void Ended(const FencingToken& token, LogIndex index);
+  // Whoever sent `request` when `asked` was the last committed entry was told
+  // `answer`; now it would be `now`, with nothing left out at the end.
+  Complaint Told(LogIndex asked, const Answer& answer,
+                 const std::vector<LockInfo>& now) const;
+
+ private:
+  absl::btree_map<FencingToken, LogIndex> ended_;
+};
+
 // What one node knows of another is replaced by newer news alone: who is gone
 // comes back in a higher incarnation or not at all (SWIM, section 4.2).
 class NewsSupersedes {

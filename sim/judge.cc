@@ -165,6 +165,12 @@ void Judge::NoteRequest(const Step& step, const RequestSubmitted& submitted) {
   if (const auto* acquire = std::get_if<AcquireRequest>(&submitted.body)) {
     process.acquires[submitted.request] = acquire->key;
   }
+  const auto* list = std::get_if<ListLocksRequest>(&submitted.body);
+  const auto cluster = clusters_.find(process.cluster);
+  if (list != nullptr && cluster != clusters_.end()) {
+    process.readings[submitted.request] = {*list, cluster->first,
+                                           cluster->second.log.last()};
+  }
   if (std::holds_alternative<RenewRequest>(submitted.body)) {
     process.renewals.insert(submitted.request);
   }
@@ -283,6 +289,8 @@ void Judge::NoteAnswer(Step& step, const AnswerRequest& answer) {
   Process& process = step.process;
   Check(step, process.answers.Answered(answer.request));
   if (process.renewals.erase(answer.request) == 1) step.beliefs_grew = true;
+  const auto reading = process.readings.extract(answer.request);
+  if (!reading.empty()) NoteReading(step, reading.mapped(), answer.answer);
   const auto found = process.acquires.find(answer.request);
   if (found == process.acquires.end()) return;
   std::string key = std::move(found->second);
@@ -296,6 +304,17 @@ void Judge::NoteAnswer(Step& step, const AnswerRequest& answer) {
                                       step.node.client().session()));
   step.granted.push_back(std::move(key));
   step.beliefs_grew = true;
+}
+
+void Judge::NoteReading(const Step& step, const Reading& reading,
+                        const Answer& answer) {
+  if (answer.outcome != Outcome::kOk || reading.cluster != step.cluster) return;
+  ++counters_.reads_told;
+  const Cluster& cluster = clusters_.at(reading.cluster);
+  bool more = false;
+  Check(step, cluster.reads.Told(
+                  reading.asked, answer,
+                  cluster.table.List(reading.request, ClusterTime(), &more)));
 }
 
 void Judge::NoteNotice(const Step& step, const NotifyHolder& notice) {

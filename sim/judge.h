@@ -67,6 +67,7 @@ struct JudgeCounters {
   uint64_t grants = 0;             // in the table,
   uint64_t grants_after_wait = 0;  // of these
   uint64_t grants_told = 0;        // to callers
+  uint64_t reads_told = 0;         // lists of locks
   uint64_t releases = 0;
   uint64_t lock_expiries = 0;
   uint64_t withdrawals = 0;  // of what was granted
@@ -131,6 +132,14 @@ class Judge : public Watcher {
     LockLedger ledger;
     EqualTables tables;
     LeaseEnds leases;
+    ReadsAreRecent reads;
+  };
+
+  // A list of locks that was asked for, and what had been committed then.
+  struct Reading {
+    ListLocksRequest request;
+    ClusterId cluster;
+    LogIndex asked;
   };
 
   // What is known of one process under one name.
@@ -160,8 +169,9 @@ class Judge : public Watcher {
     NodeId saves_as;           // under which its disk's orders are done so far
     bool is_saved_as = false;  // that name is on the disk
     std::deque<SaveState> unsaved;
-    // Requests without an answer: acquires with their keys, and renewals.
+    // Requests without an answer: acquires with their keys, lists, renewals.
     absl::btree_map<RequestId, std::string> acquires;
+    absl::btree_map<RequestId, Reading> readings;
     absl::btree_set<RequestId> renewals;
     AnsweredOnce answers;
     CallersBeliefs beliefs;
@@ -204,6 +214,8 @@ class Judge : public Watcher {
   void NotePromise(const Step& step, const SnapshotReply& reply);
   void CheckName(const Step& step);
   void NoteAnswer(Step& step, const AnswerRequest& answer);
+  void NoteReading(const Step& step, const Reading& reading,
+                   const Answer& answer);
   void NoteNotice(const Step& step, const NotifyHolder& notice);
 
   // Beliefs.

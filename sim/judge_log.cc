@@ -190,6 +190,7 @@ void Judge::ApplyCommands(const Step& step, Cluster& cluster, LogIndex index,
 void Judge::NoteEnded(const Step& step, Cluster& cluster,
                       const LockModel::Ended& ended) {
   cluster.leases.Ended(ended.token);
+  cluster.reads.Ended(ended.token, cluster.log.last());
   if (!options_.clocks_in_bound) return;
   for (const auto& [host, process] : processes_) {
     if (process.node != ended.session.node) continue;

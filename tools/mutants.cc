@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -22,6 +23,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "engine/random.h"
@@ -227,11 +229,12 @@ Verdict ReadGate(const CommandResult& run) {
   return verdict;
 }
 
-Verdict Simulate(const Mutant& mutant, const Arguments& arguments) {
+Verdict Simulate(const Mutant& mutant, const Arguments& arguments,
+                 uint64_t jobs) {
   Verdict verdict;
   const std::optional<CommandResult> run =
       Run({mutant.program, absl::StrCat("--seeds=1..", arguments.seeds),
-           absl::StrCat("--jobs=", arguments.jobs), "--stop-at-first"});
+           absl::StrCat("--jobs=", jobs), "--stop-at-first"});
   if (!run.has_value()) return verdict;
   for (const absl::string_view line : absl::StrSplit(run->output, '\n')) {
     uint64_t seed = 0;
@@ -279,6 +282,10 @@ uint64_t Median(std::vector<uint64_t> numbers) {
   return numbers[(numbers.size() - 1) / 2];
 }
 
+std::string Sentence(const Verdict& verdict) {
+  return verdict.is_caught ? verdict.sentence : "NOT CAUGHT";
+}
+
 class Tally {
  public:
   void Add(const Mutant& mutant, const Verdict& verdict) {
@@ -286,8 +293,7 @@ class Tally {
     caught_ += verdict.is_caught ? 1 : 0;
     if (verdict.seeds.has_value()) seeds_.push_back(*verdict.seeds);
     if (verdict.choices.has_value()) choices_.push_back(*verdict.choices);
-    table_.Add({mutant.name, KindName(mutant.kind),
-                verdict.is_caught ? verdict.sentence : "NOT CAUGHT",
+    table_.Add({mutant.name, KindName(mutant.kind), Sentence(verdict),
                 Text(verdict.seeds), Text(verdict.choices)});
   }
 
@@ -312,25 +318,50 @@ class Tally {
   Table table_ = Table({"MUTANT", "KIND", "CAUGHT BY", "SEEDS", "CHOICES"});
 };
 
-// The engine as it is must pass what the others fail.
+// What is not mutated must pass what the others fail.
 bool PassesUnmutated(const fs::path& directory, const Arguments& arguments) {
-  Mutant none;
-  none.program = directory / "../../tools/simulate";
-  const Verdict verdict = Simulate(none, arguments);
-  if (!verdict.is_caught) return true;
-  std::cerr << "without any bug: " << verdict.sentence << "\n";
-  return false;
+  constexpr absl::string_view kSuffix = "_unmutated";
+  bool passes = true;
+  for (const fs::directory_entry& file : fs::directory_iterator(directory)) {
+    const std::string name = file.path().filename().string();
+    if (!absl::EndsWith(name, kSuffix)) continue;
+    const Mutant none = {.name = name, .program = file.path().string()};
+    const Verdict verdict = name == absl::StrCat("of_engine", kSuffix)
+                                ? Simulate(none, arguments, arguments.jobs)
+                                : Test(none);
+    if (!verdict.is_caught) continue;
+    std::cerr << name << ": " << verdict.sentence << "\n";
+    passes = false;
+  }
+  return passes;
+}
+
+// As many at a time as there may be processes, each of which has one.
+std::vector<Verdict> TryAll(const std::vector<Mutant>& mutants,
+                            const Arguments& arguments) {
+  std::vector<Verdict> verdicts(mutants.size());
+  absl::Mutex told;
+  std::atomic<size_t> next = 0;
+  const auto work = [&] {
+    for (size_t i = next++; i < mutants.size(); i = next++) {
+      verdicts[i] = mutants[i].kind == Kind::kEngine
+                        ? Simulate(mutants[i], arguments, /*jobs=*/1)
+                        : Test(mutants[i]);
+      const absl::MutexLock lock(&told);
+      std::cerr << mutants[i].name << ": " << Sentence(verdicts[i]) << "\n";
+    }
+  };
+  std::vector<std::thread> threads;
+  for (uint64_t i = 0; i < arguments.jobs; ++i) threads.emplace_back(work);
+  for (std::thread& thread : threads) thread.join();
+  return verdicts;
 }
 
 int RunMutants(const std::vector<Mutant>& mutants, const Arguments& arguments) {
+  const std::vector<Verdict> verdicts = TryAll(mutants, arguments);
   Tally tally;
-  for (const Mutant& mutant : mutants) {
-    const Verdict verdict = mutant.kind == Kind::kEngine
-                                ? Simulate(mutant, arguments)
-                                : Test(mutant);
-    std::cerr << mutant.name << ": "
-              << (verdict.is_caught ? verdict.sentence : "NOT CAUGHT") << "\n";
-    tally.Add(mutant, verdict);
+  for (size_t i = 0; i < mutants.size(); ++i) {
+    tally.Add(mutants[i], verdicts[i]);
   }
   std::cout << tally.ToTable();
   if (arguments.as_json) std::cout << tally.ToJson() << "\n";

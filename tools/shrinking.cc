@@ -22,8 +22,10 @@ using sim::ChoiceLog;
 using sim::RunOptions;
 using sim::RunResult;
 
-// How many seeds are tried in each duller world.
+// How many seeds are tried in each duller world, and how many shorter logs of
+// the first that fails there.
 constexpr uint64_t kSeedsPerWorld = 100;
+constexpr uint64_t kTriesPerWorld = 600;
 // A log this short is not worth a search for a shorter one.
 constexpr size_t kShortEnough = 12;
 
@@ -115,11 +117,13 @@ Shrunk ShrinkUnder(const Failure& failure, const RunOptions& options,
   const size_t choices_before = failure.choices.size();
   std::optional<ChoiceLog> best;
   uint64_t runs = 0;
-  const auto shrink = [&](const ChoiceLog& log) {
-    sim::ShrinkResult result =
-        sim::Shrink(log, [&](const ChoiceLog& candidate) {
+  const auto shrink = [&](const ChoiceLog& log, sim::ShrinkOptions budget) {
+    sim::ShrinkResult result = sim::Shrink(
+        log,
+        [&](const ChoiceLog& candidate) {
           return ChoicesIfSame(FailureOfLog(candidate, options), kind);
-        });
+        },
+        budget);
     runs += result.tries;
     say(absl::StrCat(log.size(), " choices shrunk to ", result.log.size(),
                      " in ", result.tries, " runs"));
@@ -135,12 +139,16 @@ Shrunk ShrinkUnder(const Failure& failure, const RunOptions& options,
       const std::optional<ChoiceLog> found =
           ChoicesIfSame(FailureOfSeed(seed, duller), kind);
       if (!found.has_value()) continue;
-      shrink(*found);
+      shrink(*found, {.tries_max = kTriesPerWorld});
       break;
     }
     if (best.has_value() && best->size() <= kShortEnough) break;
   }
-  if (!best.has_value()) shrink(failure.choices);
+  if (!best.has_value()) {
+    shrink(failure.choices, {});
+  } else if (best->size() > kShortEnough) {
+    shrink(ChoiceLog(*best), {});
+  }
   const std::optional<Failure> told = FailureOfLog(*best, options);
   return {.failure = {.sentence =
                           told.has_value() ? told->sentence : failure.sentence,

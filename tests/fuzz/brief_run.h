@@ -7,7 +7,8 @@
 namespace cachalot::sim {
 
 // A whole run of the simulator that `choices` decide, with every judge, but
-// with no more than a few seconds of faults: a fuzzer wants many runs.
+// with three seconds of faults at most: a fuzzer wants many runs. The same run
+// is simulate --choices=FILE --harm=3s.
 RunResult RunBriefly(ChoiceSource* choices);
 
 }  // namespace cachalot::sim

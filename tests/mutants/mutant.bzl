@@ -31,7 +31,7 @@ def _mutant(patch, source, program):
     )
 
 def mutants(name, program, patches):
-    """Each patch as a program of its own, named after it.
+    """Each patch as a program of its own, named after it, and one without any.
 
     Args:
       name: of the filegroup of the programs.
@@ -41,10 +41,16 @@ def mutants(name, program, patches):
     for source, names in patches.items():
         for patch in names:
             _mutant(patch, source, program)
+    native.cc_binary(
+        name = name + "_unmutated",
+        testonly = True,
+        deps = [program],
+    )
     native.filegroup(
         name = name,
         testonly = True,
-        srcs = [patch for names in patches.values() for patch in names],
+        srcs = [name + "_unmutated"] +
+               [patch for names in patches.values() for patch in names],
     )
 
 def test_of_mutants(name, deps, data = [], **kwargs):

@@ -141,6 +141,36 @@ TEST(TokensRiseTest, RefusesAGrantWithoutToken) {
   EXPECT_TRUE(checker.Granted("a", FencingToken(), At(1), At(1)));
 }
 
+class ReadsAreRecentTest : public testing::Test {
+ protected:
+  ReadsAreRecentTest() { reads_.Ended(Token(5), LogIndex(8)); }
+
+  static LockInfo Held(std::string key, uint64_t index) {
+    return {.key = std::move(key), .token = Token(index)};
+  }
+
+  ReadsAreRecent reads_;
+};
+
+TEST_F(ReadsAreRecentTest, RefusesALockThatHadEnded) {
+  const Answer answer = {.locks = {Held("a", 5)}};
+  EXPECT_FALSE(reads_.Told(LogIndex(7), answer, {}));
+  EXPECT_TRUE(reads_.Told(LogIndex(8), answer, {}));
+}
+
+TEST_F(ReadsAreRecentTest, RefusesToMissWhatIsHeldSince) {
+  EXPECT_FALSE(reads_.Told(LogIndex(8), Answer(), {Held("a", 9)}));
+  EXPECT_TRUE(reads_.Told(LogIndex(9), Answer(), {Held("a", 9)}));
+  EXPECT_FALSE(
+      reads_.Told(LogIndex(9), {.locks = {Held("a", 9)}}, {Held("a", 9)}));
+}
+
+TEST_F(ReadsAreRecentTest, WhatWasCutOffMayBeAnything) {
+  const Answer answer = {.locks = {Held("b", 7)}, .more = true};
+  EXPECT_FALSE(reads_.Told(LogIndex(9), answer, {Held("c", 9)}));
+  EXPECT_TRUE(reads_.Told(LogIndex(9), answer, {Held("a", 9)}));
+}
+
 TEST(NewsSupersedesTest, RefusesWhoComesBackInTheSameIncarnation) {
   NewsSupersedes news;
   EXPECT_FALSE(news.Knows({1, 1}, 1, MemberState::kAlive));
