@@ -136,7 +136,7 @@ absl::StatusOr<Node> Node::Create(NodeOptions options, const Now& now,
   }
   node.membership_.SetSeeds(now.slow, node.options_.seeds);
   // A number that no earlier process of this node has used.
-  node.client_.NumberSessionsFrom(node.options_.birth_epoch << 20);
+  node.client_.NumberFrom(node.options_.birth_epoch << 20);
   node.client_.Join(now.fast, node.epoch_seen_);
   node.deadline_ = node.FindDeadline();
   return node;

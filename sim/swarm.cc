@@ -59,9 +59,10 @@ class Runner {
   std::string FindExcuse() const;
   bool IsAliveSomewhere(NodeId id) const;
   bool HasMajority(const std::vector<Voter>& voters) const;
+  const Node* NodeThatStays(HostId host) const;
   void DemandProgress();
   void Bury(HostId host);
-  bool CanSpare(HostId host) const;
+  bool CanSpare(HostId host);
   bool AskEverywhere();
   bool HasConverged() const;
   std::string WhoIsBehind() const;
@@ -73,6 +74,7 @@ class Runner {
   Workload workload_;
   Nemesis nemesis_;
   std::optional<HostId> buried_;
+  std::optional<HostId> spared_;  // while it is asked how it would be without
   // Of the last phase: the open acquire of each machine, and who is done.
   std::map<HostId, RequestId> last_asked_;
   std::set<HostId> last_served_;
@@ -217,6 +219,7 @@ void Runner::Heal() {
   network.duplication = Rate::Never();
   network.reset = Rate::Never();
   world_.network().set_options(network);
+  world_.ReadClocksInTime();
   for (uint64_t i = 1; i <= world_.host_count(); ++i) {
     world_.SlowDisk(HostId(i), {absl::ZeroDuration(), absl::Milliseconds(1)});
   }
@@ -234,7 +237,7 @@ std::string Runner::FindExcuse() const {
     return "the majority was lost for good, in a change of voters";
   }
   for (uint64_t i = 1; i <= world_.host_count(); ++i) {
-    const Node* node = world_.node(HostId(i));
+    const Node* node = NodeThatStays(HostId(i));
     if (node == nullptr || node->identity().cluster != cluster) continue;
     const Configuration& own = node->consensus().configuration();
     if (!own.voters.empty() && !HasMajority(own.voters)) {
@@ -247,9 +250,13 @@ std::string Runner::FindExcuse() const {
   return "";
 }
 
+const Node* Runner::NodeThatStays(HostId host) const {
+  return host == spared_ ? nullptr : world_.node(host);
+}
+
 bool Runner::IsAliveSomewhere(NodeId id) const {
   for (uint64_t i = 1; i <= world_.host_count(); ++i) {
-    const Node* node = world_.node(HostId(i));
+    const Node* node = NodeThatStays(HostId(i));
     if (node != nullptr && node->id() == id) return true;
   }
   return false;
@@ -286,13 +293,16 @@ void Runner::Bury(HostId host) {
   last_served_.clear();
 }
 
-// Whether the cluster is healed, and has a majority without this machine.
-bool Runner::CanSpare(HostId host) const {
-  if (!judge_.violations().empty()) return false;
-  const Node* node = world_.node(host);
-  const Configuration& voters = judge_.configuration(judge_.clusters().front());
-  if (node == nullptr || voters.IsJoint()) return false;
-  return !voters.Contains(node->id()) || voters.voters.size() >= 3;
+// Whether the cluster is healed, and has a majority without this machine: among
+// its voters there may be some that have died before.
+bool Runner::CanSpare(HostId host) {
+  if (!judge_.violations().empty() || world_.node(host) == nullptr) {
+    return false;
+  }
+  spared_ = host;
+  const bool can = FindExcuse().empty();
+  spared_.reset();
+  return can;
 }
 
 // Everybody waits for one lock, which goes from hand to hand. True when all had

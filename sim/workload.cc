@@ -305,7 +305,7 @@ void Workload::Hold(const World& world, const ClientKey& key, Client& client) {
   if (operation.Grants()) {
     client.token = operation.token;
     client.lock = operation.key;
-    client.believes_until = world.now();
+    client.believes_until = world.read_at();
   }
   NoteBelief(world, key.first, client);
   if (operation.outcome == Outcome::kOk) {
@@ -350,12 +350,14 @@ void Workload::RecordLoss(const Client& client, RealInstant called,
 
 // By its clock as it runs now. Should the clock be bent later, the lease has
 // been promised for so long all the same: any clock within the bound might have
-// been the holder's.
+// been the holder's. A belief that is over when it is told was good when the
+// node read its clocks; when it ended in between, nobody saw.
 void Workload::NoteBelief(const World& world, HostId host, Client& client) {
   const auto held = world.node(host)->client().Find(client.grant);
   if (!held.has_value()) return;
-  client.believes_until =
+  const RealInstant until =
       world.clock(host).fast.When(held->belief_end.nanoseconds());
+  if (until > world.now()) client.believes_until = until;
 }
 
 // What was asked for in a cluster that gave way may have been granted there;

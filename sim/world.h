@@ -125,6 +125,8 @@ class World {
   void SpeedUpDisk(HostId host);  // to what its options say
   void SetClockRates(HostId host, int64_t slow_ppm, int64_t fast_ppm);
   void JumpClocks(HostId host, absl::Duration slow, absl::Duration fast);
+  // No turn is held up any more once the clocks were read for it.
+  void ReadClocksInTime() { options_.stale_turn = Rate::Never(); }
   // As long as it lasts, each turn waits for so long.
   void SlowDown(HostId host, Delay scheduling);
   void SpeedUp(HostId host);

@@ -73,9 +73,13 @@ class Client {
   // more, and what was asked for has come to nothing. Goes on as `self`.
   void Dissolve(FastInstant now, NodeId self);
 
-  // Sessions are numbered after `number`: a node that came back under its name
-  // must not speak for a session of the process that it was.
-  void NumberSessionsFrom(uint64_t number) { session_.number = number; }
+  // Sessions and reads are numbered after `number`: a node that came back under
+  // its name must not speak for a session of the process that it was, nor take
+  // what that process was told for an answer.
+  void NumberFrom(uint64_t number) {
+    session_.number = number;
+    last_read_ = number;
+  }
 
   void Submit(FastInstant now, RequestId request, const Request& body);
   void Withdraw(FastInstant now, RequestId request);

@@ -394,8 +394,10 @@ void Consensus::NoteLinkDown(NodeId peer) {
   const auto found = leader->followers.find(peer);
   if (found == leader->followers.end()) return;
   Progress& progress = found->second;
-  progress.awaits_answer = false;
   if (progress.mode == Progress::Mode::kReplicate) progress.BecomeProbe();
+  // What was out is lost. Where nobody listens, a link breaks as soon as
+  // something is sent: the next heartbeat is early enough to try again.
+  progress.awaits_answer = true;
 }
 
 bool Consensus::HeardFromQuorum(SlowInstant now) const {

@@ -141,7 +141,7 @@ TEST(SessionTest, OneThatIsGoneIsFollowedByAnother) {
 
 TEST(SessionTest, NumbersAreNotUsedAgain) {
   LoneClient lone;
-  lone.client().NumberSessionsFrom(41);
+  lone.client().NumberFrom(41);
   lone.Open();
   EXPECT_EQ(lone.client().session().number, 42u);
 }
@@ -581,6 +581,17 @@ TEST(LeaderTalkTest, NothingIsSentWhileNobodyLeads) {
   lone.Pass(absl::Seconds(4));
   EXPECT_TRUE(lone.commands().empty());
   EXPECT_TRUE(lone.reads().empty());
+}
+
+// A node that came back under its name hears what its last process asked.
+TEST(LeaderTalkTest, AnAnswerToTheLastProcessAnswersNothing) {
+  LoneClient lone;
+  lone.client().NumberFrom(41);
+  lone.Open();
+  const RequestId list = lone.Submit(ListLocksRequest{.prefix = "a"});
+  EXPECT_EQ(lone.reads().at(0).number, 42u);
+  lone.Receive(ReadResult{.number = 1});
+  EXPECT_EQ(lone.OutcomeOf(list), std::nullopt);
 }
 
 TEST(LeaderTalkTest, AReadIsAnsweredOnce) {

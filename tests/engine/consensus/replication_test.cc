@@ -413,6 +413,21 @@ TEST(LeaderTest, LooksAnewWhereABrokenStreamLostItsTail) {
   EXPECT_EQ(LastProven(lone, 2), LogIndex(3));
 }
 
+TEST(LeaderTest, TriesALinkThatBrokeWithTheNextHeartbeat) {
+  LoneConsensus lone = Leader();
+  lone.Propose("x");
+  for (int i = 0; i < 3; ++i) {
+    lone.machine().NoteLinkDown(IdOf(2));
+    lone.Flush();
+    lone.Ignore();
+    lone.machine().NoteLinkDown(IdOf(2));  // nobody listens there
+    lone.Flush();
+    EXPECT_FALSE(lone.Take<Append>(2).has_value());
+    lone.Pass(kHeartbeat);
+    EXPECT_TRUE(lone.Take<Append>(2).has_value());
+  }
+}
+
 TEST(LeaderTest, BelievesNobodyWhoHasMoreThanItSent) {
   LoneConsensus lone = Leader();
   lone.Acknowledge(2, LogIndex(99));
