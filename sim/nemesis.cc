@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/address.h"
+#include "engine/ids.h"
 #include "engine/node.h"
 
 namespace cachalot::sim {
@@ -32,6 +33,20 @@ uint64_t OtherVersionsHeard(const World& world) {
     if (node != nullptr) heard += node->stats().other_version;
   }
   return heard;
+}
+
+// Of those that think they lead, whoever does in the latest term.
+std::optional<HostId> FindLeader(const World& world) {
+  std::optional<HostId> leader;
+  Term term;
+  for (uint64_t i = 1; i <= world.host_count(); ++i) {
+    const Node* node = world.node(HostId(i));
+    if (node == nullptr || !node->consensus().leads()) continue;
+    if (leader.has_value() && node->consensus().term() <= term) continue;
+    leader = HostId(i);
+    term = node->consensus().term();
+  }
+  return leader;
 }
 
 }  // namespace
@@ -150,13 +165,25 @@ std::vector<HostId> Nemesis::Running(const World& world) const {
 std::optional<HostId> Nemesis::PickAwake(const World& world) {
   const std::vector<HostId> running = Running(world);
   if (running.empty()) return std::nullopt;
-  const HostId victim = chance_.Pick(running);
+  const HostId victim = PickOf(world, running);
   if (world.IsPaused(victim)) return std::nullopt;
   return victim;
 }
 
 HostId Nemesis::PickAny(const World& world) {
-  return HostId(1 + chance_.Below(world.host_count()));
+  std::vector<HostId> hosts;
+  for (uint64_t i = 1; i <= world.host_count(); ++i) hosts.push_back(HostId(i));
+  return PickOf(world, hosts);
+}
+
+HostId Nemesis::PickOf(const World& world, const std::vector<HostId>& hosts) {
+  const uint64_t choice = chance_.Below(hosts.size() + (hosts.size() + 1) / 2);
+  if (choice < hosts.size()) return hosts[choice];
+  const std::optional<HostId> leader = FindLeader(world);
+  const bool is_there =
+      leader.has_value() &&
+      std::find(hosts.begin(), hosts.end(), *leader) != hosts.end();
+  return is_there ? *leader : hosts[choice - hosts.size()];
 }
 
 bool Nemesis::MayLose(const World& world, bool loses_memory) const {
@@ -180,6 +207,16 @@ bool Nemesis::Partition(World& world) {
   for (size_t i = 0; i < world.host_count(); ++i) {
     side_of.push_back(chance_.Below(sides));
   }
+  const absl::Duration lasts = chance_.Draw(options_.partition);
+  const std::optional<HostId> leader = FindLeader(world);
+  if (chance_.Happens(Rate::Percent(30)) && leader.has_value()) {
+    // It stands alone, and may take a while to notice.
+    const uint64_t side = side_of[leader->value() - 1];
+    for (uint64_t& other : side_of) {
+      if (other == side) other = (side + 1) % sides;
+    }
+    side_of[leader->value() - 1] = side;
+  }
   std::string text = "partition:";
   for (size_t i = 0; i < side_of.size(); ++i) {
     absl::StrAppend(&text, " ", HostName(HostId(i + 1)), "@", side_of[i]);
@@ -191,8 +228,7 @@ bool Nemesis::Partition(World& world) {
   }
   if (!world.network().HasCuts()) return false;  // all on one side
   Say(world, text);
-  agenda_.Add(world.now() + chance_.Draw(options_.partition),
-              Mend{Fault::kPartition, CutsFelt(world)});
+  agenda_.Add(world.now() + lasts, Mend{Fault::kPartition, CutsFelt(world)});
   return true;
 }
 

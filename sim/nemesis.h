@@ -28,7 +28,9 @@ struct NemesisOptions {
   Delay downtime = {absl::Milliseconds(10), absl::Seconds(5)};
   Delay pause = {absl::Milliseconds(10), absl::Seconds(3)};
   Delay slowness = {absl::Milliseconds(100), absl::Seconds(3)};
-  Delay slow_save = {absl::Milliseconds(1), absl::Milliseconds(200)};
+  // Some take longer than an election.
+  Delay slow_save = {absl::Milliseconds(1), absl::Milliseconds(200),
+                     Rate::Percent(20), absl::Seconds(2)};
   Delay slow_turn = {absl::Milliseconds(1), absl::Milliseconds(60)};
   // How far a clock jumps that may: the fast one, or either if clocks are to
   // break their bound.
@@ -149,6 +151,8 @@ class Nemesis {
   // One of those that run and are not paused; nothing if there is none.
   std::optional<HostId> PickAwake(const World& world);
   HostId PickAny(const World& world);
+  // One of `hosts`; whoever leads more often than others: it has most to lose.
+  HostId PickOf(const World& world, const std::vector<HostId>& hosts);
   bool MayLose(const World& world, bool loses_memory) const;
   void CutFromAll(World& world, HostId host);
   void Say(World& world, const std::string& what);
