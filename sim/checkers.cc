@@ -134,6 +134,12 @@ Complaint ReadsAreRecent::Told(LogIndex asked, const Answer& answer,
   return std::nullopt;
 }
 
+Complaint CheckReadIndex(LogIndex committed, LogIndex applied) {
+  if (applied >= committed) return std::nullopt;
+  return Say("a leader answered a read with what it had applied up to ",
+             applied, ", but ", committed, " was committed when it was asked");
+}
+
 Complaint NewsSupersedes::Knows(NodeId member, uint64_t incarnation,
                                 MemberState state) {
   const std::pair<uint64_t, MemberState> news(incarnation, state);

@@ -116,6 +116,11 @@ class ReadsAreRecent {
   absl::btree_map<FencingToken, LogIndex> ended_;
 };
 
+// A leader that was asked when entries up to `committed` were committed, and
+// leads yet in that term, answers when it has applied as much: somebody else may
+// have committed them, whom it would have heard of (thesis, 6.4).
+Complaint CheckReadIndex(LogIndex committed, LogIndex applied);
+
 // What one node knows of another is replaced by newer news alone: who is gone
 // comes back in a higher incarnation or not at all (SWIM, section 4.2).
 class NewsSupersedes {

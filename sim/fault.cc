@@ -31,6 +31,7 @@ const char* FaultName(Fault fault) {
       "corruption",
       "frame corruption",
       "stream reset",
+      "straggler",
       "stale reading",
       "name conflict",
       "dead seed"};

@@ -38,12 +38,13 @@ enum class Fault : uint8_t {
   kCorruption,
   kFrameCorruption,
   kStreamReset,
+  kStraggler,     // the tail of a broken stream comes behind the next one
   kStaleReading,  // a turn is held up after the clocks were read
   kNameConflict,  // a machine has another's name
   kDeadSeed,      // nobody lives at a seed's address
 };
 inline constexpr size_t kNemesisFaultCount = 21;
-inline constexpr size_t kFaultCount = 30;
+inline constexpr size_t kFaultCount = 31;
 
 const char* FaultName(Fault fault);
 

@@ -168,8 +168,10 @@ void Judge::NoteRequest(const Step& step, const RequestSubmitted& submitted) {
   const auto* list = std::get_if<ListLocksRequest>(&submitted.body);
   const auto cluster = clusters_.find(process.cluster);
   if (list != nullptr && cluster != clusters_.end()) {
-    process.readings[submitted.request] = {*list, cluster->first,
-                                           cluster->second.log.last()};
+    Reading& reading = process.readings[submitted.request];
+    reading = {*list, cluster->first, cluster->second.log.last()};
+    const Consensus& consensus = step.node.consensus();
+    if (consensus.leads()) reading.led = consensus.term();
   }
   if (std::holds_alternative<RenewRequest>(submitted.body)) {
     process.renewals.insert(submitted.request);
@@ -311,6 +313,10 @@ void Judge::NoteReading(const Step& step, const Reading& reading,
   if (answer.outcome != Outcome::kOk || reading.cluster != step.cluster) return;
   ++counters_.reads_told;
   const Cluster& cluster = clusters_.at(reading.cluster);
+  const Consensus& consensus = step.node.consensus();
+  if (consensus.leads() && reading.led == consensus.term()) {
+    Check(step, CheckReadIndex(reading.asked, consensus.applied()));
+  }
   bool more = false;
   Check(step, cluster.reads.Told(
                   reading.asked, answer,

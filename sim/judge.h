@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -140,6 +141,7 @@ class Judge : public Watcher {
     ListLocksRequest request;
     ClusterId cluster;
     LogIndex asked;
+    std::optional<Term> led;  // by the node that was asked: it answers itself
   };
 
   // What is known of one process under one name.

@@ -238,6 +238,7 @@ std::optional<Network::Arrival> Network::Happen(RealInstant now, FrameDue due) {
     return std::nullopt;
   }
   ++counters_.frames_delivered;
+  NoteHeard(due.stream, stream);
   Arrival arrival{to,
                   FrameReceived{from, std::move(stream.frames.front().bytes)}};
   stream.frames.pop_front();
@@ -270,7 +271,9 @@ std::optional<Network::Arrival> Network::Happen(RealInstant now,
 void Network::Break(RealInstant now, StreamId id, Stream& stream) {
   if (stream.state == StreamState::kBroken) return;
   ++counters_.streams_broken;
-  LoseFrames(stream, 0);
+  Stream stragglers = TakeStragglers(stream);
+  counters_.frames_lost += stream.frames.size() - stragglers.frames.size();
+  stream.frames.clear();
   stream.state = StreamState::kBroken;
   if (stream.is_orphan) {
     Forget(id);
@@ -278,6 +281,49 @@ void Network::Break(RealInstant now, StreamId id, Stream& stream) {
   }
   agenda_.Add(now + StreamChance(stream.link).Draw(options_.delay),
               BreakDue{id});
+  if (stragglers.frames.empty()) return;
+  // Last: it may move the others in memory.
+  const StreamId behind = next_stream_++;
+  Stream& added = streams_[behind] = std::move(stragglers);
+  PlanHead(now, behind, added);
+}
+
+// What still arrives of a stream that breaks: a stream of its own, without a
+// sender. Empty if nothing does.
+Network::Stream Network::TakeStragglers(const Stream& broken) {
+  const auto& [from, to] = broken.link;
+  Stream rest = {.link = broken.link,
+                 .state = StreamState::kOpen,
+                 .is_orphan = true,
+                 .is_straggling = true};
+  const bool can_arrive =
+      options_.straggling.ppm > 0 && broken.state == StreamState::kOpen &&
+      !broken.is_orphan && !broken.is_headless && !broken.frames.empty() &&
+      from != to && listening_.contains(to);
+  if (!can_arrive) return rest;
+  Chance& chance = StreamChance(broken.link);
+  if (!chance.Happens(options_.straggling)) return rest;
+  ledger_.Attempt(Fault::kStraggler);
+  ledger_.Apply(Fault::kStraggler);
+  const uint64_t count = 1 + chance.Below(broken.frames.size());
+  const absl::Duration late =
+      chance.Between(absl::ZeroDuration(), options_.give_up_max);
+  for (size_t i = 0; i < count; ++i) {
+    rest.frames.push_back(broken.frames[i]);
+    rest.frames.back().at = broken.frames[i].at + late;
+  }
+  return rest;
+}
+
+// A straggler is one only behind what was sent after it.
+void Network::NoteHeard(StreamId id, Stream& stream) {
+  uint64_t& last = ChancesOf(stream.link).last_stream;
+  if (stream.is_straggling && id < last) {
+    stream.is_straggling = false;  // noted
+    ++counters_.streams_straggled;
+    ledger_.Observe(Fault::kStraggler);
+  }
+  last = std::max(last, id);
 }
 
 std::optional<Network::Arrival> Network::Happen(RealInstant, BreakDue due) {

@@ -35,6 +35,7 @@ struct NetworkOptions {
   Rate corruption;        // of datagrams: a byte changes
   Rate frame_corruption;  // of frames: what TCP's own sum does not see
   Rate reset;             // of a stream, for each frame sent on it
+  Rate straggling;        // of what is on its way when a stream breaks
   // How long TCP tries before it gives a silent peer up.
   absl::Duration give_up_min = absl::Milliseconds(300);
   absl::Duration give_up_max = absl::Seconds(3);
@@ -58,6 +59,7 @@ struct NetworkCounters {
   uint64_t streams_broken = 0;
   uint64_t streams_reset = 0;    // broken by chance
   uint64_t streams_stalled = 0;  // held back by a cut link
+  uint64_t streams_straggled = 0;  // came behind the one after them
 };
 
 // The links between addresses: datagrams that are lost, doubled, late and out
@@ -66,9 +68,12 @@ struct NetworkCounters {
 // A cut link is cut for what is on its way too; a clogged one holds it back,
 // and lets it through at once when it is free again. TCP does not notice a cut:
 // a stream stalls, goes on if the link is mended in time, and is given up
-// otherwise, when its sender is told. A process that dies takes the streams
-// towards it with it at once; of what it had sent itself, a chance prefix
-// still arrives.
+// otherwise, when its sender is told. What is on its way when a stream breaks is
+// lost, or straggles: a prefix arrives later, perhaps behind what is sent on the
+// next stream, as from a kernel that goes on sending for a closed socket, or
+// from the other of two sockets that are read in any order. A process that dies
+// takes the streams towards it with it at once; of what it had sent itself, a
+// chance prefix still arrives.
 class Network {
  public:
   // What a node at `to` is to learn. LinkChanged is news of its own end of a
@@ -135,6 +140,7 @@ class Network {
     absl::Duration distance;
     uint64_t datagrams_sent = 0;
     uint64_t last_arrived = 0;  // of these, the highest
+    uint64_t last_stream = 0;   // that a frame was heard of, the highest
   };
 
   enum class StreamState : uint8_t {
@@ -153,6 +159,7 @@ class Network {
     StreamState state = StreamState::kConnecting;
     std::deque<Frame> frames;
     bool is_orphan = false;        // its sender is gone
+    bool is_straggling = false;    // it is the rest of one that broke
     bool is_headless = false;      // its receiver is gone, unnoticed so far
     bool head_is_planned = false;  // a FrameDue is on the agenda
     bool is_stalled = false;
@@ -203,6 +210,8 @@ class Network {
   void PlanHead(RealInstant now, StreamId id, Stream& stream);
   void Doubt(RealInstant now, StreamId id, Stream& stream);
   void Break(RealInstant now, StreamId id, Stream& stream);
+  Stream TakeStragglers(const Stream& broken);
+  void NoteHeard(StreamId id, Stream& stream);
   void LoseFrames(Stream& stream, size_t kept);
   void Close(RealInstant now, const Address& address, bool in_order);
   void Behead(RealInstant now, StreamId id, Stream& stream);

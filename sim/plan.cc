@@ -43,6 +43,7 @@ NetworkOptions DrawNetwork(Chance chance) {
   options.give_up_max =
       options.give_up_min +
       chance.Between(absl::Milliseconds(10), absl::Seconds(4));
+  options.straggling = DrawRate(chance, Rate::Percent(100));
   return options;
 }
 

@@ -171,6 +171,12 @@ TEST_F(ReadsAreRecentTest, WhatWasCutOffMayBeAnything) {
   EXPECT_TRUE(reads_.Told(LogIndex(9), answer, {Held("a", 9)}));
 }
 
+TEST(CheckReadIndexTest, AReadSeesAllThatWasCommittedWhenItWasAsked) {
+  EXPECT_FALSE(CheckReadIndex(LogIndex(7), LogIndex(7)));
+  EXPECT_FALSE(CheckReadIndex(LogIndex(7), LogIndex(8)));
+  EXPECT_TRUE(CheckReadIndex(LogIndex(7), LogIndex(6)));
+}
+
 TEST(NewsSupersedesTest, RefusesWhoComesBackInTheSameIncarnation) {
   NewsSupersedes news;
   EXPECT_FALSE(news.Knows({1, 1}, 1, MemberState::kAlive));

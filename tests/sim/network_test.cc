@@ -14,6 +14,7 @@
 #include "gtest/gtest.h"
 #include "sim/chance.h"
 #include "sim/choices.h"
+#include "sim/fault.h"
 #include "sim/instant.h"
 
 namespace cachalot::sim {
@@ -267,6 +268,54 @@ TEST_F(NetworkTest, AResetLosesTheTailAndIsTold) {
   SendFrames(1);  // on a new stream
   RunUntil(absl::Seconds(1));
   EXPECT_EQ(frames_, (std::vector<std::string>{"0", "7"}));
+}
+
+TEST_F(NetworkTest, ATailMayStraggleBehindTheNextStream) {
+  NetworkOptions options = Calm();
+  options.straggling = Rate::Percent(100);
+  Build(options);
+  bool some_overtake = false;
+  for (int run = 0; run < 50; ++run) {
+    frames_.clear();
+    SendFrames(1);
+    RunUntil(now_ - RealInstant() + absl::Milliseconds(50));
+    const int first = sent_;
+    SendFrames(5);
+    network_->Reset(now_, kA, kB);
+    RunUntil(now_ - RealInstant() + absl::Milliseconds(30));
+    SendFrames(1);  // on the next stream
+    RunUntil(now_ - RealInstant() + absl::Seconds(1));
+    // Of the five a prefix, in its order.
+    std::vector<std::string> stragglers;
+    for (const std::string& frame : frames_) {
+      const int number = std::stoi(frame);
+      if (number >= first && number < first + 5) stragglers.push_back(frame);
+    }
+    ASSERT_FALSE(stragglers.empty());
+    for (size_t i = 0; i < stragglers.size(); ++i) {
+      EXPECT_EQ(stragglers[i], absl::StrCat(first + static_cast<int>(i)));
+    }
+    some_overtake |= frames_.back() == stragglers.back();
+  }
+  EXPECT_TRUE(some_overtake) << "something old came last";
+  const FaultCount& count = network_->ledger().At(Fault::kStraggler);
+  EXPECT_EQ(count.attempted, 50u);
+  EXPECT_EQ(count.observed, network_->counters().streams_straggled);
+  EXPECT_GT(count.observed, 0u);
+  EXPECT_LE(count.observed, count.applied);
+}
+
+TEST_F(NetworkTest, NothingStragglesToAnotherProcess) {
+  NetworkOptions options = Calm();
+  options.straggling = Rate::Percent(100);
+  Build(options);
+  SendFrames(1);
+  RunUntil(absl::Milliseconds(50));
+  SendFrames(5);
+  network_->Crash(now_, kB);
+  network_->Open(kB);
+  RunUntil(absl::Seconds(1));
+  EXPECT_EQ(frames_, Numbers(1));
 }
 
 TEST_F(NetworkTest, StreamsAreResetAtTheirRate) {
