@@ -19,6 +19,9 @@ namespace {
 // A step later than this after the deadline means that this process was held
 // up, and that messages wait which would have kept timers from firing.
 constexpr absl::Duration StallMin() { return absl::Milliseconds(100); }
+// Whoever is held up again so soon is slow, and has read by now what waited.
+// Longer than any machine's own patience after a stall.
+constexpr absl::Duration StallMemory() { return absl::Seconds(2); }
 // A driver that forgets to end a turn is late by no more than this.
 constexpr absl::Duration TurnMax() { return absl::Milliseconds(1); }
 // How long a guess at the leader is tried before the next.
@@ -158,7 +161,8 @@ Node::Node(NodeOptions options, const Now& now, Identity identity)
       next_guess_(now.slow),
       expiry_not_before_(now.slow),
       next_voter_review_(now.slow),
-      next_leave_intent_(now.slow) {
+      next_leave_intent_(now.slow),
+      stall_remembered_until_(now.slow) {
   membership_.Introduce(
       {.epoch = Epoch(),
        .bootstrap_expect = static_cast<uint32_t>(options_.bootstrap_expect)});
@@ -203,12 +207,9 @@ void Node::FireTimers(const Now& now, Outbox& out) {
   now_ = now;
   const SlowInstant due = deadline_.slow;
   if (due <= now.slow && now.slow - due >= StallMin()) {
-    const absl::Duration lateness = now.slow - due;
     ++stats_.stalls;
-    consensus_.NoteStall(now.slow, lateness);
-    membership_.NoteStall(now.slow, lateness);
-    // Keep-alives may wait in our sockets (rule 20).
-    expiry_not_before_ = std::max(expiry_not_before_, now.slow + lateness);
+    // One that is always late would put off for ever what runs out.
+    if (due > stall_remembered_until_) NoteStall(now.slow - due);
   }
   if (deadline_.IsDue(now)) {
     client_.FireTimers(now.fast);  // belief ends before anything else happens
@@ -218,6 +219,15 @@ void Node::FireTimers(const Now& now, Outbox& out) {
   FireBirth(out);
   if (phase_ == Phase::kLeaving) FireLeave(out);
   if (flush_by_ <= now.slow) Flush(out);
+}
+
+// Messages may wait in our sockets, keep-alives among them, that would have
+// kept timers from firing: they are to be read first (rule 20).
+void Node::NoteStall(absl::Duration lateness) {
+  stall_remembered_until_ = now_.slow + std::max(lateness, StallMemory());
+  consensus_.NoteStall(now_.slow, lateness);
+  membership_.NoteStall(now_.slow, lateness);
+  expiry_not_before_ = std::max(expiry_not_before_, now_.slow + lateness);
 }
 
 Deadline Node::FindDeadline() const {
@@ -722,7 +732,7 @@ uint64_t Node::Fingerprint() const {
     hash.Add(number).Add(asked.first).Add(asked.second.number);
   }
   hash.Add(expiry_proposed_).Add(expiry_not_before_).Add(next_voter_review_);
-  hash.Add(leave_by_).Add(next_leave_intent_);
+  hash.Add(leave_by_).Add(next_leave_intent_).Add(stall_remembered_until_);
   hash.Add(uint64_t{standing_.has_session} * 4 +
            uint64_t{standing_.has_leader} * 2 + uint64_t{standing_.joined});
   return hash.value();

@@ -147,6 +147,7 @@ class Node {
 
   // The machines' talk with each other.
   void FireTimers(const Now& now, Outbox& out);
+  void NoteStall(absl::Duration lateness);
   Deadline FindDeadline() const;
   void AddGathered(class Fingerprint& hash) const;
   void Settle(Outbox& out);
@@ -225,6 +226,9 @@ class Node {
   // Leaving.
   SlowInstant leave_by_ = SlowInstant::Never();
   SlowInstant next_leave_intent_;
+
+  // No stall before then is another one.
+  SlowInstant stall_remembered_until_;
 
   AnnounceStanding standing_;
   // Of the step that is being made; empty between steps.

@@ -31,7 +31,9 @@ struct NemesisOptions {
   // Some take longer than an election.
   Delay slow_save = {absl::Milliseconds(1), absl::Milliseconds(200),
                      Rate::Percent(20), absl::Seconds(2)};
-  Delay slow_turn = {absl::Milliseconds(1), absl::Milliseconds(60)};
+  // Now and then longer than an election takes.
+  Delay slow_turn = {absl::Milliseconds(1), absl::Milliseconds(60),
+                     Rate::Percent(10), absl::Milliseconds(600)};
   // How far a clock jumps that may: the fast one, or either if clocks are to
   // break their bound.
   Delay jump = {absl::Milliseconds(1), absl::Seconds(20)};

@@ -279,6 +279,8 @@ absl::Status Script::DoToHost(const Words& words) {
     world_->Pause(*host);
   } else if (words[0] == "resume") {
     world_->Resume(*host);
+  } else if (words[0] == "slow" && words.size() == 3) {
+    world_->SlowDown(*host, {Span(words[2]), Span(words[2])});
   } else if (words[0] == "leave") {
     world_->Leave(*host);
   } else if (words[0] == "withdraw") {

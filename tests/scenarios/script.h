@@ -32,6 +32,7 @@ namespace cachalot::sim {
 //   partition n1 | n2 n3       oneway n1 -> n2        heal
 //   crash n1                   restart n1 [founding]  wipe n1
 //   pause n1                   resume n1              leave n1
+//   slow n1 150ms              so late is each of its turns from here on
 //   add [founding]             one more machine, that joins the others
 //   try n1 key [ttl=5s]        runs until it is answered
 //   lock n1 key [ttl=5s] [wait=10s]    does not wait for the answer
