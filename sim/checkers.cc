@@ -41,6 +41,13 @@ Complaint OneLeaderPerTerm::Leads(Term term, NodeId leader) {
              leader);
 }
 
+Complaint OneBirth::Born(ClusterId cluster) {
+  if (first_.IsNone()) first_ = cluster;
+  if (cluster == first_) return std::nullopt;
+  return Say("cluster ", cluster.ToShortString(), " was born beside cluster ",
+             first_.ToShortString());
+}
+
 Complaint CommittedLog::Commits(LogIndex index, const Entry& entry, Term by,
                                 bool* is_first) {
   *is_first = false;

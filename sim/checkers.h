@@ -35,6 +35,18 @@ class OneLeaderPerTerm {
   absl::btree_map<Term, NodeId> leaders_;
 };
 
+// Births are explicit: those who found a cluster together found one, since a
+// majority of them binds itself to it before anything is agreed on; and whoever
+// founds alone is one (locks.md 4.2, D4).
+class OneBirth {
+ public:
+  // The first entry of the cluster was committed.
+  Complaint Born(ClusterId cluster);
+
+ private:
+  ClusterId first_;
+};
+
 // Log matching and state-machine safety: whoever commits an entry commits the
 // same one at its index. The first to be seen is kept as a hash. And leader
 // completeness: who comes to lead a term has every entry that was committed in

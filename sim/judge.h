@@ -41,6 +41,9 @@ struct JudgeOptions {
   // If not, cluster time may run fast and beliefs may overlap: only tokens
   // protect what is locked. All else is judged as ever.
   bool clocks_in_bound = true;
+  // Whether all that is founded is founded together, or by one machine once:
+  // then there is one cluster.
+  bool one_birth = false;
   // Fingerprints of whole tables are dear: at every so many entries.
   uint64_t tables_every = 8;
   // So are the nodes' own invariants: at every so many steps.
@@ -250,6 +253,7 @@ class Judge : public Watcher {
   std::map<ClusterId, Cluster> clusters_;
   std::map<HostId, Process> processes_;
   std::map<NodeId, SavedLog> saved_;  // as far as the nodes were told
+  OneBirth birth_;
   Votes votes_;
   TokensRise observed_tokens_;
 };

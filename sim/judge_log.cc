@@ -141,6 +141,7 @@ void Judge::NoteCommit(const Step& step, Cluster& cluster, LogIndex index) {
                                   &is_first));
   if (!is_first) return;
   ++counters_.entries;
+  if (options_.one_birth) Check(step, birth_.Born(step.process.cluster));
   Check(step, cluster.time.Committed(index, *entry));
   Apply(step, cluster, index, *entry);
 }

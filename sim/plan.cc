@@ -288,6 +288,7 @@ Plan Plan::Draw(ChoiceSource* choices) {
   plan.nemesis = DrawNemesis(plan, choices);
   plan.workload = DrawWorkload(choices);
   plan.workload.rules.leases_hold = plan.judge.clocks_in_bound;
+  plan.judge.one_birth = true;
   plan.judge.rate_bound_ppm = plan.hosts[0].node.lease.rate_bound_ppm;
   plan.judge.tables_every = chance.Pick(std::vector<uint64_t>{8, 1, 2, 32});
   plan.quiet = chance.Between(absl::Milliseconds(10), absl::Seconds(4));

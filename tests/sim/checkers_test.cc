@@ -171,6 +171,13 @@ TEST_F(ReadsAreRecentTest, WhatWasCutOffMayBeAnything) {
   EXPECT_TRUE(reads_.Told(LogIndex(9), answer, {Held("a", 9)}));
 }
 
+TEST(OneBirthTest, RefusesASecondCluster) {
+  OneBirth birth;
+  EXPECT_FALSE(birth.Born({1, 1}));
+  EXPECT_FALSE(birth.Born({1, 1}));
+  EXPECT_TRUE(birth.Born({2, 2}));
+}
+
 TEST(CheckReadIndexTest, AReadSeesAllThatWasCommittedWhenItWasAsked) {
   EXPECT_FALSE(CheckReadIndex(LogIndex(7), LogIndex(7)));
   EXPECT_FALSE(CheckReadIndex(LogIndex(7), LogIndex(8)));
