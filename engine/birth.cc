@@ -123,6 +123,7 @@ void Node::Adopt(ClusterId cluster, Epoch epoch, bool is_invitation) {
 
 void Node::EnterCluster(absl::Duration patience) {
   phase_ = Phase::kMember;
+  entered_at_ = now_.slow;
   birth_at_ = SlowInstant::Never();
   // If this cluster never shows that it lives, we are free again: we have
   // agreed to nothing, and what vote we gave goes with our name.
@@ -135,6 +136,11 @@ void Node::EnterCluster(absl::Duration patience) {
 bool Node::IsLed() const {
   return client_.session_belief_end() > now_.fast ||
          (last_led_.has_value() && now_.slow - *last_led_ < LeaderlessMax());
+}
+
+// Who has just come in has not heard of its leader yet.
+bool Node::MayBeLed() const {
+  return IsLed() || now_.slow - entered_at_ < LeaderlessMax();
 }
 
 // Keeps what we tell strangers of our cluster up to date.
@@ -219,9 +225,9 @@ void Node::MeetOtherCluster(const Envelope& envelope, const PushPull& message,
   if (phase_ != Phase::kMember) return;
   const auto theirs = std::make_pair(message.epoch, envelope.cluster);
   const auto ours = std::make_pair(identity_.epoch, identity_.cluster);
-  if (message.is_led && (!IsLed() || theirs < ours)) {
+  if (message.is_led && (theirs < ours || !MayBeLed())) {
     StartOver(absl::StrCat("cluster ", envelope.cluster.ToShortString(),
-                           IsLed() ? " is older" : " has a leader"),
+                           theirs < ours ? " is older" : " has a leader"),
               envelope.from_address);
     AskToJoin(envelope.from_address, out);
     return;
@@ -259,6 +265,8 @@ void Node::StartOver(absl::string_view why, const Address& hint) {
   membership_.Introduce(
       {.epoch = Epoch(),
        .bootstrap_expect = static_cast<uint32_t>(options_.bootstrap_expect)});
+  // Its tokens may have risen above the epoch of its birth.
+  epoch_seen_ = std::max(epoch_seen_, table_.epoch());
   const SaveId last_save = consensus_.last_save();
   consensus_ = Consensus(options_.consensus, identity_.node,
                          Random(random_.Next(), "consensus"), now_.slow,

@@ -139,6 +139,7 @@ class Node {
   void Adopt(ClusterId cluster, Epoch epoch, bool is_invitation);
   void EnterCluster(absl::Duration patience);
   bool IsLed() const;
+  bool MayBeLed() const;
   void NoteLeadership();
   void StartOver(absl::string_view why, const Address& hint);
   void MeetOtherCluster(const Envelope& envelope, const PushPull& message,
@@ -197,6 +198,7 @@ class Node {
   // A cluster that we are bound to, but that nobody leads yet, is given up
   // then.
   SlowInstant unbind_at_ = SlowInstant::Never();
+  SlowInstant entered_at_;
   Epoch epoch_seen_;  // the highest of any cluster
   std::optional<SlowInstant> last_led_;
   bool introduced_as_led_ = false;

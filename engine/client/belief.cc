@@ -110,6 +110,8 @@ void Client::Hold(FastInstant now, RequestId request, const Acquire& acquire,
   }
   Answer(request, Outcome::kOk);
   output_.answers.back().answer.token = token;
+  // Should this cluster give way to another, its tokens are to be above ours.
+  epoch_floor_ = std::max(epoch_floor_, token.epoch);
   const Sequence sequence = acquire.sequence;
   Grant& grant = grants_[sequence];
   grant.request = request;

@@ -56,7 +56,7 @@ Client::Client(LeaseOptions options, NodeId self, std::string name,
 
 void Client::Join(FastInstant now, Epoch epoch_floor) {
   CHECK(state_ == State::kNone);
-  epoch_floor_ = epoch_floor;
+  epoch_floor_ = std::max(epoch_floor_, epoch_floor);
   OpenAnother(now);
 }
 

@@ -213,7 +213,9 @@ absl::Status Script::BuildCluster(const Words& words) {
 absl::Status Script::AddOne(const Words& words) {
   HostOptions host = host_options_;
   host.node.bootstrap_expect = Has(words, "founding") ? 1 : 0;
-  if (!Has(words, "founding")) host.node.seeds = {HostAddress(HostId(1))};
+  if (!Has(words, "founding") || Has(words, "n1")) {
+    host.node.seeds = {HostAddress(HostId(1))};
+  }
   world_->Start(world_->AddHost(std::move(host)));
   return absl::OkStatus();
 }

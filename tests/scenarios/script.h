@@ -33,7 +33,8 @@ namespace cachalot::sim {
 //   crash n1                   restart n1 [founding]  wipe n1
 //   pause n1                   resume n1              leave n1
 //   slow n1 150ms              so late is each of its turns from here on
-//   add [founding]             one more machine, that joins the others
+//   add                        one more machine, that joins the others
+//   add founding n1            founds its own, unless it hears of n1 before
 //   try n1 key [ttl=5s]        runs until it is answered
 //   lock n1 key [ttl=5s] [wait=10s]    does not wait for the answer
 //   renew n1 key [ttl=5s]      release n1 key         (until answered)
