@@ -132,6 +132,9 @@ void Node::EnterCluster(absl::Duration patience) {
   consensus_.SetOpening(OpeningPayload(options_, identity_.epoch));
 }
 
+// With a disk. It may be the cluster of a founding that came to nothing.
+void Node::ComeBackToCluster() { EnterCluster(JoinerPatience()); }
+
 // A member without the log knows by its session.
 bool Node::IsLed() const {
   return client_.session_belief_end() > now_.fast ||

@@ -128,7 +128,7 @@ absl::StatusOr<Node> Node::Create(NodeOptions options, const Now& now,
   Node node(std::move(options), now, saved->identity);
   node.table_ = std::move(table);
   node.consensus_.Restore(now.slow, *saved);
-  node.EnterCluster(absl::InfiniteDuration());
+  node.ComeBackToCluster();
   node.identity_saved_ = true;
   node.epoch_seen_ = saved->identity.epoch;
   // Whoever voted with us may be where it was.

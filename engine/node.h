@@ -138,6 +138,7 @@ class Node {
   void FoundCluster(std::vector<Voter> voters, Outbox& out);
   void Adopt(ClusterId cluster, Epoch epoch, bool is_invitation);
   void EnterCluster(absl::Duration patience);
+  void ComeBackToCluster();
   bool IsLed() const;
   bool MayBeLed() const;
   void NoteLeadership();

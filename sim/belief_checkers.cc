@@ -110,7 +110,8 @@ Complaint CallersBeliefs::Told(const NotifyHolder& notice,
 }
 
 Complaint CallersBeliefs::Reaches(RequestId request, const FencingToken& token,
-                                  const SessionId& session, FastInstant until) {
+                                  const SessionId& session, FastInstant until,
+                                  FastInstant now) {
   const auto found = held_.find(request);
   if (found == held_.end() || found->second.token != token) {
     return Say("the node believes in token ", token,
@@ -119,6 +120,11 @@ Complaint CallersBeliefs::Reaches(RequestId request, const FencingToken& token,
   if (found->second.session != session) {
     return Say("the node believes in token ", token, ", which session ",
                found->second.session, " was granted, in session ", session);
+  }
+  if (std::min(until, found->second.until) <= now) {
+    return Say("the node believes in token ", token, " at ", now,
+               ", though its belief had ended at ",
+               std::min(until, found->second.until));
   }
   found->second.until = until;
   return std::nullopt;

@@ -72,17 +72,19 @@ class CallersBeliefs {
     FencingToken token;
     SessionId session;  // whose it is
     Belief belief = Belief::kHeld;
-    FastInstant until;  // as it was seen last
+    FastInstant until = FastInstant::Never();  // as it was seen last
   };
   using ByRequest = absl::btree_map<RequestId, Held>;
 
   Complaint Granted(RequestId request, absl::string_view key,
                     const FencingToken& token, const SessionId& session);
   Complaint Told(const NotifyHolder& notice, const LossFacts& facts);
-  // How far the node's belief reaches now; it may have grown. With a session
-  // all that it owned is over.
+  // How far the node's belief reaches at `now` on its clock; it may have grown,
+  // but not after it had ended: what was lost stays lost. With a session all
+  // that it owned is over.
   Complaint Reaches(RequestId request, const FencingToken& token,
-                    const SessionId& session, FastInstant until);
+                    const SessionId& session, FastInstant until,
+                    FastInstant now);
 
   const ByRequest& held() const { return held_; }
 

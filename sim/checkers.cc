@@ -325,7 +325,18 @@ Complaint NeverFalls::Fell(uint64_t value) const {
   return Say(what_, " fell from ", last_, " to ", value);
 }
 
-void AnsweredOnce::Asked(RequestId request) { open_.insert(request); }
+void AnsweredOnce::Asked(RequestId request, FastInstant answer_by) {
+  open_[request] = answer_by;
+}
+
+Complaint AnsweredOnce::Stepped(FastInstant now) const {
+  for (const auto& [request, answer_by] : open_) {
+    if (answer_by > now) continue;
+    return Say("request ", request, " should have been answered by ", answer_by,
+               ", and is open at ", now);
+  }
+  return std::nullopt;
+}
 
 Complaint AnsweredOnce::Answered(RequestId request) {
   if (open_.erase(request) == 1) return std::nullopt;

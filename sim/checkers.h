@@ -14,6 +14,7 @@
 #include "absl/strings/string_view.h"
 #include "engine/cluster_time.h"
 #include "engine/ids.h"
+#include "engine/instant.h"
 #include "engine/request.h"
 #include "engine/saved_state.h"
 #include "engine/wire/message.h"
@@ -129,8 +130,8 @@ class ReadsAreRecent {
 };
 
 // A leader that was asked when entries up to `committed` were committed, and
-// leads yet in that term, answers when it has applied as much: somebody else may
-// have committed them, whom it would have heard of (thesis, 6.4).
+// leads yet in that term, answers when it has applied as much: somebody else
+// may have committed them, whom it would have heard of (thesis, 6.4).
 Complaint CheckReadIndex(LogIndex committed, LogIndex applied);
 
 // What one node knows of another is replaced by newer news alone: who is gone
@@ -247,17 +248,18 @@ class NeverFalls {
   uint64_t last_ = 0;
 };
 
-// Each request is answered once.
+// Each request is answered once, and by the end of its caller's patience.
 class AnsweredOnce {
  public:
-  void Asked(RequestId request);
+  // `answer_by`: on the clock of the process that was asked.
+  void Asked(RequestId request, FastInstant answer_by);
   Complaint Answered(RequestId request);
-  // Its process is gone, and nobody waits for the answer.
-  void Forget(RequestId request) { open_.erase(request); }
-  const absl::btree_set<RequestId>& open() const { return open_; }
+  // The process has made a step at `now`, on its clock.
+  Complaint Stepped(FastInstant now) const;
+  size_t open() const { return open_.size(); }
 
  private:
-  absl::btree_set<RequestId> open_;
+  absl::btree_map<RequestId, FastInstant> open_;
 };
 
 }  // namespace cachalot::sim

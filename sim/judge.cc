@@ -1,15 +1,19 @@
 #include "sim/judge.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 #include <variant>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "engine/client/client.h"
 #include "engine/consensus/consensus.h"
+#include "engine/limits.h"
 #include "engine/membership/membership.h"
 #include "engine/node.h"
+#include "engine/options.h"
 #include "engine/overloaded.h"
 #include "engine/request.h"
 #include "engine/wire/codec.h"
@@ -24,6 +28,14 @@ namespace {
 
 // Votes and answers to appends are short; nothing longer is worth decoding.
 constexpr size_t kPromiseBytesMax = 512;
+
+// How long a caller waits for its answer at most.
+absl::Duration PatienceFor(const Request& request, const NodeOptions& options) {
+  const auto* acquire = std::get_if<AcquireRequest>(&request);
+  const bool waits = acquire != nullptr && acquire->wait > absl::ZeroDuration();
+  return waits ? std::min(acquire->wait, limits::WaitMax())
+               : options.lease.request_timeout;
+}
 
 bool IsPromise(const std::string& sent) {
   static const size_t kVote = Message(VoteReply()).index();
@@ -103,10 +115,14 @@ void Judge::Stepped(const World& world, HostId host, const Event& event,
   const FastInstant session_end = node.client().session_belief_end();
   if (session_end != process.session_end) step.beliefs_grew = true;
   process.session_end = session_end;
+  // A renewal that was answered with "unknown" may yet succeed.
+  process.has_late_renewals &= !process.beliefs.held().empty();
+  step.beliefs_grew |= process.has_late_renewals;
   if (step.beliefs_grew || is_thorough) NoteBeliefs(step);
   for (const std::string& key : step.granted) CheckSole(step, key);
   if (is_thorough) {
     NoteMembers(step);
+    Check(step, process.answers.Stepped(world.reading().fast));
     node.CheckInvariants();
   }
 }
@@ -161,7 +177,9 @@ void Judge::NoteEvent(const Step& step) {
 
 void Judge::NoteRequest(const Step& step, const RequestSubmitted& submitted) {
   Process& process = step.process;
-  process.answers.Asked(submitted.request);
+  process.answers.Asked(submitted.request,
+                        step.world.reading().fast +
+                            PatienceFor(submitted.body, step.node.options()));
   if (const auto* acquire = std::get_if<AcquireRequest>(&submitted.body)) {
     process.acquires[submitted.request] = acquire->key;
   }
@@ -290,7 +308,10 @@ void Judge::CheckName(const Step& step) {
 void Judge::NoteAnswer(Step& step, const AnswerRequest& answer) {
   Process& process = step.process;
   Check(step, process.answers.Answered(answer.request));
-  if (process.renewals.erase(answer.request) == 1) step.beliefs_grew = true;
+  if (process.renewals.erase(answer.request) == 1) {
+    step.beliefs_grew = true;
+    process.has_late_renewals |= answer.answer.outcome == Outcome::kUnknown;
+  }
   const auto reading = process.readings.extract(answer.request);
   if (!reading.empty()) NoteReading(step, reading.mapped(), answer.answer);
   const auto found = process.acquires.find(answer.request);
@@ -300,12 +321,23 @@ void Judge::NoteAnswer(Step& step, const AnswerRequest& answer) {
   if (answer.answer.outcome != Outcome::kOk) return;
   ++counters_.grants_told;
   const FencingToken& token = answer.answer.token;
-  Check(step, observed_tokens_.Granted(key, token, step.world.read_at(),
+  Check(step, observed_tokens_.Granted(NameOfLock(key, process.cluster), token,
+                                       step.world.read_at(), step.world.now()));
+  if (options_.clocks_in_bound) {
+    Check(step, process.tokens.Granted(key, token, step.world.read_at(),
                                        step.world.now()));
+  }
   Check(step, process.beliefs.Granted(answer.request, key, token,
                                       step.node.client().session()));
   step.granted.push_back(std::move(key));
   step.beliefs_grew = true;
+}
+
+// Two clusters that were founded apart both have a lock of that name, until one
+// gives way to the other.
+std::string Judge::NameOfLock(const std::string& key, ClusterId cluster) const {
+  if (options_.one_birth) return key;
+  return absl::StrCat(key, "@", cluster.ToShortString());
 }
 
 void Judge::NoteReading(const Step& step, const Reading& reading,
@@ -359,8 +391,9 @@ void Judge::NoteBeliefs(const Step& step) {
   const auto cluster = clusters_.find(process.cluster);
   for (const Client::Held& held : all) {
     ++counters_.beliefs;
-    Check(step, process.beliefs.Reaches(held.request, held.token,
-                                        client.session(), held.belief_end));
+    Check(step,
+          process.beliefs.Reaches(held.request, held.token, client.session(),
+                                  held.belief_end, step.world.reading().fast));
     if (!options_.clocks_in_bound || cluster == clusters_.end()) continue;
     const RealInstant until = EndOf(step.world, step.host, held.belief_end);
     if (until <= step.world.now()) continue;
@@ -396,14 +429,23 @@ RealInstant Judge::EndOf(const World& world, HostId host,
 
 std::string Judge::Unsettled(const World& world) const {
   std::string apart = WhoDisagrees(world);
-  if (!apart.empty() || cluster_order_.empty()) return apart;
-  return WhatIsLeftBehind(world, clusters_.at(cluster_order_.front()).model);
+  if (!apart.empty()) return apart;
+  std::optional<ClusterId> cluster;
+  for (const auto& [host, process] : processes_) {
+    if (process.cluster.IsNone()) continue;
+    if (process.cluster != cluster.value_or(process.cluster)) {
+      return Say(HostName(host), " is in a cluster of its own");
+    }
+    cluster = process.cluster;
+  }
+  if (!cluster.has_value()) return "";
+  return WhatIsLeftBehind(world, clusters_.at(*cluster).model);
 }
 
 size_t Judge::unanswered() const {
   size_t count = 0;
   for (const auto& [host, process] : processes_) {
-    count += process.answers.open().size();
+    count += process.answers.open();
   }
   return count;
 }

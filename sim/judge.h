@@ -178,8 +178,11 @@ class Judge : public Watcher {
     absl::btree_map<RequestId, std::string> acquires;
     absl::btree_map<RequestId, Reading> readings;
     absl::btree_set<RequestId> renewals;
+    bool has_late_renewals = false;  // of which nobody hears any more
     AnsweredOnce answers;
     CallersBeliefs beliefs;
+    // What its callers are told, whichever clusters it was in.
+    TokensRise tokens = TokensRise(/*clocks_in_bound=*/true);
     FastInstant session_end;  // of the belief in the session
     bool leaves = false;
   };
@@ -219,6 +222,7 @@ class Judge : public Watcher {
   void NotePromise(const Step& step, const SnapshotReply& reply);
   void CheckName(const Step& step);
   void NoteAnswer(Step& step, const AnswerRequest& answer);
+  std::string NameOfLock(const std::string& key, ClusterId cluster) const;
   void NoteReading(const Step& step, const Reading& reading,
                    const Answer& answer);
   void NoteNotice(const Step& step, const NotifyHolder& notice);

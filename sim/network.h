@@ -57,8 +57,8 @@ struct NetworkCounters {
   uint64_t frames_lost = 0;  // with their stream
   uint64_t streams_opened = 0;
   uint64_t streams_broken = 0;
-  uint64_t streams_reset = 0;    // broken by chance
-  uint64_t streams_stalled = 0;  // held back by a cut link
+  uint64_t streams_reset = 0;      // broken by chance
+  uint64_t streams_stalled = 0;    // held back by a cut link
   uint64_t streams_straggled = 0;  // came behind the one after them
 };
 
@@ -68,12 +68,12 @@ struct NetworkCounters {
 // A cut link is cut for what is on its way too; a clogged one holds it back,
 // and lets it through at once when it is free again. TCP does not notice a cut:
 // a stream stalls, goes on if the link is mended in time, and is given up
-// otherwise, when its sender is told. What is on its way when a stream breaks is
-// lost, or straggles: a prefix arrives later, perhaps behind what is sent on the
-// next stream, as from a kernel that goes on sending for a closed socket, or
-// from the other of two sockets that are read in any order. A process that dies
-// takes the streams towards it with it at once; of what it had sent itself, a
-// chance prefix still arrives.
+// otherwise, when its sender is told. What is on its way when a stream breaks
+// is lost, or straggles: a prefix arrives later, perhaps behind what is sent on
+// the next stream, as from a kernel that goes on sending for a closed socket,
+// or from the other of two sockets that are read in any order. A process that
+// dies takes the streams towards it with it at once; of what it had sent
+// itself, a chance prefix still arrives.
 class Network {
  public:
   // What a node at `to` is to learn. LinkChanged is news of its own end of a

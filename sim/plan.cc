@@ -288,7 +288,9 @@ Plan Plan::Draw(ChoiceSource* choices) {
   plan.nemesis = DrawNemesis(plan, choices);
   plan.workload = DrawWorkload(choices);
   plan.workload.rules.leases_hold = plan.judge.clocks_in_bound;
-  plan.judge.one_birth = true;
+  plan.founds_again = plan.hosts[0].node.bootstrap_expect == 1 &&
+                      Chance(choices, "plan-births").Happens(Rate::Percent(8));
+  plan.judge.one_birth = !plan.founds_again;
   plan.judge.rate_bound_ppm = plan.hosts[0].node.lease.rate_bound_ppm;
   plan.judge.tables_every = chance.Pick(std::vector<uint64_t>{8, 1, 2, 32});
   plan.quiet = chance.Between(absl::Milliseconds(10), absl::Seconds(4));
@@ -302,7 +304,8 @@ std::string Plan::Describe() const {
   std::string text = absl::StrCat(
       "seed ", seed, ": ", hosts.size(), " machines",
       hosts[0].keeps_disk ? " with disks" : " without disks",
-      latecomers.empty() ? "" : ", some of which join later", ", up to ",
+      latecomers.empty() ? "" : ", some of which join later",
+      founds_again ? ", founding again and again" : "", ", up to ",
       node.consensus.voters_max, " voters, heartbeat ",
       absl::FormatDuration(node.consensus.heartbeat_interval), ", election ",
       absl::FormatDuration(node.consensus.election_timeout), ", session ",

@@ -57,8 +57,9 @@ class Runner {
   void Heal();
   void StartAll();
   std::string FindExcuse() const;
-  bool IsAliveSomewhere(NodeId id) const;
-  bool HasMajority(const std::vector<Voter>& voters) const;
+  std::string FindExcuse(ClusterId cluster) const;
+  bool IsAliveSomewhere(NodeId id, ClusterId cluster) const;
+  bool HasMajority(const std::vector<Voter>& voters, ClusterId cluster) const;
   const Node* NodeThatStays(HostId host) const;
   void DemandProgress();
   void Bury(HostId host);
@@ -198,9 +199,9 @@ void Runner::Hear(const Notice& notice) {
 }
 
 // Births are explicit: once there is a cluster, nobody founds another, however
-// often its process starts.
+// often its process starts; unless it is the plan that it knows no better.
 void Runner::KnowWhereClustersAre() {
-  if (judge_.clusters().empty()) return;
+  if (judge_.clusters().empty() || plan_.founds_again) return;
   for (uint64_t i = 1; i <= world_.host_count(); ++i) {
     world_.node_options(HostId(i)).bootstrap_expect = 0;
   }
@@ -227,23 +228,33 @@ void Runner::Heal() {
 }
 
 // A cluster that kept its state in memory is lost with the majority of its
-// voters: no progress can be asked of it. These runs are counted.
+// voters: if there is no other, no progress can be asked. These runs are
+// counted.
 std::string Runner::FindExcuse() const {
-  if (judge_.clusters().empty()) return "no cluster was born";
-  const ClusterId cluster = judge_.clusters().front();
+  std::string excuse = "no cluster was born";
+  for (const ClusterId cluster : judge_.clusters()) {
+    if (judge_.committed(cluster) == LogIndex()) continue;
+    excuse = FindExcuse(cluster);
+    if (excuse.empty()) break;
+  }
+  return excuse;
+}
+
+std::string Runner::FindExcuse(ClusterId cluster) const {
   const Configuration& agreed = judge_.configuration(cluster);
-  if (!HasMajority(agreed.voters)) return "the majority was lost for good";
-  if (agreed.IsJoint() && !HasMajority(agreed.outgoing)) {
+  if (!HasMajority(agreed.voters, cluster))
+    return "the majority was lost for good";
+  if (agreed.IsJoint() && !HasMajority(agreed.outgoing, cluster)) {
     return "the majority was lost for good, in a change of voters";
   }
   for (uint64_t i = 1; i <= world_.host_count(); ++i) {
     const Node* node = NodeThatStays(HostId(i));
     if (node == nullptr || node->identity().cluster != cluster) continue;
     const Configuration& own = node->consensus().configuration();
-    if (!own.voters.empty() && !HasMajority(own.voters)) {
+    if (!own.voters.empty() && !HasMajority(own.voters, cluster)) {
       return "the majority was lost for good, before a change was agreed";
     }
-    if (own.IsJoint() && !HasMajority(own.outgoing)) {
+    if (own.IsJoint() && !HasMajority(own.outgoing, cluster)) {
       return "the majority was lost for good, in a change of voters";
     }
   }
@@ -254,18 +265,21 @@ const Node* Runner::NodeThatStays(HostId host) const {
   return host == spared_ ? nullptr : world_.node(host);
 }
 
-bool Runner::IsAliveSomewhere(NodeId id) const {
+// In that cluster, that is: it may be bound to another, of which nothing came.
+bool Runner::IsAliveSomewhere(NodeId id, ClusterId cluster) const {
   for (uint64_t i = 1; i <= world_.host_count(); ++i) {
     const Node* node = NodeThatStays(HostId(i));
-    if (node != nullptr && node->id() == id) return true;
+    if (node == nullptr || node->identity().cluster != cluster) continue;
+    if (node->id() == id) return true;
   }
   return false;
 }
 
-bool Runner::HasMajority(const std::vector<Voter>& voters) const {
+bool Runner::HasMajority(const std::vector<Voter>& voters,
+                         ClusterId cluster) const {
   const auto alive = std::count_if(
       voters.begin(), voters.end(),
-      [this](const Voter& voter) { return IsAliveSomewhere(voter.id); });
+      [&](const Voter& voter) { return IsAliveSomewhere(voter.id, cluster); });
   return static_cast<size_t>(alive) > voters.size() / 2;
 }
 
@@ -323,10 +337,15 @@ bool Runner::AskEverywhere() {
          world_.host_count() - (buried_.has_value() ? 1 : 0);
 }
 
-// Every voter has applied all that was committed, all know each other, and
-// nobody is left in the table who is not there.
+// All are in one cluster and know each other, every voter has applied all that
+// was committed, and nobody is left in the table who is not there.
 bool Runner::HasConverged() const {
-  const ClusterId cluster = judge_.clusters().front();
+  ClusterId cluster;
+  for (uint64_t i = 1; i <= world_.host_count(); ++i) {
+    const Node* node = world_.node(HostId(i));
+    if (node != nullptr) cluster = node->identity().cluster;
+  }
+  if (cluster.IsNone()) return false;
   const LogIndex committed = judge_.committed(cluster);
   for (uint64_t i = 1; i <= world_.host_count(); ++i) {
     if (HostId(i) == buried_) continue;

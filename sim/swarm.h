@@ -32,6 +32,9 @@ struct Plan {
   NemesisOptions nemesis;
   WorkloadOptions workload;
   JudgeOptions judge;
+  // The founder founds again whenever it starts and hears of no cluster: there
+  // may be several, which become one when they meet.
+  bool founds_again = false;
   absl::Duration quiet;  // before the first fault
   absl::Duration harm;   // with faults
   // When all is mended, new locks must be taken everywhere within this.

@@ -405,6 +405,7 @@ void World::Step(HostId id, const Now& now, const Event& event) {
   }
   CHECK(!host.is_paused) << HostName(id) << " steps while it is paused";
   for (Watcher* listener : listeners_) listener->Stepping(*this, id, event);
+  reading_ = now;
   const Actions actions = host.node->Step(now, event);
   CHECK(!host.node->NextDeadline().IsDue(now))
       << HostName(id) << " wants to be woken in the past";

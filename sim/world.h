@@ -179,6 +179,8 @@ class World {
   bool KeepsDisk(HostId host) const { return At(host).options.keeps_disk; }
   // When the clocks were read for the step that was made last.
   RealInstant read_at() const { return read_at_; }
+  // And what they said, to its node.
+  const Now& reading() const { return reading_; }
   Now Read(HostId host) const { return At(host).options.clock.At(now_); }
   // "n2", or the address if no machine has it.
   std::string NameOf(const Address& address) const;
@@ -275,6 +277,7 @@ class World {
 
   RealInstant now_;
   RealInstant read_at_;
+  Now reading_;
   Agenda<Due> agenda_;
   Network network_;
   FaultLedger ledger_;

@@ -73,7 +73,8 @@ class CallersBeliefsTest : public testing::Test {
  protected:
   void SetUp() override {
     EXPECT_FALSE(beliefs_.Granted(kRequest, "a", kToken, kSession));
-    EXPECT_FALSE(beliefs_.Reaches(kRequest, kToken, kSession, FastAt(10)));
+    EXPECT_FALSE(
+        beliefs_.Reaches(kRequest, kToken, kSession, FastAt(10), FastAt(2)));
   }
 
   Complaint Told(Belief belief, LossReason reason = LossReason::kNone,
@@ -111,12 +112,27 @@ TEST_F(CallersBeliefsTest, LostIsFinal) {
 }
 
 TEST_F(CallersBeliefsTest, RefusesABeliefOfWhichNobodyWasTold) {
-  EXPECT_TRUE(beliefs_.Reaches(RequestId(4), kToken, kSession, FastAt(10)));
-  EXPECT_TRUE(beliefs_.Reaches(kRequest, kOtherToken, kSession, FastAt(10)));
+  EXPECT_TRUE(
+      beliefs_.Reaches(RequestId(4), kToken, kSession, FastAt(10), FastAt(2)));
+  EXPECT_TRUE(
+      beliefs_.Reaches(kRequest, kOtherToken, kSession, FastAt(10), FastAt(2)));
+}
+
+TEST_F(CallersBeliefsTest, RefusesABeliefThatIsNotLostWhenItEnds) {
+  EXPECT_TRUE(
+      beliefs_.Reaches(kRequest, kToken, kSession, FastAt(10), FastAt(10)));
+}
+
+TEST_F(CallersBeliefsTest, RefusesABeliefThatComesBack) {
+  EXPECT_FALSE(
+      beliefs_.Reaches(kRequest, kToken, kSession, FastAt(20), FastAt(9)));
+  EXPECT_TRUE(
+      beliefs_.Reaches(kRequest, kToken, kSession, FastAt(30), FastAt(20)));
 }
 
 TEST_F(CallersBeliefsTest, RefusesABeliefThatOutlivesItsSession) {
-  EXPECT_TRUE(beliefs_.Reaches(kRequest, kToken, kOtherSession, FastAt(10)));
+  EXPECT_TRUE(
+      beliefs_.Reaches(kRequest, kToken, kOtherSession, FastAt(10), FastAt(2)));
 }
 
 TEST_F(CallersBeliefsTest, ExpiredNotBeforeTheBeliefHasEnded) {

@@ -9,6 +9,7 @@
 #include "absl/time/time.h"
 #include "engine/cluster_time.h"
 #include "engine/ids.h"
+#include "engine/instant.h"
 #include "engine/request.h"
 #include "engine/saved_state.h"
 #include "engine/shared_bytes.h"
@@ -419,10 +420,20 @@ TEST(NeverFallsTest, RefusesAFall) {
 
 TEST(AnsweredOnceTest, RefusesASecondAnswer) {
   AnsweredOnce checker;
-  checker.Asked(RequestId(1));
+  checker.Asked(RequestId(1), FastInstant::Never());
   EXPECT_FALSE(checker.Answered(RequestId(1)));
   EXPECT_TRUE(checker.Answered(RequestId(1)));
   EXPECT_TRUE(checker.Answered(RequestId(2)));
+}
+
+TEST(AnsweredOnceTest, RefusesToLetACallerWaitForEver) {
+  AnsweredOnce checker;
+  const FastInstant patience_ends = FastInstant() + absl::Seconds(2);
+  checker.Asked(RequestId(1), patience_ends);
+  EXPECT_FALSE(checker.Stepped(patience_ends - absl::Nanoseconds(1)));
+  EXPECT_TRUE(checker.Stepped(patience_ends));
+  EXPECT_FALSE(checker.Answered(RequestId(1)));
+  EXPECT_FALSE(checker.Stepped(patience_ends));
 }
 
 }  // namespace
