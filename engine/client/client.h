@@ -218,7 +218,7 @@ class Client {
   Observer* observer_;
   NodeId leader_;
   FastInstant asked_again_;  // or will be, for whatever is open then
-  Epoch epoch_floor_;  // of any cluster or token that this node has seen
+  Epoch epoch_floor_;        // of any cluster or token that this node has seen
 
   // The session.
   State state_ = State::kNone;
