@@ -117,13 +117,13 @@ void Node::Adopt(ClusterId cluster, Epoch epoch, bool is_invitation) {
   Note(absl::StrCat("join cluster ", cluster.ToShortString()));
   identity_.cluster = cluster;
   identity_.epoch = epoch;
+  if (!is_invitation) told_of_leader_ = now_.slow;
   EnterCluster(is_invitation ? FounderPatience() : JoinerPatience());
   client_.Join(now_.fast, epoch_seen_);
 }
 
 void Node::EnterCluster(absl::Duration patience) {
   phase_ = Phase::kMember;
-  entered_at_ = now_.slow;
   birth_at_ = SlowInstant::Never();
   // If this cluster never shows that it lives, we are free again: we have
   // agreed to nothing, and what vote we gave goes with our name.
@@ -141,9 +141,10 @@ bool Node::IsLed() const {
          (last_led_.has_value() && now_.slow - *last_led_ < LeaderlessMax());
 }
 
-// Who has just come in has not heard of its leader yet.
+// Who has just come in has not heard of the leader yet of whom it was told.
 bool Node::MayBeLed() const {
-  return IsLed() || now_.slow - entered_at_ < LeaderlessMax();
+  return IsLed() || (told_of_leader_.has_value() &&
+                     now_.slow - *told_of_leader_ < LeaderlessMax());
 }
 
 // Keeps what we tell strangers of our cluster up to date.
@@ -279,6 +280,7 @@ void Node::StartOver(absl::string_view why, const Address& hint) {
   table_ = LockTable(Epoch());
   client_.Dissolve(now_.fast, identity_.node);
   last_led_.reset();
+  told_of_leader_.reset();
   introduced_as_led_ = false;
   founders_.clear();
   withheld_.clear();

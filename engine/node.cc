@@ -717,10 +717,10 @@ uint64_t Node::Fingerprint() const {
   hash.Add(random_).Add(deadline_.slow).Add(deadline_.fast);
   hash.Add(membership_.Fingerprint()).Add(consensus_.Fingerprint());
   hash.Add(table_.Fingerprint()).Add(client_.Fingerprint());
-  hash.Add(birth_at_).Add(next_join_ask_).Add(unbind_at_).Add(entered_at_);
-  hash.Add(epoch_seen_);
+  hash.Add(birth_at_).Add(next_join_ask_).Add(unbind_at_).Add(epoch_seen_);
   for (const NodeId& founder : founders_) hash.Add(founder);
   hash.Add(last_led_.value_or(SlowInstant::Never()));
+  hash.Add(told_of_leader_.value_or(SlowInstant::Never()));
   hash.Add(uint64_t{introduced_as_led_}).Add(leader_guess_).Add(next_guess_);
   AddGathered(hash);
   hash.Add(uint64_t{withheld_.size()});

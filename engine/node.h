@@ -199,9 +199,9 @@ class Node {
   // A cluster that we are bound to, but that nobody leads yet, is given up
   // then.
   SlowInstant unbind_at_ = SlowInstant::Never();
-  SlowInstant entered_at_;
-  Epoch epoch_seen_;  // the highest of any cluster
+  Epoch epoch_seen_;  // the highest of any cluster, or of tokens in ours
   std::optional<SlowInstant> last_led_;
+  std::optional<SlowInstant> told_of_leader_;  // when we joined
   bool introduced_as_led_ = false;
 
   // Where the leader may be while consensus does not know.
