@@ -170,5 +170,25 @@ TEST(SwarmOfSeedsTest, InjectedRatesAreTheConfiguredOnes) {
               30, 5);
 }
 
+// Chance rarely puts three machines and more on one side.
+TEST(SwarmOfSeedsTest, PartitionsHaveSides) {
+  FaultCount partitions;
+  for (uint64_t seed = 1; partitions.attempted < 200; ++seed) {
+    SeededRun run(seed, absl::Seconds(10));
+    if (run.plan.hosts.size() < 3) continue;
+    run.plan.nemesis.weights.fill(0);
+    run.plan.nemesis.weights[static_cast<size_t>(Fault::kPartition)] = 1;
+    run.plan.nemesis.calm = absl::Milliseconds(500);
+    // Over before the next: there is one at a time.
+    run.plan.nemesis.partition = {absl::Milliseconds(1), absl::Milliseconds(9)};
+    const RunResult result = RunPlan(run.plan, &run.choices);
+    EXPECT_FALSE(result.failed());
+    const FaultCount& count = result.faults.At(Fault::kPartition);
+    partitions.attempted += count.attempted;
+    partitions.applied += count.applied;
+  }
+  EXPECT_GT(partitions.applied * 10, partitions.attempted * 7);
+}
+
 }  // namespace
 }  // namespace cachalot::sim
