@@ -20,7 +20,8 @@ namespace {
 // up, and that messages wait which would have kept timers from firing.
 constexpr absl::Duration StallMin() { return absl::Milliseconds(100); }
 // Whoever is held up again so soon is slow, and has read by now what waited.
-// Longer than any machine's own patience after a stall.
+// With the default options longer than any machine's own patience after a
+// stall.
 constexpr absl::Duration StallMemory() { return absl::Seconds(2); }
 // A driver that forgets to end a turn is late by no more than this.
 constexpr absl::Duration TurnMax() { return absl::Milliseconds(1); }

@@ -336,7 +336,7 @@ void Judge::NoteAnswer(Step& step, const AnswerRequest& answer) {
 // Two clusters that were founded apart both have a lock of that name, until one
 // gives way to the other.
 std::string Judge::NameOfLock(const std::string& key, ClusterId cluster) const {
-  if (options_.one_birth) return key;
+  if (!options_.clusters_apart) return key;
   return absl::StrCat(key, "@", cluster.ToShortString());
 }
 

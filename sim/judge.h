@@ -44,6 +44,9 @@ struct JudgeOptions {
   // Whether all that is founded is founded together, or by one machine once:
   // then there is one cluster.
   bool one_birth = false;
+  // Clusters may live beside each other for a while: their tokens rise each by
+  // itself, and for whoever was in both.
+  bool clusters_apart = false;
   // Fingerprints of whole tables are dear: at every so many entries.
   uint64_t tables_every = 8;
   // So are the nodes' own invariants: at every so many steps.

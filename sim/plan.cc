@@ -290,7 +290,10 @@ Plan Plan::Draw(ChoiceSource* choices) {
   plan.workload.rules.leases_hold = plan.judge.clocks_in_bound;
   plan.founds_again = plan.hosts[0].node.bootstrap_expect == 1 &&
                       Chance(choices, "plan-births").Happens(Rate::Percent(8));
+  // It knows nobody: the others have to find it.
+  if (plan.founds_again) plan.hosts[0].node.seeds.clear();
   plan.judge.one_birth = !plan.founds_again;
+  plan.judge.clusters_apart = plan.founds_again;
   plan.judge.rate_bound_ppm = plan.hosts[0].node.lease.rate_bound_ppm;
   plan.judge.tables_every = chance.Pick(std::vector<uint64_t>{8, 1, 2, 32});
   plan.quiet = chance.Between(absl::Milliseconds(10), absl::Seconds(4));

@@ -116,6 +116,21 @@ TEST(SwarmOfSeedsTest, GrantorsWithClocksTooFastAreCaught) {
       << result.violation->sentence;
 }
 
+// And so does a founder that forgets that it has founded.
+TEST(SwarmOfSeedsTest, ASecondBirthIsSeen) {
+  bool is_seen = false;
+  for (uint64_t seed = 1; seed <= 400 && !is_seen; ++seed) {
+    SeededRun run(seed, absl::Seconds(20));
+    if (!run.plan.founds_again || run.plan.hosts[0].keeps_disk) continue;
+    run.plan.nemesis.weights[static_cast<size_t>(Fault::kCrash)] = 10;
+    run.plan.judge.one_birth = true;
+    const RunResult result = RunPlan(run.plan, &run.choices);
+    is_seen = result.failed() &&
+              absl::StrContains(result.violation->sentence, "was born beside");
+  }
+  EXPECT_TRUE(is_seen);
+}
+
 // A fault that changes nothing tests nothing; a swarm that excuses most of its
 // runs, or in which hardly anything happens, proves little.
 TEST(SwarmOfSeedsTest, EveryFaultReachesTheNodes) {
