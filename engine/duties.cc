@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/consensus/quorum.h"
 #include "engine/consensus/voters.h"
 #include "engine/limits.h"
 #include "engine/node.h"
@@ -128,6 +129,58 @@ std::vector<VoterHealth> Node::JudgeVoters() const {
         {.voter = {.id = id, .address = fact.address}, .state = State::kReady});
   }
   return health;
+}
+
+Survival Node::FindSurvival() const {
+  Survival survival;
+  const Configuration& configuration = consensus_.configuration();
+  const auto add = [&](const Voter& voter) {
+    for (const Survival::Voter& known : survival.voters) {
+      if (known.id == voter.id) return;
+    }
+    Survival::Voter& added = survival.voters.emplace_back();
+    added.id = voter.id;
+    added.address = voter.address;
+    if (voter.id == identity_.node) {
+      added.name = options_.name;
+      added.is_alive = true;
+      return;
+    }
+    const auto member = membership_.others().find(voter.id);
+    const bool is_known = member != membership_.others().end();
+    if (is_known) added.name = member->second.name;
+    if (consensus_.leads()) {
+      added.is_alive = AnsweredLately(voter.id);
+    } else if (!membership_.isolated()) {
+      // Who is isolated judges nobody: its list stands still.
+      added.is_alive =
+          voter.id == consensus_.leader() ||
+          (is_known && member->second.state == MemberState::kAlive);
+    }
+  };
+  for (const Voter& voter : configuration.voters) add(voter);
+  for (const Voter& voter : configuration.outgoing) add(voter);
+  std::sort(survival.voters.begin(), survival.voters.end(),
+            [](const auto& a, const auto& b) { return a.id < b.id; });
+  const auto is_alive = [&survival](NodeId id) {
+    return std::any_of(
+        survival.voters.begin(), survival.voters.end(),
+        [id](const auto& voter) { return voter.id == id && voter.is_alive; });
+  };
+  survival.has_majority = HasQuorum(configuration, is_alive);
+  if (!survival.has_majority) return survival;
+  // The worst case: all who die are of the list that can spare fewer.
+  const auto spare = [&is_alive](const std::vector<Voter>& voters) {
+    const auto alive =
+        std::count_if(voters.begin(), voters.end(),
+                      [&](const Voter& voter) { return is_alive(voter.id); });
+    return static_cast<uint64_t>(alive) - MajorityOf(voters.size());
+  };
+  survival.deaths = spare(configuration.voters);
+  if (configuration.IsJoint()) {
+    survival.deaths = std::min(survival.deaths, spare(configuration.outgoing));
+  }
+  return survival;
 }
 
 // --- Leaving ----------------------------------------------------------------

@@ -24,6 +24,7 @@
 #include "engine/random.h"
 #include "engine/request.h"
 #include "engine/saved_state.h"
+#include "engine/survival.h"
 #include "engine/wire/message.h"
 
 namespace cachalot {
@@ -95,6 +96,8 @@ class Node {
   std::vector<MemberInfo> Members() const;
   // Locks as this node's copy of the table has them. Local: it may lag.
   Answer LocalLocks(const ListLocksRequest& request, const Now& now) const;
+  // How many deaths the cluster survives. Local: it may lag behind the cluster.
+  Survival FindSurvival() const;
 
   // CHECKs what must hold between steps; too slow for production.
   void CheckInvariants() const;

@@ -8,6 +8,7 @@
 #include "engine/address.h"
 #include "engine/ids.h"
 #include "engine/request.h"
+#include "engine/survival.h"
 
 namespace cachalot {
 
@@ -28,6 +29,7 @@ struct AgentStatus {
   LogIndex commit;
   LogIndex applied;
   uint64_t members_alive = 0;
+  Survival survival;
   uint64_t locks = 0;  // in this node's copy of the table
   uint64_t elections_won = 0;
   uint64_t snapshots_sent = 0;

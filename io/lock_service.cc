@@ -156,6 +156,7 @@ AgentStatus LockService::Status() const {
       .leader = node.consensus().leader(),
       .commit = node.consensus().commit(),
       .applied = node.consensus().applied(),
+      .survival = node.FindSurvival(),
       .locks = node.table().lock_count(),
       .elections_won = node.consensus().counters().elections_won,
       .snapshots_sent = node.consensus().counters().snapshots_sent,

@@ -16,6 +16,7 @@
 #include "absl/time/clock.h"
 #include "engine/ids.h"
 #include "engine/request.h"
+#include "engine/survival.h"
 #include "io/agent_status.h"
 #include "io/local/client.h"
 #include "io/local/path.h"
@@ -110,6 +111,21 @@ Json MemberToJson(const MemberInfo& member) {
   return body;
 }
 
+Json SurvivalToJson(const Survival& survival) {
+  Json body;
+  body["deaths"] = survival.deaths;
+  body["has_majority"] = survival.has_majority;
+  body["voters_alive"] = survival.alive_count();
+  body["voters"] = Json::array();
+  for (const Survival::Voter& voter : survival.voters) {
+    body["voters"].push_back({{"name", voter.name},
+                              {"id", voter.id.ToString()},
+                              {"address", voter.address.ToString()},
+                              {"alive", voter.is_alive}});
+  }
+  return body;
+}
+
 Json StatusToJson(const AgentStatus& status) {
   Json body;
   body["name"] = status.name;
@@ -126,6 +142,7 @@ Json StatusToJson(const AgentStatus& status) {
   body["commit"] = status.commit.value();
   body["applied"] = status.applied.value();
   body["members_alive"] = status.members_alive;
+  body["survival"] = SurvivalToJson(status.survival);
   body["locks"] = status.locks;
   body["elections_won"] = status.elections_won;
   body["snapshots_sent"] = status.snapshots_sent;
@@ -440,6 +457,7 @@ ExitCode ShowStatus(const ClientOptions& options) {
   table.Add({"cluster",
              status.cluster.IsNone() ? "none" : status.cluster.ToString()});
   table.Add({"members alive", absl::StrCat(status.members_alive)});
+  table.Add({"cluster's voters", DescribeSurvival(status.survival)});
   table.Add({"locks", absl::StrCat(status.locks)});
   table.Add({"log", absl::StrCat("committed ", status.commit.value(),
                                  ", applied ", status.applied.value())});

@@ -65,9 +65,24 @@ Offset<local::wire::Member> ToWire(FlatBufferBuilder& builder,
                                    static_cast<uint8_t>(member.role));
 }
 
+Offset<local::wire::Survival> ToWire(FlatBufferBuilder& builder,
+                                     const Survival& survival) {
+  std::vector<Offset<local::wire::Voter>> voters;
+  for (const Survival::Voter& voter : survival.voters) {
+    const auto name = builder.CreateString(voter.name);
+    const local::wire::WideId id = ToWire(voter.id);
+    const local::wire::Address address = ToWire(voter.address);
+    voters.push_back(
+        local::wire::CreateVoter(builder, &id, name, &address, voter.is_alive));
+  }
+  return local::wire::CreateSurvival(builder, builder.CreateVector(voters),
+                                     survival.has_majority, survival.deaths);
+}
+
 Offset<local::wire::Status> ToWire(FlatBufferBuilder& builder,
                                    const AgentStatus& status) {
   const auto name = builder.CreateString(status.name);
+  const auto survival = ToWire(builder, status.survival);
   const local::wire::WideId id = ToWire(status.id);
   const local::wire::WideId cluster = ToWire(status.cluster);
   const local::wire::WideId leader = ToWire(status.leader);
@@ -99,6 +114,7 @@ Offset<local::wire::Status> ToWire(FlatBufferBuilder& builder,
   out.add_frames_received(status.frames_received);
   out.add_datagrams_received(status.datagrams_received);
   out.add_local_malformed(status.local_malformed);
+  out.add_survival(survival);
   return out.Finish();
 }
 
@@ -212,6 +228,22 @@ MemberInfo ToMember(FieldReader& reader, const local::wire::Member& member) {
           .role = reader.Value(member.role(), MemberRole::kLeader, "role")};
 }
 
+Survival ToSurvival(FieldReader& reader,
+                    const local::wire::Survival* survival) {
+  if (survival == nullptr) return {};
+  return {.voters = reader.Items(
+              survival->voters(), 2 * limits::kVotersMax, "voters",
+              [&reader](const local::wire::Voter& voter) -> Survival::Voter {
+                return {
+                    .id = ToId<NodeId>(voter.id()),
+                    .name = reader.Text(voter.name(), kTextBytesMax, "name"),
+                    .address = ToAddress(voter.address()),
+                    .is_alive = voter.is_alive()};
+              }),
+          .has_majority = survival->has_majority(),
+          .deaths = survival->deaths()};
+}
+
 AgentStatus ToStatus(FieldReader& reader, const local::wire::Status& status) {
   return {.id = ToId<NodeId>(status.id()),
           .name = reader.Text(status.name(), kTextBytesMax, "name"),
@@ -227,6 +259,7 @@ AgentStatus ToStatus(FieldReader& reader, const local::wire::Status& status) {
           .commit = LogIndex(status.commit()),
           .applied = LogIndex(status.applied()),
           .members_alive = status.members_alive(),
+          .survival = ToSurvival(reader, status.survival()),
           .locks = status.locks(),
           .elections_won = status.elections_won(),
           .snapshots_sent = status.snapshots_sent(),

@@ -348,6 +348,11 @@ LocalReply FullReply() {
                                 .name = "agent",
                                 .address = member.address,
                                 .role = MemberRole::kLearner,
+                                .survival = {.voters = {{.id = member.id,
+                                                         .name = "v\n",
+                                                         .is_alive = true}},
+                                             .has_majority = true,
+                                             .deaths = 3},
                                 .snapshots_installed = 11,
                                 .local_malformed = 12}};
 }
@@ -367,6 +372,7 @@ TEST(LocalProtocolTest, RepliesSurviveTheTrip) {
   ASSERT_TRUE(read->status.has_value());
   EXPECT_EQ(read->status->address, reply.status->address);
   EXPECT_EQ(read->status->role, reply.status->role);
+  EXPECT_EQ(read->status->survival, reply.status->survival);
   EXPECT_EQ(read->status->snapshots_installed, 11u);
   EXPECT_EQ(read->status->local_malformed, 12u);
 }
