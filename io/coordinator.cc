@@ -62,6 +62,13 @@ absl::StatusOr<DriverOptions> ToDriverOptions(const CoordinatorOptions& options,
   return driver;
 }
 
+// Null if nobody listens.
+absl::StatusOr<std::shared_ptr<Logger>> CreateLogger(LogFunction write,
+                                                     LogLevel level) {
+  if (write == nullptr) return nullptr;
+  return Logger::Create(level, std::move(write));
+}
+
 // All pages from one source, one after the other.
 class PageReader : public std::enable_shared_from_this<PageReader> {
  public:
@@ -133,12 +140,16 @@ absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Create(
   if (!endpoints.ok()) return endpoints.status();
   absl::StatusOr<DriverOptions> driver = ToDriverOptions(options, *endpoints);
   if (!driver.ok()) return driver.status();
+  absl::StatusOr<std::shared_ptr<Logger>> log =
+      CreateLogger(std::move(options.log), options.log_level);
+  if (!log.ok()) return log.status();
+  driver->log = *log;
   absl::StatusOr<std::shared_ptr<LockService>> service = LockService::Create(
       *std::move(driver), {.on_standing = std::move(options.on_standing),
                            .on_left = std::move(options.on_left)});
   if (!service.ok()) return service.status();
-  std::unique_ptr<Coordinator> coordinator(
-      new Coordinator(*std::move(service), std::move(options.seeds)));
+  std::unique_ptr<Coordinator> coordinator(new Coordinator(
+      *std::move(log), *std::move(service), std::move(options.seeds)));
   if (!options.local_socket.empty()) {
     absl::StatusOr<std::unique_ptr<LocalServer>> server =
         LocalServer::Create(options.local_socket, coordinator->service_.get());
@@ -149,11 +160,18 @@ absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Create(
   return coordinator;
 }
 
-Coordinator::Coordinator(std::shared_ptr<LockService> service,
+Coordinator::Coordinator(std::shared_ptr<Logger> log,
+                         std::shared_ptr<LockService> service,
                          std::vector<std::string> seeds)
-    : service_(std::move(service)), seeds_(std::move(seeds)) {}
+    : log_(std::move(log)),
+      service_(std::move(service)),
+      seeds_(std::move(seeds)) {}
 
-Coordinator::~Coordinator() { service_->Stop(); }
+Coordinator::~Coordinator() {
+  service_->Stop();
+  // Locks may keep the service, and with it the log, for longer.
+  if (log_ != nullptr) log_->Stop(absl::InfiniteDuration());
+}
 
 absl::Status Coordinator::Connect(absl::Duration timeout) {
   if (service_->IsOnThread()) {

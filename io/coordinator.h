@@ -20,6 +20,8 @@
 #include "io/agent_status.h"
 #include "io/grant.h"
 #include "io/held_lock.h"
+#include "io/log.h"
+#include "io/log_event.h"
 #include "io/status_codes.h"
 
 // Cachalot in a process: one member of a cluster, and the locks it takes.
@@ -86,6 +88,12 @@ struct CoordinatorOptions {
   // Called on the driver's thread when Leave(), or a program at the local
   // socket, has made this node leave.
   std::function<void()> on_left;
+  // Gets what happens to this node, at `log_level` and above, one record at a
+  // time, on a thread of its own: it may wait for a disk or a pipe. What it is
+  // too slow for is lost, counted and told of. Must not throw. Not called any
+  // more when the destructor has returned. Null: no text is made.
+  LogFunction log;
+  LogLevel log_level = LogLevel::kInfo;
   // Not owned; may be null; outlives the coordinator. Called on the driver's
   // thread.
   Observer* observer = nullptr;
@@ -201,9 +209,10 @@ class Coordinator {
   const std::string& name() const;
 
  private:
-  Coordinator(std::shared_ptr<LockService> service,
+  Coordinator(std::shared_ptr<Logger> log, std::shared_ptr<LockService> service,
               std::vector<std::string> seeds);
 
+  const std::shared_ptr<Logger> log_;  // may be null
   const std::shared_ptr<LockService> service_;
   const std::vector<std::string> seeds_;  // as they were written
   std::unique_ptr<LocalServer> local_server_;

@@ -18,6 +18,8 @@ absl::StatusOr<std::unique_ptr<Driver>> Driver::Create(DriverOptions options,
   absl::StatusOr<std::unique_ptr<EventLoop>> loop = EventLoop::Create();
   if (!loop.ok()) return loop.status();
   driver->loop_ = *std::move(loop);
+  driver->log_ = std::move(options.log);
+  options.transport.log = driver->log_.get();
   absl::StatusOr<std::unique_ptr<Transport>> transport = Transport::Create(
       options.transport, driver->loop_.get(), &driver->clock_, driver.get());
   if (!transport.ok()) return transport.status();

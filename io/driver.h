@@ -20,6 +20,7 @@
 #include "engine/options.h"
 #include "io/clock.h"
 #include "io/event_loop.h"
+#include "io/log.h"
 #include "io/transport.h"
 
 namespace cachalot {
@@ -29,6 +30,9 @@ struct DriverOptions {
   // bound and the address take their places.
   NodeOptions node;
   TransportOptions transport;
+  // Where to tell what happens; null: nobody listens. The driver hands it to
+  // its transport.
+  std::shared_ptr<Logger> log;
 };
 
 // Runs one node on this machine, in a thread of its own.
@@ -80,6 +84,7 @@ class Driver : private Transport::Receiver {
   const Node& node() const { return *node_; }
   const TransportStats& transport_stats() const { return transport_->stats(); }
   EventLoop* loop() { return loop_.get(); }
+  Logger* log() const { return log_.get(); }  // may be null
 
  private:
   explicit Driver(Delegate* delegate) : delegate_(delegate) {}
@@ -101,6 +106,7 @@ class Driver : private Transport::Receiver {
   void OnLinkChanged(const Address& peer, bool up) override;
 
   Delegate* const delegate_;
+  std::shared_ptr<Logger> log_;  // may be null
   Clock clock_;
   std::unique_ptr<EventLoop> loop_;
   std::unique_ptr<Transport> transport_;

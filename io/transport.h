@@ -18,6 +18,7 @@
 #include "io/event_loop.h"
 #include "io/frame_reader.h"
 #include "io/link.h"
+#include "io/log.h"
 #include "io/socket.h"
 
 namespace cachalot {
@@ -32,6 +33,7 @@ struct TransportOptions {
   // Streams to others; frames for one more peer are dropped.
   size_t links_max = 8192;
   LinkOptions link;
+  Logger* log = nullptr;  // not owned, may be null, outlives the transport
 };
 
 // What was lost, and why. Never falls.

@@ -1,0 +1,90 @@
+#include "io/log_event.h"
+
+#include <cstddef>
+
+namespace cachalot {
+namespace {
+
+using enum LogEvent;
+using enum LogLevel;
+
+constexpr LogEventInfo kEvents[] = {
+    {kStarted, kInfo, "started", "name, id, address, local_socket"},
+    {kStanding, kInfo, "standing", "joined, has_leader, has_session"},
+    {kLeaving, kInfo, "leaving", ""},
+    {kLeft, kInfo, "left", ""},
+    {kStalled, kWarning, "stalled", "late_ms"},
+    {kLinesLost, kWarning, "lines_lost", "lines, reason"},
+    {kDecision, kDebug, "decision", ""},
+
+    {kClusterFounded, kInfo, "cluster_founded", "cluster, voters"},
+    {kClusterJoined, kInfo, "cluster_joined", "cluster"},
+    {kClusterDissolved, kWarning, "cluster_dissolved",
+     "cluster, other_cluster, reason"},
+    {kElectionStarted, kInfo, "election_started", "term, reason"},
+    {kLeadershipWon, kInfo, "leadership_won", "term, voters"},
+    {kLeadershipLost, kWarning, "leadership_lost", "term, reason"},
+    {kLeaderChanged, kInfo, "leader_changed", "term, leader, leader_id"},
+    {kVotersChanged, kInfo, "voters_changed", "voters, is_committed"},
+    {kSurvivalChanged, kInfo, "survival_changed", "deaths, voters"},
+
+    {kMemberJoined, kInfo, "member_joined", "member, member_id, address"},
+    {kMemberSuspected, kInfo, "member_suspected",
+     "member, member_id, reported_by"},
+    {kMemberFailed, kWarning, "member_failed",
+     "member, member_id, reported_by"},
+    {kMemberRecovered, kInfo, "member_recovered",
+     "member, member_id, reported_by"},
+    {kMemberLeft, kInfo, "member_left", "member, member_id, reported_by"},
+    {kIsolated, kWarning, "isolated", "silent_ms"},
+    {kReconnected, kInfo, "reconnected", "member, member_id"},
+
+    {kSessionOpened, kInfo, "session_opened", "session"},
+    {kSessionLost, kWarning, "session_lost", "session, reason"},
+    {kHoldersExpired, kInfo, "holders_expired", "sessions, locks"},
+    {kLockWaiting, kDebug, "lock_waiting", "key, owner, wait_ms"},
+    {kLockGranted, kDebug, "lock_granted", "key, owner, token, waited_ms"},
+    {kLockRefused, kDebug, "lock_refused", "key, owner, outcome, holder"},
+    {kLockRenewed, kDebug, "lock_renewed", "key, token, ttl_ms"},
+    {kLockReleased, kDebug, "lock_released", "key, owner, token"},
+    {kLockSuspect, kInfo, "lock_suspect", "key, owner, token"},
+    {kLockLost, kWarning, "lock_lost", "key, owner, token, reason"},
+
+    {kSeedUnresolved, kWarning, "seed_unresolved", "seed, reason"},
+    {kSeedUnreachable, kWarning, "seed_unreachable", "seed, address, reason"},
+    {kPeerUnreachable, kWarning, "peer_unreachable", "address, reason"},
+    {kAddressChanged, kInfo, "address_changed", "host, addresses"},
+    {kStrangerRefused, kWarning, "stranger_refused", "address, reason"},
+    {kDescriptorsShort, kWarning, "descriptors_short", "reason"},
+    {kLocalClientRefused, kWarning, "local_client_refused", "reason"},
+};
+
+}  // namespace
+
+absl::string_view LogLevelName(LogLevel level) {
+  switch (level) {
+    case LogLevel::kDebug:
+      return "debug";
+    case LogLevel::kInfo:
+      return "info";
+    case LogLevel::kWarning:
+      return "warning";
+    case LogLevel::kError:
+      return "error";
+  }
+  return "";
+}
+
+absl::Span<const LogEventInfo> LogEvents() { return kEvents; }
+
+const LogEventInfo& InfoOf(LogEvent event) {
+  return kEvents[static_cast<size_t>(event)];
+}
+
+absl::string_view LogEventName(LogEvent event) { return InfoOf(event).name; }
+
+std::ostream& operator<<(std::ostream& out, LogEvent event) {
+  return out << LogEventName(event);
+}
+
+}  // namespace cachalot
