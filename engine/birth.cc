@@ -35,6 +35,19 @@ bool IsOfMembership(const Message& message) {
       message);
 }
 
+std::string DissolutionInWords(ClusterDissolved::Reason reason,
+                               ClusterId other) {
+  switch (reason) {
+    case ClusterDissolved::Reason::kNobodyLeads:
+      return "nobody leads this cluster";
+    case ClusterDissolved::Reason::kOtherIsOlder:
+      return absl::StrCat("cluster ", other.ToShortString(), " is older");
+    case ClusterDissolved::Reason::kOtherHasLeader:
+      return absl::StrCat("cluster ", other.ToShortString(), " has a leader");
+  }
+  return "";
+}
+
 // The first entry of each term.
 std::string OpeningPayload(const NodeOptions& options, Epoch epoch) {
   const absl::Duration grace =
@@ -114,9 +127,10 @@ void Node::AskToJoin(const Address& address, Outbox& out) {
 
 void Node::Adopt(ClusterId cluster, Epoch epoch, bool is_invitation) {
   CHECK(identity_.cluster.IsNone());
-  Note(absl::StrCat("join cluster ", cluster.ToShortString()));
+  Note([&] { return absl::StrCat("join cluster ", cluster.ToShortString()); });
   identity_.cluster = cluster;
   identity_.epoch = epoch;
+  Observe([&] { return ClusterJoined{cluster, epoch}; });
   if (!is_invitation) told_of_leader_ = now_.slow;
   EnterCluster(is_invitation ? FounderPatience() : JoinerPatience());
   client_.Join(now_.fast, epoch_seen_);
@@ -170,7 +184,7 @@ void Node::FireBirth(Outbox& out) {
     unbind_at_ = SlowInstant::Never();
     const bool has_log = consensus_.last_index() > LogIndex();
     if (phase_ == Phase::kMember && !has_log && consensus_.leader().IsNone()) {
-      StartOver("nobody leads this cluster", Address());
+      StartOver(ClusterDissolved::Reason::kNobodyLeads, ClusterId(), Address());
     }
   }
   if (birth_at_ > now_.slow) return;
@@ -200,8 +214,15 @@ void Node::FoundCluster(std::vector<Voter> voters, Outbox& out) {
   identity_.epoch =
       Epoch(std::max(options_.birth_epoch, epoch_seen_.value() + 1));
   epoch_seen_ = identity_.epoch;
-  Note(absl::StrCat("found cluster ", identity_.cluster.ToShortString(),
-                    " with ", voters.size(), " voters"));
+  Note([&] {
+    return absl::StrCat("found cluster ", identity_.cluster.ToShortString(),
+                        " with ", voters.size(), " voters");
+  });
+  Observe([&] {
+    ClusterFounded founded{identity_.cluster, identity_.epoch, {}};
+    for (const Voter& voter : voters) founded.voters.push_back(voter.id);
+    return founded;
+  });
   EnterCluster(FounderPatience());
   PushPull invitation{
       .is_reply = true,
@@ -230,9 +251,9 @@ void Node::MeetOtherCluster(const Envelope& envelope, const PushPull& message,
   const auto theirs = std::make_pair(message.epoch, envelope.cluster);
   const auto ours = std::make_pair(identity_.epoch, identity_.cluster);
   if (message.is_led && (theirs < ours || !MayBeLed())) {
-    StartOver(absl::StrCat("cluster ", envelope.cluster.ToShortString(),
-                           theirs < ours ? " is older" : " has a leader"),
-              envelope.from_address);
+    StartOver(theirs < ours ? ClusterDissolved::Reason::kOtherIsOlder
+                            : ClusterDissolved::Reason::kOtherHasLeader,
+              envelope.cluster, envelope.from_address);
     AskToJoin(envelope.from_address, out);
     return;
   }
@@ -247,8 +268,13 @@ void Node::MeetOtherCluster(const Envelope& envelope, const PushPull& message,
 
 // Forgets the cluster, and with it the name: nobody speaks under a name that
 // has forgotten something (locks.md 4.2, D1).
-void Node::StartOver(absl::string_view why, const Address& hint) {
-  Note(absl::StrCat(why, " -> start over under another name"));
+void Node::StartOver(ClusterDissolved::Reason reason, ClusterId other,
+                     const Address& hint) {
+  Observe([&] { return ClusterDissolved{identity_.cluster, reason, other}; });
+  Note([&] {
+    return absl::StrCat(DissolutionInWords(reason, other),
+                        " -> start over under another name");
+  });
   std::vector<Address> seeds = options_.seeds;
   if (!hint.IsNone()) seeds.push_back(hint);
   for (const auto& [id, fact] : membership_.others()) {

@@ -47,8 +47,18 @@ void Node::ProposeExpiry() {
   if (!due.has_value() || *due > time) return;
   Expire expire = table_.Due(time, kExpiriesPerEntry);
   if (expire.empty()) return;
-  Note(absl::StrCat(expire.sessions.size(), " sessions and ",
-                    expire.locks.size(), " locks are due -> propose expiry"));
+  Observe([&] {
+    ExpiryProposed proposed{.locks = expire.locks.size()};
+    for (const Expire::OfSession& of : expire.sessions) {
+      proposed.sessions.push_back(of.session);
+    }
+    return proposed;
+  });
+  Note([&] {
+    return absl::StrCat(expire.sessions.size(), " sessions and ",
+                        expire.locks.size(),
+                        " locks are due -> propose expiry");
+  });
   consensus_.Propose(now_.slow,
                      EncodeCommands({LockCommand(std::move(expire))}));
   expiry_proposed_ = consensus_.last_index();

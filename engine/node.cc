@@ -226,6 +226,7 @@ void Node::FireTimers(const Now& now, Outbox& out) {
 // kept timers from firing: they are to be read first (rule 20).
 void Node::NoteStall(absl::Duration lateness) {
   stall_remembered_until_ = now_.slow + std::max(lateness, StallMemory());
+  Observe([&] { return Stalled{.late = lateness}; });
   consensus_.NoteStall(now_.slow, lateness);
   membership_.NoteStall(now_.slow, lateness);
   expiry_not_before_ = std::max(expiry_not_before_, now_.slow + lateness);
@@ -281,7 +282,10 @@ void Node::Settle(Outbox& out) {
 void Node::TakeSnapshot(Outbox& out) {
   absl::StatusOr<LockTable> table = TableOf(*consensus_.arrived_snapshot());
   if (!table.ok()) {
-    Note(absl::StrCat("snapshot does not decode: ", table.status().message()));
+    Note([&] {
+      return absl::StrCat("snapshot does not decode: ",
+                          table.status().message());
+    });
     consensus_.RejectSnapshot();
     return;
   }
@@ -437,7 +441,7 @@ void Node::Handle(const RequestWithdrawn& event, Outbox& /*out*/) {
 
 void Node::Handle(const LeaveRequested&, Outbox& out) {
   if (phase_ == Phase::kLeaving) return;
-  Note("asked to leave");
+  Note([&] { return "asked to leave"; });
   phase_ = Phase::kLeaving;
   birth_at_ = SlowInstant::Never();
   leave_by_ = now_.slow + options_.lease.leave_timeout;

@@ -19,6 +19,7 @@
 #include "engine/instant.h"
 #include "engine/locks/lock_table.h"
 #include "engine/membership/membership.h"
+#include "engine/observer.h"
 #include "engine/options.h"
 #include "engine/outbox.h"
 #include "engine/random.h"
@@ -145,7 +146,10 @@ class Node {
   bool IsLed() const;
   bool MayBeLed() const;
   void NoteLeadership();
-  void StartOver(absl::string_view why, const Address& hint);
+  // `other` and `hint`: the cluster that is joined instead and where it is, if
+  // they are known.
+  void StartOver(ClusterDissolved::Reason reason, ClusterId other,
+                 const Address& hint);
   void MeetOtherCluster(const Envelope& envelope, const PushPull& message,
                         Outbox& out);
   void AskToJoin(const Address& address, Outbox& out);
@@ -177,8 +181,13 @@ class Node {
   void Emit(Outgoing outgoing);
   std::optional<Address> AddressOf(NodeId id) const;
   SlowInstant NextExpiry() const;
-  void Note(absl::string_view text) const {
-    if (options_.observer != nullptr) options_.observer->Note(text);
+  template <typename Make>
+  void Note(const Make& text) const {
+    NoteTo(options_.observer, text);
+  }
+  template <typename Make>
+  void Observe(const Make& observation) const {
+    ObserveTo(options_.observer, observation);
   }
 
   NodeOptions options_;

@@ -1,20 +1,168 @@
 #ifndef ENGINE_OBSERVER_H_
 #define ENGINE_OBSERVER_H_
 
+#include <concepts>
+#include <cstdint>
+#include <string>
+#include <type_traits>
+#include <variant>
+#include <vector>
+
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "engine/address.h"
+#include "engine/ids.h"
+#include "engine/request.h"
 
 namespace cachalot {
 
-// Watches a node think. It returns nothing, so it cannot change a run; with
-// none set, no text is made.
+// --- What an operator asks about, as facts -----------------------------------
+
+// A follower, or a learner, that had a leader has given it up.
+struct LeaderLost {
+  NodeId leader;
+  Term term;              // the leader's
+  absl::Duration silent;  // since it was last heard
+};
+
+// This node asks for votes.
+struct ElectionStarted {
+  enum class Reason : uint8_t {
+    kNoLeader,  // and a majority would vote for it
+    kFounding,  // of a cluster
+    kHandover,  // a leader that is no voter any more asked it to
+  };
+  Term term;
+  Reason reason = Reason::kNoLeader;
+};
+
+struct LeadershipWon {
+  Term term;
+};
+
+struct LeadershipLost {
+  enum class Reason : uint8_t {
+    kNoQuorum,    // too few followers answered within the election time-out
+    kHigherTerm,  // somebody else stands or leads
+    kNoVoter,     // this node is no voter any more
+  };
+  Term term;
+  Reason reason = Reason::kHigherTerm;
+  NodeId by;  // kHigherTerm: who was met; kNoVoter: the heir
+};
+
+// Another node leads.
+struct LeaderFollowed {
+  NodeId leader;
+  Term term;
+};
+
+// This node's log has another list of voters at its end. While `outgoing` is
+// not empty a change is under way, and needs a majority of both.
+struct VotersChanged {
+  std::vector<NodeId> voters;
+  std::vector<NodeId> outgoing;
+};
+
+struct MemberChanged {
+  NodeId id;
+  std::string name;  // any bytes
+  Address address;
+  MemberState state = MemberState::kAlive;
+  MemberState was = MemberState::kAlive;
+  bool is_new = false;  // `was` means nothing
+  NodeId reported_by;   // this node, that member, or a third
+};
+
+// This node hears nobody, and so cannot tell who is gone.
+struct Isolated {
+  absl::Duration silent;
+};
+struct IsolationEnded {
+  NodeId heard;
+};
+
+// This node was stepped so long after it had asked to be.
+struct Stalled {
+  absl::Duration late;
+};
+
+struct ClusterFounded {
+  ClusterId cluster;
+  Epoch epoch;
+  std::vector<NodeId> voters;
+};
+struct ClusterJoined {
+  ClusterId cluster;
+  Epoch epoch;
+};
+// This node gave its cluster up and looks for another, under another id.
+struct ClusterDissolved {
+  enum class Reason : uint8_t {
+    kNobodyLeads,  // in the time in which a leader must have shown up
+    kOtherIsOlder,
+    kOtherHasLeader,
+  };
+  ClusterId cluster;
+  Reason reason = Reason::kNobodyLeads;
+  ClusterId other;  // none: kNobodyLeads
+};
+
+struct SessionOpened {
+  SessionId session;
+};
+// With all locks of this node.
+struct SessionLost {
+  SessionId session;
+  LossReason reason = LossReason::kNone;
+};
+
+// This node leads and has proposed that these end; what has been renewed in the
+// meantime does not.
+struct ExpiryProposed {
+  std::vector<SessionId> sessions;
+  uint64_t locks = 0;  // whose own leases ended
+};
+
+using Observation =
+    std::variant<LeaderLost, ElectionStarted, LeadershipWon, LeadershipLost,
+                 LeaderFollowed, VotersChanged, MemberChanged, Isolated,
+                 IsolationEnded, Stalled, ClusterFounded, ClusterJoined,
+                 ClusterDissolved, SessionOpened, SessionLost, ExpiryProposed>;
+
+// Watches a node. It returns nothing that the node reads, so it cannot change a
+// run. Called in the midst of a step: it must not call the node.
 class Observer {
  public:
   virtual ~Observer() = default;
 
+  // Whether Note() is to be called. It does not change.
+  virtual bool WantsNotes() const { return true; }
   // One decision and its reason, in the words of the glossary in
-  // engine/README.md: "heard no leader for 250ms -> candidate in term 2".
+  // engine/README.md: "heard no leader for 250ms -> candidate in term 2". Names
+  // in it are as they are: not escaped.
   virtual void Note(absl::string_view decision) = 0;
+
+  virtual void Observe(const Observation& /*observation*/) {}
 };
+
+// A function that makes text, or an observation. Never the thing itself: with
+// no observer, nothing is made.
+template <typename Make, typename Made>
+concept MakerOf = std::invocable<const Make&> &&
+    std::convertible_to<std::invoke_result_t<const Make&>, Made>;
+
+template <typename Make>
+requires MakerOf<Make, absl::string_view>
+void NoteTo(Observer* observer, const Make& make) {
+  if (observer != nullptr && observer->WantsNotes()) observer->Note(make());
+}
+
+template <typename Make>
+requires MakerOf<Make, Observation>
+void ObserveTo(Observer* observer, const Make& make) {
+  if (observer != nullptr) observer->Observe(make());
+}
 
 }  // namespace cachalot
 

@@ -68,8 +68,10 @@ void Client::OnGranted(FastInstant now, Sequence sequence, FencingToken token) {
   }
   // A waiter's lease began at a moment that we only know to lie after our last
   // word; or the answer was long on its way. Renew before handing it out.
-  Note(
-      absl::StrCat("grant of ", acquire.key, " is old news -> renew it first"));
+  Note([&] {
+    return absl::StrCat("grant of ", acquire.key,
+                        " is old news -> renew it first");
+  });
   Renew renew;
   renew.key = acquire.key;
   renew.token = token;

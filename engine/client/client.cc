@@ -476,6 +476,7 @@ void Client::Receive(FastInstant now, const Reply& reply) {
     case Reply::Kind::kOpened:
       if (state_ != State::kOpening) return;
       state_ = State::kOpen;
+      Observe([&] { return SessionOpened{session_}; });
       session_belief_end_ =
           session_first_sent_ + BeliefSpan(options_.session_ttl, options_);
       session_next_send_ = session_first_sent_ + KeepAliveInterval();
@@ -511,7 +512,10 @@ void Client::Receive(FastInstant now, const Reply& reply) {
         return;
       }
       if (state_ != State::kOpen && state_ != State::kOpening) return;
-      Note("session is gone -> open another");
+      Note([&] { return "session is gone -> open another"; });
+      if (state_ == State::kOpen) {
+        Observe([&] { return SessionLost{session_, LossReason::kRevoked}; });
+      }
       LoseAll(LossReason::kRevoked);
       state_ = State::kNone;
       OnSessionGone(now);

@@ -208,8 +208,13 @@ class Client {
 
   absl::Duration KeepAliveInterval() const { return options_.session_ttl / 3; }
   void OpenAnother(FastInstant now);
-  void Note(absl::string_view text) const {
-    if (observer_ != nullptr) observer_->Note(text);
+  template <typename Make>
+  void Note(const Make& text) const {
+    NoteTo(observer_, text);
+  }
+  template <typename Make>
+  void Observe(const Make& observation) const {
+    ObserveTo(observer_, observation);
   }
 
   LeaseOptions options_;

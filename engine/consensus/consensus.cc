@@ -110,9 +110,12 @@ void Consensus::FireTimers(SlowInstant now, Outbox& out) {
     if (leader->next_quorum_check <= now) {
       leader->next_quorum_check = now + options_.election_timeout;
       if (!HeardFromQuorum(now)) {
-        Note(absl::StrCat("no quorum for ",
-                          absl::FormatDuration(options_.election_timeout),
-                          " -> step down"));
+        Note([&] {
+          return absl::StrCat("no quorum for ",
+                              absl::FormatDuration(options_.election_timeout),
+                              " -> step down");
+        });
+        ObserveStepDown(LeadershipLost::Reason::kNoQuorum, NodeId());
         BecomeFollower(now, term_, NodeId());
         return;
       }
@@ -126,6 +129,7 @@ void Consensus::FireTimers(SlowInstant now, Outbox& out) {
     return;
   }
   if (election_deadline_ > now) return;
+  ObserveSilence(now);
   if (!MayStand()) {
     // Somebody else may lead by now, and not know of us.
     leader_ = NodeId();
@@ -212,10 +216,40 @@ void Consensus::BecomeFollower(SlowInstant now, Term term, NodeId leader) {
   ResetElectionTimer(now);
 }
 
+void Consensus::ObserveStepDown(LeadershipLost::Reason reason,
+                                NodeId by) const {
+  if (!leads()) return;
+  Observe([&] { return LeadershipLost{term_, reason, by}; });
+}
+
+void Consensus::ObserveSilence(SlowInstant now) const {
+  if (leader_.IsNone()) return;
+  Observe([&] { return LeaderLost{leader_, term_, now - last_heard_leader_}; });
+}
+
+void Consensus::ObserveVoters(const Configuration& configuration) const {
+  Observe([&] {
+    VotersChanged changed;
+    for (const Voter& voter : configuration.voters) {
+      changed.voters.push_back(voter.id);
+    }
+    for (const Voter& voter : configuration.outgoing) {
+      changed.outgoing.push_back(voter.id);
+    }
+    return changed;
+  });
+}
+
 void Consensus::HearLeader(SlowInstant now, Term term, NodeId leader) {
   if (term > term_ || role() != Role::kFollower || leader_ != leader) {
-    Note(absl::StrCat(leader.ToShortString(), " leads term ", term.value(),
-                      " -> follow"));
+    ObserveStepDown(LeadershipLost::Reason::kHigherTerm, leader);
+    if (term > term_ || leader_ != leader) {
+      Observe([&] { return LeaderFollowed{leader, term}; });
+    }
+    Note([&] {
+      return absl::StrCat(leader.ToShortString(), " leads term ", term.value(),
+                          " -> follow");
+    });
     BecomeFollower(now, term, leader);
   }
   last_heard_leader_ = now;
@@ -238,9 +272,19 @@ void Consensus::Canvas(SlowInstant now, bool is_pre_vote, bool is_transfer,
                        Outbox& out) {
   const Term term = term_.Next();
   if (is_pre_vote) {
-    Note(absl::StrCat("heard no leader -> would stand in term ", term.value()));
+    Note([&] {
+      return absl::StrCat("heard no leader -> would stand in term ",
+                          term.value());
+    });
   } else {
-    Note(absl::StrCat("-> candidate in term ", term.value()));
+    Observe([&] {
+      ElectionStarted started{.term = term};
+      const bool is_first = log_.last_index() == LogIndex() && term_ == Term();
+      if (is_first) started.reason = ElectionStarted::Reason::kFounding;
+      if (is_transfer) started.reason = ElectionStarted::Reason::kHandover;
+      return started;
+    });
+    Note([&] { return absl::StrCat("-> candidate in term ", term.value()); });
   }
   leader_ = NodeId();
   Canvass canvass;
@@ -297,15 +341,20 @@ void Consensus::Handle(SlowInstant now, NodeId from, const VoteRequest& m,
         m.term > term_ && !sticks && IsUpToDate(m.last_index, m.last_term);
     // A refusal carries our term: a candidate behind it must learn it (rule 8).
     reply.term = reply.granted ? m.term : term_;
-    Note(absl::StrCat(from.ToShortString(), " would stand in term ",
-                      m.term.value(), " -> ",
-                      reply.granted ? "would grant"
-                      : sticks      ? "refuse, a leader is heard"
-                                    : "refuse"));
+    Note([&] {
+      return absl::StrCat(from.ToShortString(), " would stand in term ",
+                          m.term.value(), " -> ",
+                          reply.granted ? "would grant"
+                          : sticks      ? "refuse, a leader is heard"
+                                        : "refuse");
+    });
     Send(from, reply, SaveId(), out);
     return;
   }
-  if (m.term > term_ && !sticks) BecomeFollower(now, m.term, NodeId());
+  if (m.term > term_ && !sticks) {
+    ObserveStepDown(LeadershipLost::Reason::kHigherTerm, from);
+    BecomeFollower(now, m.term, NodeId());
+  }
   reply.term = term_;
   const bool can_vote =
       m.term == term_ && !sticks && (vote_.IsNone() || vote_ == from);
@@ -314,16 +363,20 @@ void Consensus::Handle(SlowInstant now, NodeId from, const VoteRequest& m,
     ResetElectionTimer(now);
     reply.granted = true;
   }
-  Note(absl::StrCat(from.ToShortString(), " stands in term ", m.term.value(),
-                    reply.granted ? " -> grant"
-                    : sticks      ? " -> refuse, a leader is heard"
-                                  : " -> refuse"));
+  Note([&] {
+    return absl::StrCat(from.ToShortString(), " stands in term ",
+                        m.term.value(),
+                        reply.granted ? " -> grant"
+                        : sticks      ? " -> refuse, a leader is heard"
+                                      : " -> refuse");
+  });
   Send(from, reply, PendingSave(), out);
 }
 
 void Consensus::Handle(SlowInstant now, NodeId from, const VoteReply& m,
                        Outbox& out) {
   if (m.term > term_ && !m.granted) {
+    ObserveStepDown(LeadershipLost::Reason::kHigherTerm, from);
     BecomeFollower(now, m.term, NodeId());
     return;
   }
@@ -338,7 +391,7 @@ void Consensus::Handle(SlowInstant now, NodeId from, const VoteReply& m,
 void Consensus::Handle(SlowInstant now, NodeId /*from*/, const TimeoutNow& m,
                        Outbox& out) {
   if (m.term != term_ || leads() || !IsVoter(self_)) return;
-  Note("asked to take over");
+  Note([&] { return "asked to take over"; });
   Canvas(now, /*is_pre_vote=*/false, /*is_transfer=*/true, out);
 }
 
@@ -423,9 +476,13 @@ bool Consensus::TakeEntries(SlowInstant now, const Append& m) {
   }
   const bool could_stand = MayStand();
   if (index <= log_.last_index()) {
-    Note(absl::StrCat("entries from ", index.value(), " contradict term ",
-                      m.term.value(), " -> drop them"));
+    Note([&] {
+      return absl::StrCat("entries from ", index.value(), " contradict term ",
+                          m.term.value(), " -> drop them");
+    });
+    const Configuration before = configuration();
     log_.Truncate(index);
+    if (configuration() != before) ObserveVoters(configuration());
     stable_ = std::min(stable_, index.Previous());
     for (auto& [save, reach] : saves_in_flight_) {
       reach = std::min(reach, index.Previous());
@@ -436,7 +493,10 @@ bool Consensus::TakeEntries(SlowInstant now, const Append& m) {
         configurations[i - fresh];
     log_.Append(m.entries[i], configuration ? &*configuration : nullptr);
     if (configuration) {
-      Note((std::ostringstream() << "voters are " << *configuration).str());
+      ObserveVoters(*configuration);
+      Note([&] {
+        return (std::ostringstream() << "voters are " << *configuration).str();
+      });
     }
     NoteAppended(log_.last_index());
   }
@@ -530,9 +590,14 @@ void Consensus::InstallSnapshot(SlowInstant now, Outbox& out) {
   const Snapshot snapshot = *std::move(arrived_);
   arrived_.reset();
   CHECK(snapshot.index > commit_);
-  Note(absl::StrCat("snapshot up to ", snapshot.index.value(), " arrived, ",
-                    snapshot.table.size(), " bytes -> install"));
+  Note([&] {
+    return absl::StrCat("snapshot up to ", snapshot.index.value(), " arrived, ",
+                        snapshot.table.size(), " bytes -> install");
+  });
   ++counters_.snapshots_installed;
+  if (configuration() != snapshot.configuration) {
+    ObserveVoters(snapshot.configuration);
+  }
   if (log_.Matches(snapshot.index, snapshot.term)) {
     // The entries after it are good as well.
     log_.Compact(snapshot.index);
@@ -625,8 +690,10 @@ void Consensus::StoreSnapshot(SlowInstant now, std::string table) {
                     .time = log_.TimeAt(applied_),
                     .configuration = log_.ConfigurationAt(applied_),
                     .table = SharedBytes(std::move(table))};
-  Note(absl::StrCat("snapshot up to ", applied_.value(), ", ",
-                    snapshot.table.size(), " bytes"));
+  Note([&] {
+    return absl::StrCat("snapshot up to ", applied_.value(), ", ",
+                        snapshot.table.size(), " bytes");
+  });
   if (compacts) {
     const uint64_t keep =
         log_.bytes() >= options_.compact_after_bytes

@@ -207,6 +207,10 @@ class Consensus {
   // Elections.
   void SetTerm(Term term, NodeId vote);
   void BecomeFollower(SlowInstant now, Term term, NodeId leader);
+  // Ahead of BecomeFollower(), if this node leads.
+  void ObserveStepDown(LeadershipLost::Reason reason, NodeId by) const;
+  void ObserveSilence(SlowInstant now) const;
+  void ObserveVoters(const Configuration& configuration) const;
   void HearLeader(SlowInstant now, Term term, NodeId leader);
   void Canvas(SlowInstant now, bool is_pre_vote, bool is_transfer, Outbox& out);
   void CountVotes(SlowInstant now, Outbox& out);
@@ -247,8 +251,13 @@ class Consensus {
   void NoteAppended(LogIndex index);
   void KeepSnapshot(const Snapshot& snapshot);
   void Send(NodeId to, ConsensusMessage message, SaveId after, Outbox& out);
-  void Note(absl::string_view text) const {
-    if (observer_ != nullptr) observer_->Note(text);
+  template <typename Make>
+  void Note(const Make& text) const {
+    NoteTo(observer_, text);
+  }
+  template <typename Make>
+  void Observe(const Make& observation) const {
+    ObserveTo(observer_, observation);
   }
 
   ConsensusOptions options_;

@@ -34,7 +34,10 @@ void Consensus::BecomeLeader(SlowInstant now, Outbox& out) {
   leaving_.clear();
   incoming_.reset();
   arrived_.reset();
-  Note(absl::StrCat("has the votes -> leader of term ", term_.value()));
+  Observe([&] { return LeadershipWon{term_}; });
+  Note([&] {
+    return absl::StrCat("has the votes -> leader of term ", term_.value());
+  });
   SyncFollowers(now);
   // A cluster's first leader writes down who founded it: whoever joins by the
   // log alone learns of the voters.
@@ -146,7 +149,10 @@ void Consensus::ChangeVoters(SlowInstant now, std::vector<Voter> voters) {
   std::sort(voters.begin(), voters.end());
   Configuration joint{.voters = std::move(voters),
                       .outgoing = configuration().voters};
-  Note((std::ostringstream() << "change of voters " << joint).str());
+  ObserveVoters(joint);
+  Note([&] {
+    return (std::ostringstream() << "change of voters " << joint).str();
+  });
   AppendOwn(now, EntryKind::kConfiguration,
             SharedBytes(EncodeConfiguration(joint)), &joint);
   SyncFollowers(now);
@@ -245,7 +251,9 @@ void Consensus::SendAppend(SlowInstant now, NodeId peer, Progress& progress,
 }
 
 void Consensus::BeginSnapshot(NodeId peer, Progress& progress) {
-  Note(absl::StrCat(peer.ToShortString(), " is too far behind -> snapshot"));
+  Note([&] {
+    return absl::StrCat(peer.ToShortString(), " is too far behind -> snapshot");
+  });
   progress.BecomeSnapshot();
   flush_requested_ = true;
 }
@@ -296,8 +304,11 @@ void Consensus::NoteCloseness(SlowInstant now, Progress& progress) {
 void Consensus::Handle(SlowInstant now, NodeId from, const AppendReply& m,
                        Outbox& out) {
   if (m.term > term_) {
-    Note(absl::StrCat(from.ToShortString(), " is in term ", m.term.value(),
-                      " -> step down"));
+    Note([&] {
+      return absl::StrCat(from.ToShortString(), " is in term ", m.term.value(),
+                          " -> step down");
+    });
+    ObserveStepDown(LeadershipLost::Reason::kHigherTerm, from);
     BecomeFollower(now, m.term, NodeId());
     return;
   }
@@ -359,6 +370,7 @@ void Consensus::Handle(SlowInstant now, NodeId from, const AppendReply& m,
 void Consensus::Handle(SlowInstant now, NodeId from, const SnapshotReply& m,
                        Outbox& out) {
   if (m.term > term_) {
+    ObserveStepDown(LeadershipLost::Reason::kHigherTerm, from);
     BecomeFollower(now, m.term, NodeId());
     return;
   }
@@ -380,8 +392,10 @@ void Consensus::Handle(SlowInstant now, NodeId from, const SnapshotReply& m,
     progress.snapshot_received = m.received;
     return;
   }
-  Note(absl::StrCat(from.ToShortString(), " has the snapshot up to ",
-                    m.index.value()));
+  Note([&] {
+    return absl::StrCat(from.ToShortString(), " has the snapshot up to ",
+                        m.index.value());
+  });
   progress.match = std::max(progress.match, m.index);
   progress.BecomeReplicate();
   NoteCloseness(now, progress);
@@ -442,7 +456,8 @@ void Consensus::OnCommitted(SlowInstant now, LogIndex from, LogIndex to,
   if (!just_committed && !inherited) return;
   if (configuration().IsJoint()) {
     Configuration next{.voters = configuration().voters};
-    Note((std::ostringstream() << "voters are " << next).str());
+    ObserveVoters(next);
+    Note([&] { return (std::ostringstream() << "voters are " << next).str(); });
     AppendOwn(now, EntryKind::kConfiguration,
               SharedBytes(EncodeConfiguration(next)), &next);
     SyncFollowers(now);
@@ -469,11 +484,14 @@ void Consensus::OnCommitted(SlowInstant now, LogIndex from, LogIndex to,
       furthest = progress.match;
     }
   }
-  Note(
-      absl::StrCat("no voter any more -> hand over to ", heir.ToShortString()));
+  Note([&] {
+    return absl::StrCat("no voter any more -> hand over to ",
+                        heir.ToShortString());
+  });
   // The heir must know that the configuration is committed only to finish what
   // we began; it will commit it again with its own first entry.
   Send(heir, TimeoutNow{.term = term_}, SaveId(), out);
+  ObserveStepDown(LeadershipLost::Reason::kNoVoter, heir);
   BecomeFollower(now, term_, NodeId());
 }
 

@@ -377,6 +377,17 @@ void Membership::Adopt(SlowInstant now, const MemberFact& news,
   NoteSuspicion(now, member, heard_from);
   Spread(now, member);
   changes_.push_back({.fact = member, .was = was, .is_new = is_new});
+  if (is_new || was != member.state) {
+    Observe([&] {
+      return MemberChanged{.id = member.id,
+                           .name = member.name,
+                           .address = member.address,
+                           .state = member.state,
+                           .was = was,
+                           .is_new = is_new,
+                           .reported_by = heard_from};
+    });
+  }
   if (heard_from == self_.id || was == member.state) return;
   Note([&] {
     return absl::StrCat(
@@ -541,6 +552,7 @@ void Membership::FireSuspicions(SlowInstant now) {
 void Membership::FireIsolation(SlowInstant now) {
   if (IsolationDeadline() > now) return;
   isolated_since_ = now;
+  Observe([&] { return Isolated{.silent = now - last_heard_}; });
   Note([&] {
     return absl::StrCat("hears nobody for ", Rounded(now - last_heard_),
                         " -> isolated");
@@ -552,6 +564,7 @@ void Membership::FireIsolation(SlowInstant now) {
 void Membership::EndIsolation(SlowInstant now, NodeId heard) {
   const absl::Duration lost = now - *isolated_since_;
   isolated_since_.reset();
+  Observe([&] { return IsolationEnded{.heard = heard}; });
   Note([&] {
     return absl::StrCat("hears ", NameOf(heard), " -> no longer isolated");
   });

@@ -182,7 +182,11 @@ class Membership {
   // `text` is called only if somebody watches.
   template <typename Text>
   void Note(const Text& text) const {
-    if (observer_ != nullptr) observer_->Note(text());
+    NoteTo(observer_, text);
+  }
+  template <typename Make>
+  void Observe(const Make& observation) const {
+    ObserveTo(observer_, observation);
   }
 
   MembershipOptions options_;
