@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/strings/string_view.h"
 #include "engine/action.h"
 #include "engine/address.h"
 #include "engine/ids.h"
@@ -14,6 +15,14 @@ namespace cachalot {
 
 // AnnounceStanding, for those outside the engine.
 using Standing = AnnounceStanding;
+
+// "ready: locks can be taken", or what is missing for that.
+inline absl::string_view StandingInWords(const Standing& standing) {
+  if (!standing.joined) return "looking for the cluster";
+  if (!standing.has_leader) return "joined, looking for the leader";
+  if (!standing.has_session) return "the leader is known, opening a session";
+  return "ready: locks can be taken";
+}
 
 // Where one node stands, at one moment. For people and monitors.
 struct AgentStatus {

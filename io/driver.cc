@@ -28,11 +28,19 @@ absl::StatusOr<std::unique_ptr<Driver>> Driver::Create(DriverOptions options,
   Address& address = options.node.address;
   if (address.port == 0) address.port = driver->transport_->address().port;
   if (options.node.name.empty()) options.node.name = address.ToString();
+  if (driver->log_ != nullptr) {
+    driver->log_observer_ = std::make_unique<LogObserver>(
+        driver->log_.get(), options.node.observer);
+    options.node.observer = driver->log_observer_.get();
+  }
   driver->now_ = driver->clock_.Read();
   absl::StatusOr<Node> node =
       Node::Create(std::move(options.node), driver->now_);
   if (!node.ok()) return node.status();
   driver->node_ = *std::move(node);
+  if (driver->log_observer_ != nullptr) {
+    driver->log_observer_->set_node(&*driver->node_);
+  }
   return driver;
 }
 
@@ -124,6 +132,7 @@ void Driver::TakeTurn() {
   if (node_->NextDeadline().IsDue(now_)) Step(TimeAdvanced{});
   transport_->OnTime(now_.fast);
   if (has_stepped_) EndTurn();
+  if (log_observer_ != nullptr) log_observer_->LookAtSurvival(now_.fast);
   delegate_->OnTurnEnded();
 }
 

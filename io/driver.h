@@ -21,6 +21,7 @@
 #include "io/clock.h"
 #include "io/event_loop.h"
 #include "io/log.h"
+#include "io/log_observer.h"
 #include "io/transport.h"
 
 namespace cachalot {
@@ -106,7 +107,8 @@ class Driver : private Transport::Receiver {
   void OnLinkChanged(const Address& peer, bool up) override;
 
   Delegate* const delegate_;
-  std::shared_ptr<Logger> log_;  // may be null
+  std::shared_ptr<Logger> log_;                // may be null
+  std::unique_ptr<LogObserver> log_observer_;  // null without a log
   Clock clock_;
   std::unique_ptr<EventLoop> loop_;
   std::unique_ptr<Transport> transport_;

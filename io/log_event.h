@@ -29,6 +29,7 @@ enum class LogEvent : uint8_t {
   kClusterFounded,
   kClusterJoined,
   kClusterDissolved,
+  kLeaderLost,
   kElectionStarted,
   kLeadershipWon,
   kLeadershipLost,
@@ -53,6 +54,7 @@ enum class LogEvent : uint8_t {
   kLockRenewed,
   kLockReleased,
   kLockSuspect,
+  kLockCertain,
   kLockLost,
   // The network.
   kSeedUnresolved,

@@ -34,10 +34,7 @@ bool ReadDuration(const std::string& text, absl::Duration& duration) {
 }
 
 std::string Describe(const Standing& standing) {
-  if (!standing.joined) return "looking for the cluster";
-  if (!standing.has_leader) return "joined, looking for the leader";
-  if (!standing.has_session) return "the leader is known, opening a session";
-  return "ready: locks can be taken";
+  return std::string(StandingInWords(standing));
 }
 
 }  // namespace cachalot::tools
