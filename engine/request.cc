@@ -84,6 +84,8 @@ const char* LossReasonName(LossReason reason) {
       return "left";
     case LossReason::kDissolved:
       return "dissolved";
+    case LossReason::kClosed:
+      return "closed";
   }
   return "?";
 }

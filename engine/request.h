@@ -138,6 +138,7 @@ enum class LossReason : uint8_t {
   kWithdrawn,  // granted after its caller had gone
   kLeft,       // this node left the cluster
   kDissolved,  // this node's cluster gave way to an older one
+  kClosed,     // this process closed its node without leaving
 };
 
 const char* LossReasonName(LossReason reason);

@@ -28,8 +28,9 @@ void PostCall(LockService& service, Callback done, Run run) {
 // Waits for what `start(done)` begins. Fails on the driver's thread, which
 // would wait for itself.
 template <typename Result, typename Start>
-Result RunBlocking(LockService& service, Start start) {
-  if (service.IsOnThread()) {
+Result RunBlocking(const std::shared_ptr<LockService>& service, Start start) {
+  const CallerScope scope(service);
+  if (service->IsOnThread()) {
     return absl::FailedPreconditionError(
         "a blocking call from a callback would wait for itself: use the "
         "asynchronous form");

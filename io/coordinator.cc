@@ -37,6 +37,14 @@ absl::Status RequireSeeds(const CoordinatorOptions& options) {
       options.bind, "\") to found one"));
 }
 
+HeldClaim ByOwner(absl::string_view key, absl::string_view owner) {
+  return {.key = std::string(key), .owner = std::string(owner)};
+}
+
+HeldClaim ByToken(absl::string_view key, FencingToken token) {
+  return {.key = std::string(key), .token = token};
+}
+
 absl::StatusOr<DriverOptions> ToDriverOptions(const CoordinatorOptions& options,
                                               const Endpoints& endpoints) {
   const absl::StatusOr<uint64_t> seed = DrawSeed();
@@ -120,13 +128,34 @@ std::vector<LockInfo> ReadLocalPages(LockService& service,
 
 // Reads something on the driver's thread. Callbacks may: it waits for nothing.
 template <typename Value>
-absl::StatusOr<Value> ReadOnThread(LockService& service,
+absl::StatusOr<Value> ReadOnThread(const std::shared_ptr<LockService>& service,
                                    std::function<Value()> read) {
-  if (service.IsOnThread()) return read();
+  if (service->IsOnThread()) return read();
   using Callback = absl::AnyInvocable<void(absl::StatusOr<Value>)>;
   return RunBlocking<absl::StatusOr<Value>>(service, [&](Callback done) {
-    PostCall(service, std::move(done), [read](Callback done) { done(read()); });
+    PostCall(*service, std::move(done),
+             [read](Callback done) { done(read()); });
   });
+}
+
+void PostRenew(LockService& service, HeldClaim claim, absl::Duration ttl,
+               StatusCallback done) {
+  PostCall(
+      service, std::move(done),
+      [service = &service, claim = std::move(claim), ttl](StatusCallback done) {
+        const absl::StatusOr<FencingToken> token = service->Find(claim);
+        if (!token.ok()) return done(token.status());
+        service->Renew(claim, ttl, AnswerWithStatus(std::move(done)));
+      });
+}
+
+void PostRelease(LockService& service, HeldClaim claim, StatusCallback done) {
+  PostCall(service, std::move(done),
+           [service = &service, claim = std::move(claim)](StatusCallback done) {
+             const absl::StatusOr<FencingToken> token = service->Find(claim);
+             if (!token.ok()) return done(token.status());
+             service->Release(claim, AnswerWithStatus(std::move(done)));
+           });
 }
 
 }  // namespace
@@ -144,19 +173,23 @@ absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Create(
       CreateLogger(std::move(options.log), options.log_level);
   if (!log.ok()) return log.status();
   driver->log = *log;
-  absl::StatusOr<std::shared_ptr<LockService>> service = LockService::Create(
-      *std::move(driver), {.on_standing = std::move(options.on_standing),
-                           .on_left = std::move(options.on_left)});
-  if (!service.ok()) return service.status();
+  absl::StatusOr<std::unique_ptr<Driver>> running =
+      Driver::Create(*std::move(driver));
+  if (!running.ok()) return running.status();
   std::unique_ptr<Coordinator> coordinator(new Coordinator(
-      *std::move(log), *std::move(service), std::move(options.seeds)));
+      *std::move(log),
+      LockService::Create(*std::move(running),
+                          {.on_standing = std::move(options.on_standing),
+                           .on_left = std::move(options.on_left)}),
+      std::move(options.seeds)));
   if (!options.local_socket.empty()) {
     absl::StatusOr<std::unique_ptr<LocalServer>> server =
         LocalServer::Create(options.local_socket, coordinator->service_.get());
     if (!server.ok()) return server.status();
     coordinator->local_server_ = *std::move(server);
   }
-  coordinator->service_->Start();
+  const absl::Status started = coordinator->service_->Start();
+  if (!started.ok()) return started;
   return coordinator;
 }
 
@@ -169,6 +202,7 @@ Coordinator::Coordinator(std::shared_ptr<Logger> log,
 
 Coordinator::~Coordinator() {
   service_->Stop();
+  service_->AwaitCallers();
   // Locks may keep the service, and with it the log, for longer.
   if (log_ != nullptr) log_->Stop(absl::InfiniteDuration());
 }
@@ -178,7 +212,10 @@ absl::Status Coordinator::Connect(absl::Duration timeout) {
     return absl::FailedPreconditionError(
         "Connect() from a callback would wait for itself");
   }
-  if (service_->WaitUntilReady(timeout)) return absl::OkStatus();
+  const CallerScope scope(service_);
+  const std::vector<std::string> seeds = seeds_;
+  const absl::Status ready = service_->WaitUntilReady(timeout);
+  if (!absl::IsDeadlineExceeded(ready)) return ready;
   return absl::DeadlineExceededError(absl::StrCat(
       "no cluster with a leader was found in ", absl::FormatDuration(timeout),
       "; asked ", absl::StrJoin(seeds_, ", "), " and will go on asking"));
@@ -188,7 +225,7 @@ absl::StatusOr<HeldLock> Coordinator::Lock(absl::string_view key,
                                            absl::Duration ttl,
                                            LockOptions options) {
   return RunBlocking<absl::StatusOr<HeldLock>>(
-      *service_, [&](LockCallback done) {
+      service_, [&](LockCallback done) {
         LockAsync(key, ttl, std::move(options), std::move(done));
       });
 }
@@ -201,22 +238,23 @@ RequestId Coordinator::LockAsync(absl::string_view key, absl::Duration ttl,
       .ttl = ttl,
       .wait = std::clamp(options.wait, absl::ZeroDuration(), limits::WaitMax()),
       .owner = std::move(options.owner)};
-  PostCall(
-      *service_, std::move(done),
-      [service = service_, request, body = std::move(body),
-       on_change = std::move(options.on_change)](LockCallback done) mutable {
-        LockService::GrantCallback answer =
-            [service, done = std::move(done)](
-                const Answer& answer, std::shared_ptr<Grant> grant) mutable {
-              if (grant == nullptr) {
-                done(ToStatus(answer));
-              } else {
-                done(HeldLock(std::move(service), std::move(grant)));
-              }
-            };
-        service->Acquire(request, std::move(body), std::move(on_change),
-                         std::move(answer));
-      });
+  PostCall(*service_, std::move(done),
+           [service = service_, request, body = std::move(body),
+            terms = HoldTerms{.on_change = std::move(options.on_change)}](
+               LockCallback done) mutable {
+             LockService::GrantCallback answer =
+                 [service, done = std::move(done)](
+                     const Answer& answer,
+                     std::shared_ptr<Grant> grant) mutable {
+                   if (grant == nullptr) {
+                     done(ToStatus(answer));
+                   } else {
+                     done(HeldLock(std::move(service), std::move(grant)));
+                   }
+                 };
+             service->Acquire(request, std::move(body), std::move(terms),
+                              std::move(answer));
+           });
   return request;
 }
 
@@ -241,54 +279,55 @@ void Coordinator::Withdraw(RequestId request) {
 
 absl::Status Coordinator::Renew(absl::string_view key, absl::Duration ttl,
                                 absl::string_view owner) {
-  return RunBlocking<absl::Status>(*service_, [&](StatusCallback done) {
+  return RunBlocking<absl::Status>(service_, [&](StatusCallback done) {
     RenewAsync(key, ttl, owner, std::move(done));
+  });
+}
+
+absl::Status Coordinator::Renew(absl::string_view key, absl::Duration ttl,
+                                FencingToken token) {
+  return RunBlocking<absl::Status>(service_, [&](StatusCallback done) {
+    RenewAsync(key, ttl, token, std::move(done));
   });
 }
 
 void Coordinator::RenewAsync(absl::string_view key, absl::Duration ttl,
                              absl::string_view owner, StatusCallback done) {
-  PostCall(
-      *service_, std::move(done),
-      [service = service_.get(), ttl,
-       claim = HeldClaim{.key = std::string(key), .owner = std::string(owner)}](
-          StatusCallback done) mutable {
-        const absl::StatusOr<FencingToken> token = service->Find(claim);
-        if (!token.ok()) {
-          done(token.status());
-          return;
-        }
-        service->Renew(claim, ttl, AnswerWithStatus(std::move(done)));
-      });
+  PostRenew(*service_, ByOwner(key, owner), ttl, std::move(done));
+}
+
+void Coordinator::RenewAsync(absl::string_view key, absl::Duration ttl,
+                             FencingToken token, StatusCallback done) {
+  PostRenew(*service_, ByToken(key, token), ttl, std::move(done));
 }
 
 absl::Status Coordinator::Release(absl::string_view key,
                                   absl::string_view owner) {
-  return RunBlocking<absl::Status>(*service_, [&](StatusCallback done) {
+  return RunBlocking<absl::Status>(service_, [&](StatusCallback done) {
     ReleaseAsync(key, owner, std::move(done));
+  });
+}
+
+absl::Status Coordinator::Release(absl::string_view key, FencingToken token) {
+  return RunBlocking<absl::Status>(service_, [&](StatusCallback done) {
+    ReleaseAsync(key, token, std::move(done));
   });
 }
 
 void Coordinator::ReleaseAsync(absl::string_view key, absl::string_view owner,
                                StatusCallback done) {
-  PostCall(
-      *service_, std::move(done),
-      [service = service_.get(),
-       claim = HeldClaim{.key = std::string(key), .owner = std::string(owner)}](
-          StatusCallback done) mutable {
-        const absl::StatusOr<FencingToken> token = service->Find(claim);
-        if (!token.ok()) {
-          done(token.status());
-          return;
-        }
-        service->Release(claim, AnswerWithStatus(std::move(done)));
-      });
+  PostRelease(*service_, ByOwner(key, owner), std::move(done));
+}
+
+void Coordinator::ReleaseAsync(absl::string_view key, FencingToken token,
+                               StatusCallback done) {
+  PostRelease(*service_, ByToken(key, token), std::move(done));
 }
 
 absl::StatusOr<std::vector<LockInfo>> Coordinator::GetLocks(
     absl::string_view prefix) {
   return RunBlocking<absl::StatusOr<std::vector<LockInfo>>>(
-      *service_,
+      service_,
       [&](LocksCallback done) { GetLocksAsync(prefix, std::move(done)); });
 }
 
@@ -304,12 +343,12 @@ void Coordinator::GetLocksAsync(absl::string_view prefix, LocksCallback done) {
 absl::StatusOr<std::vector<LockInfo>> Coordinator::GetLocksLocal(
     absl::string_view prefix) {
   return ReadOnThread<std::vector<LockInfo>>(
-      *service_, [this, prefix] { return ReadLocalPages(*service_, prefix); });
+      service_, [this, prefix] { return ReadLocalPages(*service_, prefix); });
 }
 
 absl::StatusOr<std::vector<MemberInfo>> Coordinator::GetMembers() {
   return RunBlocking<absl::StatusOr<std::vector<MemberInfo>>>(
-      *service_,
+      service_,
       [&](MembersCallback done) { GetMembersAsync(std::move(done)); });
 }
 
@@ -329,17 +368,17 @@ void Coordinator::GetMembersAsync(MembersCallback done) {
 
 absl::StatusOr<std::vector<MemberInfo>> Coordinator::GetMembersLocal() {
   return ReadOnThread<std::vector<MemberInfo>>(
-      *service_, [this] { return service_->LocalMembers(); });
+      service_, [this] { return service_->LocalMembers(); });
 }
 
 absl::StatusOr<AgentStatus> Coordinator::GetStatus() {
-  return ReadOnThread<AgentStatus>(*service_,
+  return ReadOnThread<AgentStatus>(service_,
                                    [this] { return service_->Status(); });
 }
 
 absl::Status Coordinator::Leave() {
   return RunBlocking<absl::Status>(
-      *service_, [&](StatusCallback done) { LeaveAsync(std::move(done)); });
+      service_, [&](StatusCallback done) { LeaveAsync(std::move(done)); });
 }
 
 void Coordinator::LeaveAsync(StatusCallback done) {

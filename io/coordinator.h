@@ -47,7 +47,8 @@
 //                       still trying.
 //   FailedPrecondition  Not held, or lost; after Leave(); or a blocking call
 //                       from a callback.
-//   PermissionDenied    Held in this process by another owner.
+//   PermissionDenied    Held in this process by another owner, or taken the
+//                       other way (by this program, at its local socket).
 //   ResourceExhausted   Too much at once; later it may do.
 //   Unavailable         No leader of a cluster was reached in time.
 //   Cancelled           Withdrawn by the caller.
@@ -103,12 +104,17 @@ struct LockOptions {
   // How long to wait for the lock, whatever its lease. Infinite: for as long as
   // it takes (a week).
   absl::Duration wait = absl::InfiniteDuration();
-  // Who in this process asks. Shown to others, and held against those who
-  // renew or release by key.
+  // Who in this process asks. Shown to others; lets the lock be renewed and
+  // released by its key under the same owner. Empty: only by its HeldLock or
+  // its token.
   std::string owner;
-  // Told when the lease runs out, is renewed after all, and when the lock is
-  // lost. Called on the driver's thread; must not block; may call the
-  // asynchronous forms. After the HeldLock is gone no call begins.
+  // Told when the lease runs out, is renewed after all, and, once and with its
+  // reason, when the lock is lost, whoever caused that; but not of what the
+  // HeldLock's own Release() or destructor does. When one of these has
+  // returned, no call runs or begins; they wait for one that runs in another
+  // thread, so do not destroy a HeldLock under a mutex that its callback
+  // takes. Called on the driver's thread; must not block or throw; may call
+  // the asynchronous forms, and may destroy its HeldLock.
   ChangeCallback on_change;
 };
 
@@ -134,14 +140,19 @@ class Coordinator {
       CoordinatorOptions options);
 
   // Stops. Without Leave() before it, the others see a process that died: its
-  // locks are free when their leases end. Not from a callback.
+  // locks are free when their leases end. Here they are lost at once (kClosed).
+  //
+  // Blocking calls of other threads end with FailedPrecondition, or with
+  // Unknown if what they asked for was on its way; the destructor waits until
+  // they have returned, and no callback runs or begins after it. To be called
+  // in a callback is an error that aborts the program.
   ~Coordinator();
   Coordinator(const Coordinator&) = delete;
   Coordinator& operator=(const Coordinator&) = delete;
 
   // Waits until locks can be taken. Not needed: a Lock() waits by itself.
   // Errors: DeadlineExceeded (names the seeds that were tried; it goes on
-  // trying), FailedPrecondition.
+  // trying), FailedPrecondition (in a callback; after Leave(); closed).
   absl::Status Connect(absl::Duration timeout);
 
   // Takes `key` (1 to 1024 bytes) for `ttl` (100 ms to 24 h), waiting for it in
@@ -167,16 +178,27 @@ class Coordinator {
   // Cancelled.
   void Withdraw(RequestId request);
 
-  // Extends, or gives up, the lock of `key` that this process took under the
-  // same `owner`.
-  // Errors: FailedPrecondition, PermissionDenied, InvalidArgument (ttl),
-  // Unavailable, Unknown.
+  // Extends, or gives up, the lock of `key`, for callers that have no HeldLock
+  // of it. They prove their right to it: by the token of its grant, or by the
+  // owner under which this program took it. Locks without an owner, and those
+  // taken through the local socket, go by their token only; whoever took the
+  // lock is told by its `on_change`.
+  //
+  // Errors: InvalidArgument (`ttl`; neither token nor owner),
+  // FailedPrecondition, PermissionDenied, Unavailable, Unknown.
   absl::Status Renew(absl::string_view key, absl::Duration ttl,
                      absl::string_view owner = "");
+  absl::Status Renew(absl::string_view key, absl::Duration ttl,
+                     FencingToken token);
   void RenewAsync(absl::string_view key, absl::Duration ttl,
                   absl::string_view owner, StatusCallback done);
+  void RenewAsync(absl::string_view key, absl::Duration ttl, FencingToken token,
+                  StatusCallback done);
   absl::Status Release(absl::string_view key, absl::string_view owner = "");
+  absl::Status Release(absl::string_view key, FencingToken token);
   void ReleaseAsync(absl::string_view key, absl::string_view owner,
+                    StatusCallback done);
+  void ReleaseAsync(absl::string_view key, FencingToken token,
                     StatusCallback done);
 
   // The locks whose keys begin with `prefix`, ordered by key, as the leader has

@@ -4,17 +4,44 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <optional>
+#include <system_error>
 #include <utility>
 #include <variant>
 
+#include "absl/strings/str_cat.h"
 #include "engine/check.h"
 #include "engine/overloaded.h"
 
 namespace cachalot {
+namespace {
 
-absl::StatusOr<std::unique_ptr<Driver>> Driver::Create(DriverOptions options,
-                                                       Delegate* delegate) {
-  std::unique_ptr<Driver> driver(new Driver(delegate));
+// The embedder's signals are for the embedder's threads: blocked in a thread
+// that is started in this scope. All but those that a thread raises itself by
+// an error, which must reach the embedder's handler, and the profiler's.
+class SignalMask {
+ public:
+  SignalMask() {
+    sigset_t blocked;
+    sigfillset(&blocked);
+    for (const int signal :
+         {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, SIGPROF}) {
+      sigdelset(&blocked, signal);
+    }
+    pthread_sigmask(SIG_SETMASK, &blocked, &before_);
+  }
+  ~SignalMask() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalMask(const SignalMask&) = delete;
+  SignalMask& operator=(const SignalMask&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Driver>> Driver::Create(DriverOptions options) {
+  std::unique_ptr<Driver> driver(new Driver());
   absl::StatusOr<std::unique_ptr<EventLoop>> loop = EventLoop::Create();
   if (!loop.ok()) return loop.status();
   driver->loop_ = *std::move(loop);
@@ -46,15 +73,17 @@ absl::StatusOr<std::unique_ptr<Driver>> Driver::Create(DriverOptions options,
 
 Driver::~Driver() { Stop(); }
 
-void Driver::Start() {
-  // The embedder's signals are for the embedder's threads.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([this] { Run(); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+absl::Status Driver::Start() {
+  CHECK(delegate_ != nullptr);
+  const SignalMask mask;
+  try {
+    thread_ = std::thread([this] { Run(); });
+  } catch (const std::system_error& error) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("no thread could be started: ", error.what()));
+  }
   pthread_setname_np(thread_.native_handle(), "cachalot");
+  return absl::OkStatus();
 }
 
 void Driver::Stop() {
@@ -83,6 +112,16 @@ bool Driver::IsOnThread() const {
 
 void Driver::Learn(Event event) { learnt_.push_back(std::move(event)); }
 
+// The engine has forgotten what is lost.
+FastInstant Driver::LeaseBeliefEnd(RequestId request) const {
+  const std::optional<Client::Held> held = node_->client().Find(request);
+  return held.has_value() ? held->belief_end : FastInstant();
+}
+
+FastInstant Driver::SessionBeliefEnd() const {
+  return node_->client().session_belief_end();
+}
+
 void Driver::Run() {
   thread_id_.store(std::this_thread::get_id());
   bool is_running = true;
@@ -97,17 +136,23 @@ void Driver::Run() {
 
 absl::Duration Driver::PrepareToWait() {
   const Now now = clock_.Read();
-  const absl::MutexLock lock(&mutex_);
-  if (!tasks_.empty() || is_stopping_ || !learnt_.empty()) {
-    return absl::ZeroDuration();
+  {
+    const absl::MutexLock lock(&mutex_);
+    if (!tasks_.empty() || is_stopping_ || !learnt_.empty()) {
+      return absl::ZeroDuration();
+    }
+    is_asleep_ = true;
   }
-  is_asleep_ = true;
   const FastInstant transport_deadline = transport_->NextDeadline();
   absl::Duration wait = node_->NextDeadline().Until(now);
   if (transport_deadline != FastInstant::Never()) {
     wait = std::min(wait, transport_deadline - now.fast);
   }
-  return wait;
+  const FastInstant delegate_deadline = delegate_->NextDeadline();
+  if (delegate_deadline != FastInstant::Never()) {
+    wait = std::min(wait, delegate_deadline - now.fast);
+  }
+  return std::max(wait, absl::ZeroDuration());
 }
 
 bool Driver::RunTasks() {
@@ -133,7 +178,7 @@ void Driver::TakeTurn() {
   transport_->OnTime(now_.fast);
   if (has_stepped_) EndTurn();
   if (log_observer_ != nullptr) log_observer_->LookAtSurvival(now_.fast);
-  delegate_->OnTurnEnded();
+  delegate_->OnTurnEnded(now_);
 }
 
 void Driver::StepLearnt() {

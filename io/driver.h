@@ -10,15 +10,18 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "engine/action.h"
 #include "engine/event.h"
+#include "engine/ids.h"
 #include "engine/instant.h"
 #include "engine/node.h"
 #include "engine/options.h"
 #include "io/clock.h"
+#include "io/engine_driver.h"
 #include "io/event_loop.h"
 #include "io/log.h"
 #include "io/log_observer.h"
@@ -42,53 +45,35 @@ struct DriverOptions {
 // batch with a look at the clocks taken after its bytes were read; then the
 // node is told that the turn has ended; then what it sent is written, one write
 // for each peer. Orders to save are answered at once: there is no disk.
-class Driver : private Transport::Receiver {
+class Driver : public EngineDriver, private Transport::Receiver {
  public:
-  // Called on the driver's thread, within a turn. Must not block.
-  class Delegate {
-   public:
-    virtual ~Delegate() = default;
-    virtual void OnAnswer(RequestId request, Answer answer) = 0;
-    virtual void OnHolderNotified(const NotifyHolder& notice) = 0;
-    virtual void OnStanding(const AnnounceStanding& standing) = 0;
-    virtual void OnLeft() = 0;
-    // All that the turn brought, if anything, has been told.
-    virtual void OnTurnEnded() = 0;
-  };
-  using Task = absl::AnyInvocable<void()>;
-
-  // Binds the sockets and makes the node; nothing runs yet. `delegate` is not
-  // owned and outlives the driver.
+  // Binds the sockets and makes the node; nothing runs yet.
   // Errors: those of Transport::Create() and of Node::Create().
-  static absl::StatusOr<std::unique_ptr<Driver>> Create(DriverOptions options,
-                                                        Delegate* delegate);
+  static absl::StatusOr<std::unique_ptr<Driver>> Create(DriverOptions options);
   // Stops, if that has not been done.
   ~Driver() override;
 
-  void Start();
-  // Runs what was posted, writes what it led to as far as the kernel takes it,
-  // and ends the thread. Not on the driver's thread.
-  void Stop();
+  void SetDelegate(Delegate* delegate) override { delegate_ = delegate; }
+  absl::Status Start() override;
+  // Writes what the last tasks led to, too, as far as the kernel takes it.
+  void Stop() override;
 
-  // --- Any thread -----------------------------------------------------------
+  bool Post(Task task) override ABSL_LOCKS_EXCLUDED(mutex_);
+  bool IsOnThread() const override;
+  Now ReadClock() override { return clock_.Read(); }
 
-  // Runs `task` on the driver's thread, soon, in order. Never once Stop() has
-  // begun to return: false then.
-  bool Post(Task task) ABSL_LOCKS_EXCLUDED(mutex_);
-  bool IsOnThread() const;
-  Now ReadClock() { return clock_.Read(); }
-
-  // --- The driver's thread, or before Start() or after Stop() ---------------
-
-  // Hands `event` to the node within this turn or the next.
-  void Learn(Event event);
-  const Node& node() const { return *node_; }
-  const TransportStats& transport_stats() const { return transport_->stats(); }
-  EventLoop* loop() { return loop_.get(); }
-  Logger* log() const { return log_.get(); }  // may be null
+  void Learn(Event event) override;
+  FastInstant LeaseBeliefEnd(RequestId request) const override;
+  FastInstant SessionBeliefEnd() const override;
+  const Node& node() const override { return *node_; }
+  const TransportStats& transport_stats() const override {
+    return transport_->stats();
+  }
+  EventLoop* loop() override { return loop_.get(); }
+  Logger* log() const override { return log_.get(); }
 
  private:
-  explicit Driver(Delegate* delegate) : delegate_(delegate) {}
+  Driver() = default;
 
   void Run();
   void TakeTurn();
@@ -106,7 +91,7 @@ class Driver : private Transport::Receiver {
   void OnFrame(const Address& from, std::string bytes) override;
   void OnLinkChanged(const Address& peer, bool up) override;
 
-  Delegate* const delegate_;
+  Delegate* delegate_ = nullptr;
   std::shared_ptr<Logger> log_;                // may be null
   std::unique_ptr<LogObserver> log_observer_;  // null without a log
   Clock clock_;

@@ -35,11 +35,32 @@ void Grant::Change(Belief belief, LossReason reason) {
     }
     if (current == Belief::kLost) return;
   }
-  if (on_change_ == nullptr || is_silent_.load()) return;
-  on_change_({.key = key_,
-              .token = token_,
-              .belief = belief,
-              .reason = belief == Belief::kLost ? loss_reason() : reason});
+  Tell({.key = key(),
+        .token = token(),
+        .belief = belief,
+        .reason = belief == Belief::kLost ? loss_reason() : reason});
+}
+
+void Grant::Tell(const LockChange& change) {
+  if (on_change_ == nullptr) return;
+  {
+    const absl::MutexLock lock(&mutex_);
+    if (is_silent_) return;
+    teller_ = std::this_thread::get_id();
+  }
+  on_change_(change);
+  const absl::MutexLock lock(&mutex_);
+  teller_ = std::thread::id();
+}
+
+void Grant::Silence() {
+  const absl::MutexLock lock(&mutex_);
+  is_silent_ = true;
+  if (teller_ == std::this_thread::get_id()) return;
+  const auto is_told = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return teller_ == std::thread::id();
+  };
+  mutex_.Await(absl::Condition(&is_told));
 }
 
 }  // namespace cachalot

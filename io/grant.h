@@ -5,12 +5,16 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <thread>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "engine/ids.h"
 #include "engine/instant.h"
 #include "engine/request.h"
+#include "io/lock_scope.h"
 
 namespace cachalot {
 
@@ -27,21 +31,27 @@ using ChangeCallback = std::function<void(const LockChange&)>;
 // driver's thread, read by the holder's. Thread-safe.
 class Grant {
  public:
-  Grant(RequestId request, std::string key, std::string owner,
-        FencingToken token, FastInstant belief_end, ChangeCallback on_change)
-      : request_(request),
-        key_(std::move(key)),
-        owner_(std::move(owner)),
-        token_(token),
+  // What never changes.
+  struct Identity {
+    RequestId request;
+    std::string key;
+    std::string owner;
+    LockScope scope = LockScope::kEmbedder;
+    FencingToken token;
+  };
+
+  Grant(Identity identity, FastInstant belief_end, ChangeCallback on_change)
+      : identity_(std::move(identity)),
         on_change_(std::move(on_change)),
         belief_end_(belief_end.nanoseconds()) {}
   Grant(const Grant&) = delete;
   Grant& operator=(const Grant&) = delete;
 
-  RequestId request() const { return request_; }
-  const std::string& key() const { return key_; }
-  const std::string& owner() const { return owner_; }
-  FencingToken token() const { return token_; }
+  RequestId request() const { return identity_.request; }
+  const std::string& key() const { return identity_.key; }
+  const std::string& owner() const { return identity_.owner; }
+  LockScope scope() const { return identity_.scope; }
+  FencingToken token() const { return identity_.token; }
 
   // For how much longer nobody else can hold the lock; zero if it is lost.
   // `now` must be a fresh reading. Once zero, always zero: who was told that
@@ -55,27 +65,30 @@ class Grant {
   // Belief is over: the holder gives the lock up, or has seen its end.
   void Lose(LossReason reason);
 
+  // The holder is told nothing more. Once this has returned, no call to it
+  // begins, and none runs, but for one that this is called from.
+  void Silence() ABSL_LOCKS_EXCLUDED(mutex_);
+
   // --- For the driver's thread ----------------------------------------------
 
   void set_belief_end(FastInstant end) { belief_end_.store(end.nanoseconds()); }
   // Takes in what the engine says, and tells the holder.
-  void Change(Belief belief, LossReason reason);
-
-  // The holder is gone: it is told nothing more. A call that has begun in
-  // another thread may still be going on.
-  void Silence() { is_silent_.store(true); }
+  void Change(Belief belief, LossReason reason) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
-  const RequestId request_;
-  const std::string key_;
-  const std::string owner_;
-  const FencingToken token_;
+  void Tell(const LockChange& change) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  const Identity identity_;
   const ChangeCallback on_change_;
   std::atomic<int64_t> belief_end_;
   std::atomic<Belief> belief_{Belief::kHeld};
   std::atomic<LossReason> loss_reason_{LossReason::kNone};
-  std::atomic<bool> is_silent_{false};
   bool is_loss_told_ = false;  // of the driver's thread
+
+  absl::Mutex mutex_;
+  bool is_silent_ ABSL_GUARDED_BY(mutex_) = false;
+  // The thread on which the holder is being told something; none: no thread.
+  std::thread::id teller_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace cachalot

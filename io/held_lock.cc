@@ -10,7 +10,7 @@ namespace cachalot {
 namespace {
 
 HeldClaim ClaimOf(const Grant& grant) {
-  return {.key = grant.key(), .owner = grant.owner(), .token = grant.token()};
+  return {.key = grant.key(), .token = grant.token()};
 }
 
 }  // namespace
@@ -38,9 +38,8 @@ Belief HeldLock::state() const {
 }
 
 absl::Status HeldLock::Renew(absl::Duration ttl) {
-  return RunBlocking<absl::Status>(*service_, [&](StatusCallback done) {
-    RenewAsync(ttl, std::move(done));
-  });
+  return RunBlocking<absl::Status>(
+      service_, [&](StatusCallback done) { RenewAsync(ttl, std::move(done)); });
 }
 
 void HeldLock::RenewAsync(absl::Duration ttl, StatusCallback done) {
@@ -58,7 +57,7 @@ void HeldLock::RenewAsync(absl::Duration ttl, StatusCallback done) {
 
 absl::Status HeldLock::Release() {
   return RunBlocking<absl::Status>(
-      *service_, [&](StatusCallback done) { ReleaseAsync(std::move(done)); });
+      service_, [&](StatusCallback done) { ReleaseAsync(std::move(done)); });
 }
 
 void HeldLock::ReleaseAsync(StatusCallback done) {

@@ -53,13 +53,14 @@ class [[nodiscard]] HeldLock {
   void RenewAsync(absl::Duration ttl, StatusCallback done);
 
   // Gives the lock up. It is lost from the call on, whatever the answer: with
-  // Unavailable or Unknown others may have to wait for the lease to end.
+  // Unavailable or Unknown others may have to wait for the lease to end. Not
+  // told to `on_change`; waits for a call of it that runs in another thread.
   // Errors: FailedPrecondition (lost before), Unavailable, Unknown.
   absl::Status Release();
   void ReleaseAsync(StatusCallback done);
 
   // Lets go of the handle and keeps the lock, until it is released by its key
-  // or its lease ends.
+  // or its lease ends. `on_change` goes on being called.
   void Detach();
 
  private:

@@ -1,8 +1,9 @@
 #include "io/lock_service.h"
 
 #include <algorithm>
-#include <optional>
+#include <iterator>
 #include <utility>
+#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "engine/event.h"
@@ -11,8 +12,8 @@
 namespace cachalot {
 namespace {
 
-Answer Closed() {
-  return {.outcome = Outcome::kUnknown,
+Answer Closed(Outcome outcome) {
+  return {.outcome = outcome,
           .text = "this member was closed before the answer came"};
 }
 
@@ -20,47 +21,114 @@ Answer Left() {
   return {.outcome = Outcome::kLeaving, .text = "this member has left"};
 }
 
+Answer Refusal(const absl::Status& status) {
+  return {.outcome = absl::IsInvalidArgument(status) ? Outcome::kInvalid
+                                                     : Outcome::kNotHeld,
+          .text = std::string(status.message())};
+}
+
+// Why `claim` is not good for `grant`, and what would be.
+std::string HeldByAnother(const Grant& grant, const HeldClaim& claim) {
+  if (grant.scope() != claim.scope) {
+    return grant.scope() == LockScope::kEmbedder
+               ? "held by the program that this member runs in: only its token "
+                 "proves the right to it here"
+               : "held through the local socket: only its token proves the "
+                 "right to it here";
+  }
+  if (grant.owner().empty()) {
+    return absl::StrCat("held in this process without an owner, not by \"",
+                        claim.owner, "\": name the token");
+  }
+  return absl::StrCat("held in this process by owner \"", grant.owner(),
+                      "\", not by \"", claim.owner,
+                      "\": name the token or that owner");
+}
+
+// Empties `map`; its entries in the order in which they were asked for.
+template <typename Value>
+std::vector<std::pair<RequestId, Value>> TakeInOrder(
+    absl::flat_hash_map<RequestId, Value>& map) {
+  std::vector<std::pair<RequestId, Value>> entries(
+      std::make_move_iterator(map.begin()), std::make_move_iterator(map.end()));
+  map.clear();
+  std::sort(entries.begin(), entries.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+  return entries;
+}
+
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<LockService>> LockService::Create(
-    DriverOptions options, Watcher watcher) {
-  std::shared_ptr<LockService> service(new LockService(std::move(watcher)));
-  absl::StatusOr<std::unique_ptr<Driver>> driver =
-      Driver::Create(std::move(options), service.get());
-  if (!driver.ok()) return driver.status();
-  service->driver_ = *std::move(driver);
-  const NodeOptions& node = service->driver_->node().options();
-  service->address_ = node.address;
-  service->name_ = node.name;
+std::shared_ptr<LockService> LockService::Create(
+    std::unique_ptr<EngineDriver> driver, Watcher watcher) {
+  std::shared_ptr<LockService> service(
+      new LockService(std::move(driver), std::move(watcher)));
+  service->driver_->SetDelegate(service.get());
   return service;
 }
 
+LockService::LockService(std::unique_ptr<EngineDriver> driver, Watcher watcher)
+    : driver_(std::move(driver)),
+      watcher_(std::move(watcher)),
+      address_(driver_->node().options().address),
+      name_(driver_->node().options().name) {}
+
 void LockService::Stop() {
   driver_->Stop();
+  {
+    const absl::MutexLock lock(&mutex_);
+    is_stopped_ = true;
+  }
   on_turn_ended_ = nullptr;
   AbandonCalls();
-  const absl::MutexLock lock(&mutex_);
-  is_stopped_ = true;
+  AbandonGrants();
 }
 
-bool LockService::WaitUntilReady(absl::Duration timeout) {
+absl::Status LockService::WaitUntilReady(absl::Duration timeout) {
   const auto is_decided = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return is_ready_ || is_stopped_;
+    return is_ready_ || is_leaving_ || is_stopped_;
   };
   const absl::MutexLock lock(&mutex_);
   mutex_.AwaitWithTimeout(absl::Condition(&is_decided), timeout);
-  return is_ready_ && !is_stopped_;
+  if (is_stopped_) {
+    return absl::FailedPreconditionError("this member was closed");
+  }
+  if (is_leaving_) {
+    return absl::FailedPreconditionError(
+        "this member has left, or is leaving: create another");
+  }
+  if (is_ready_) return absl::OkStatus();
+  return absl::DeadlineExceededError("not ready in time");
+}
+
+void LockService::AwaitCallers() {
+  const auto is_alone = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return callers_ == 0;
+  };
+  const absl::MutexLock lock(&mutex_);
+  mutex_.Await(absl::Condition(&is_alone));
+}
+
+CallerScope::CallerScope(std::shared_ptr<LockService> service)
+    : service_(std::move(service)) {
+  const absl::MutexLock lock(&service_->mutex_);
+  ++service_->callers_;
+}
+
+CallerScope::~CallerScope() {
+  const absl::MutexLock lock(&service_->mutex_);
+  --service_->callers_;
 }
 
 void LockService::Acquire(RequestId request, AcquireRequest body,
-                          ChangeCallback on_change, GrantCallback done) {
+                          HoldTerms terms, GrantCallback done) {
   if (has_left_) {
     done(Left(), nullptr);
     return;
   }
   acquisitions_.emplace(request, Acquisition{.key = body.key,
                                              .owner = body.owner,
-                                             .on_change = std::move(on_change),
+                                             .terms = std::move(terms),
                                              .done = std::move(done)});
   Submit(request, std::move(body));
 }
@@ -73,16 +141,13 @@ void LockService::Renew(const HeldClaim& claim, absl::Duration ttl,
                         AnswerCallback done) {
   const absl::StatusOr<FencingToken> token = Find(claim);
   if (!token.ok()) {
-    done({.outcome = Outcome::kNotHeld,
-          .text = std::string(token.status().message())});
+    done(Refusal(token.status()));
     return;
   }
   const std::shared_ptr<Grant> grant = FindGrant(claim.key, *token);
   Ask(RenewRequest{.key = claim.key, .token = *token, .ttl = ttl},
       [this, grant, done = std::move(done)](Answer answer) mutable {
-        if (grant != nullptr) {
-          grant->set_belief_end(BeliefEnd(grant->request()));
-        }
+        if (grant != nullptr) UpdateBelief(*grant);
         done(std::move(answer));
       });
 }
@@ -90,15 +155,10 @@ void LockService::Renew(const HeldClaim& claim, absl::Duration ttl,
 void LockService::Release(const HeldClaim& claim, AnswerCallback done) {
   const absl::StatusOr<FencingToken> token = Find(claim);
   if (!token.ok()) {
-    done({.outcome = Outcome::kNotHeld,
-          .text = std::string(token.status().message())});
+    done(Refusal(token.status()));
     return;
   }
-  const std::shared_ptr<Grant> grant = FindGrant(claim.key, *token);
-  if (grant != nullptr) {
-    grant->Lose(LossReason::kReleased);
-    DropGrant(*grant);
-  }
+  // The engine ends belief, says so in a notice, and then sends the release.
   Ask(ReleaseRequest{.key = claim.key, .token = *token}, std::move(done));
 }
 
@@ -115,23 +175,30 @@ void LockService::Leave(AnswerCallback done) {
     done({.outcome = Outcome::kOk});
     return;
   }
+  {
+    const absl::MutexLock lock(&mutex_);
+    is_leaving_ = true;
+  }
   leavers_.push_back(std::move(done));
   if (leavers_.size() == 1) driver_->Learn(LeaveRequested{});
 }
 
 absl::StatusOr<FencingToken> LockService::Find(const HeldClaim& claim) const {
   if (!claim.token.IsNone()) return claim.token;
+  if (claim.owner.empty()) {
+    return absl::InvalidArgumentError(
+        "only its holder may renew or release a lock: name the token or the "
+        "owner");
+  }
   const auto found = grants_by_key_.find(claim.key);
   if (found == grants_by_key_.end()) {
     return absl::FailedPreconditionError("not held by this process");
   }
   const Grant& grant = *found->second;
-  if (grant.owner() != claim.owner) {
-    return absl::PermissionDeniedError(
-        absl::StrCat("held in this process by owner \"", grant.owner(),
-                     "\", not by \"", claim.owner, "\""));
+  if (grant.owner() == claim.owner && grant.scope() == claim.scope) {
+    return grant.token();
   }
-  return grant.token();
+  return absl::PermissionDeniedError(HeldByAnother(grant, claim));
 }
 
 Answer LockService::LocalLocks(const ListLocksRequest& body) {
@@ -186,7 +253,10 @@ void LockService::Ask(Request body, AnswerCallback done) {
     return;
   }
   const RequestId request = NewRequest();
-  asks_.emplace(request, std::move(done));
+  const bool is_read = std::holds_alternative<ListLocksRequest>(body) ||
+                       std::holds_alternative<ListMembersRequest>(body);
+  questions_.emplace(request,
+                     Question{.is_read = is_read, .done = std::move(done)});
   Submit(request, std::move(body));
 }
 
@@ -194,8 +264,12 @@ std::shared_ptr<Grant> LockService::AddGrant(RequestId request,
                                              Acquisition acquisition,
                                              FencingToken token) {
   auto grant = std::make_shared<Grant>(
-      request, std::move(acquisition.key), std::move(acquisition.owner), token,
-      BeliefEnd(request), std::move(acquisition.on_change));
+      Grant::Identity{.request = request,
+                      .key = std::move(acquisition.key),
+                      .owner = std::move(acquisition.owner),
+                      .scope = acquisition.terms.scope,
+                      .token = token},
+      driver_->LeaseBeliefEnd(request), std::move(acquisition.terms.on_change));
   grants_.insert_or_assign(request, grant);
   grants_by_key_.insert_or_assign(grant->key(), grant);
   return grant;
@@ -216,30 +290,37 @@ void LockService::DropGrant(const Grant& grant) {
   grants_.erase(grant.request());
 }
 
-// The engine has forgotten what is lost: that has ended long ago.
-FastInstant LockService::BeliefEnd(RequestId request) const {
-  const std::optional<Client::Held> held =
-      driver_->node().client().Find(request);
-  return held.has_value() ? held->belief_end : FastInstant();
+void LockService::UpdateBelief(Grant& grant) {
+  grant.set_belief_end(driver_->LeaseBeliefEnd(grant.request()));
 }
 
 void LockService::AbandonCalls() {
   // The callbacks may come back to the service, which now refuses them.
-  auto acquisitions = std::exchange(acquisitions_, {});
-  auto asks = std::exchange(asks_, {});
+  auto acquisitions = TakeInOrder(acquisitions_);
+  auto questions = TakeInOrder(questions_);
   auto leavers = std::exchange(leavers_, {});
   for (auto& [request, acquisition] : acquisitions) {
-    acquisition.done(Closed(), nullptr);
+    acquisition.done(Closed(Outcome::kUnknown), nullptr);
   }
-  for (auto& [request, done] : asks) done(Closed());
-  for (AnswerCallback& done : leavers) done(Closed());
+  for (auto& [request, question] : questions) {
+    question.done(
+        Closed(question.is_read ? Outcome::kLeaving : Outcome::kUnknown));
+  }
+  for (AnswerCallback& done : leavers) done(Closed(Outcome::kUnknown));
+}
+
+void LockService::AbandonGrants() {
+  grants_by_key_.clear();
+  for (const auto& [request, grant] : TakeInOrder(grants_)) {
+    grant->Change(Belief::kLost, LossReason::kClosed);
+  }
 }
 
 void LockService::OnAnswer(RequestId request, Answer answer) {
-  const auto ask = asks_.find(request);
-  if (ask != asks_.end()) {
-    AnswerCallback done = std::move(ask->second);
-    asks_.erase(ask);
+  const auto question = questions_.find(request);
+  if (question != questions_.end()) {
+    AnswerCallback done = std::move(question->second.done);
+    questions_.erase(question);
     done(std::move(answer));
     return;
   }
@@ -262,7 +343,7 @@ void LockService::OnHolderNotified(const NotifyHolder& notice) {
   if (notice.belief == Belief::kLost) {
     DropGrant(*grant);
   } else {
-    grant->set_belief_end(BeliefEnd(notice.request));
+    UpdateBelief(*grant);
   }
   grant->Change(notice.belief, notice.reason);
 }
@@ -278,18 +359,22 @@ void LockService::OnStanding(const AnnounceStanding& standing) {
 
 void LockService::OnLeft() {
   has_left_ = true;
+  {
+    const absl::MutexLock lock(&mutex_);
+    is_leaving_ = true;
+  }
   for (AnswerCallback& done : std::exchange(leavers_, {})) {
     done({.outcome = Outcome::kOk});
   }
   if (watcher_.on_left != nullptr) watcher_.on_left();
 }
 
-void LockService::OnTurnEnded() {
-  const FastInstant end = driver_->node().client().session_belief_end();
+void LockService::OnTurnEnded(const Now&) {
+  const FastInstant end = driver_->SessionBeliefEnd();
   if (end != session_belief_end_) {
     session_belief_end_ = end;
     for (auto& [request, grant] : grants_) {
-      grant->set_belief_end(BeliefEnd(request));
+      UpdateBelief(*grant);
     }
   }
   if (on_turn_ended_ != nullptr) on_turn_ended_();

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -17,28 +18,42 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "engine/action.h"
+#include "engine/address.h"
 #include "engine/ids.h"
+#include "engine/instant.h"
 #include "engine/request.h"
 #include "io/agent_status.h"
-#include "io/driver.h"
+#include "io/engine_driver.h"
+#include "io/event_loop.h"
 #include "io/grant.h"
+#include "io/lock_scope.h"
 
 namespace cachalot {
 
-// What a caller knows of a lock that it wants to renew or release: the token
-// if it has one, else under which label the lock was taken.
+// Proof that a caller may renew or release a lock: the token of the grant, or
+// the owner under which the lock was taken in the same scope. An empty owner
+// proves nothing.
 struct HeldClaim {
   std::string key;
   std::string owner;
   FencingToken token;  // none: `owner` decides
+  LockScope scope = LockScope::kEmbedder;
+};
+
+// What a caller wants of a grant besides the lock.
+struct HoldTerms {
+  LockScope scope = LockScope::kEmbedder;
+  ChangeCallback on_change;  // may be null
 };
 
 // The locks of one process: its calls in flight and its grants. Both the
 // embedder's API and the agent's local socket stand on it.
 //
 // Callbacks come exactly once, on the driver's thread; if the service stops
-// first, in the midst of Stop(), with kUnknown.
-class LockService : private Driver::Delegate {
+// first, within Stop() on the thread that called it. What was not answered then
+// ends as kUnknown, or as kLeaving if it only reads; all grants are lost with
+// kClosed.
+class LockService : private EngineDriver::Delegate {
  public:
   using AnswerCallback = absl::AnyInvocable<void(Answer)>;
   // `grant` is null unless the outcome is kOk.
@@ -50,21 +65,26 @@ class LockService : private Driver::Delegate {
     std::function<void()> on_left;
   };
 
-  // Errors: those of Driver::Create().
-  static absl::StatusOr<std::shared_ptr<LockService>> Create(
-      DriverOptions options, Watcher watcher);
+  static std::shared_ptr<LockService> Create(
+      std::unique_ptr<EngineDriver> driver, Watcher watcher);
 
-  void Start() { driver_->Start(); }
+  // Errors: those of EngineDriver::Start().
+  absl::Status Start() { return driver_->Start(); }
+  // Not on the driver's thread.
   void Stop();
 
   // --- Any thread -----------------------------------------------------------
 
-  // See Driver::Post().
-  bool Post(Driver::Task task) { return driver_->Post(std::move(task)); }
+  // See EngineDriver::Post().
+  bool Post(EngineDriver::Task task) { return driver_->Post(std::move(task)); }
   bool IsOnThread() const { return driver_->IsOnThread(); }
   Now ReadClock() { return driver_->ReadClock(); }
-  // Waits until locks can be taken; false at the deadline or when stopped.
-  bool WaitUntilReady(absl::Duration timeout) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Waits until locks can be taken.
+  // Errors: DeadlineExceeded, FailedPrecondition (leaving, left or stopped).
+  absl::Status WaitUntilReady(absl::Duration timeout)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // Waits until no CallerScope of another thread is left. After Stop().
+  void AwaitCallers() ABSL_LOCKS_EXCLUDED(mutex_);
   // For Acquire() and Withdraw().
   RequestId NewRequest() { return RequestId(++last_request_); }
 
@@ -73,7 +93,7 @@ class LockService : private Driver::Delegate {
 
   // --- The driver's thread --------------------------------------------------
 
-  void Acquire(RequestId request, AcquireRequest body, ChangeCallback on_change,
+  void Acquire(RequestId request, AcquireRequest body, HoldTerms terms,
                GrantCallback done);
   void Withdraw(RequestId request);
   void Renew(const HeldClaim& claim, absl::Duration ttl, AnswerCallback done);
@@ -82,9 +102,10 @@ class LockService : private Driver::Delegate {
   void ListMembers(AnswerCallback done);
   void Leave(AnswerCallback done);
 
-  // The token that `claim` is good for.
-  // Errors: FailedPrecondition (not held here), PermissionDenied (held under
-  // another label).
+  // The token that `claim` is good for. Whether that token still holds the lock
+  // is for the engine to say.
+  // Errors: InvalidArgument (neither token nor owner), FailedPrecondition (not
+  // held here), PermissionDenied (held by another owner or in another scope).
   absl::StatusOr<FencingToken> Find(const HeldClaim& claim) const;
 
   Answer LocalLocks(const ListLocksRequest& body);
@@ -98,15 +119,22 @@ class LockService : private Driver::Delegate {
   }
 
  private:
+  friend class CallerScope;
+
   // An acquire, until it is answered.
   struct Acquisition {
     std::string key;
     std::string owner;
-    ChangeCallback on_change;
+    HoldTerms terms;
     GrantCallback done;
   };
+  // Anything else that was asked, until it is answered.
+  struct Question {
+    bool is_read = false;  // changes nothing
+    AnswerCallback done;
+  };
 
-  explicit LockService(Watcher watcher) : watcher_(std::move(watcher)) {}
+  LockService(std::unique_ptr<EngineDriver> driver, Watcher watcher);
 
   void Submit(RequestId request, Request body);
   void Ask(Request body, AnswerCallback done);
@@ -116,26 +144,29 @@ class LockService : private Driver::Delegate {
   std::shared_ptr<Grant> FindGrant(absl::string_view key,
                                    FencingToken token) const;
   void DropGrant(const Grant& grant);
-  FastInstant BeliefEnd(RequestId request) const;
-  // Answers all that is in flight.
+  // Takes over what the engine believes of its lease.
+  void UpdateBelief(Grant& grant);
+  // Answers all that is in flight, and tells holders that their locks are lost.
   void AbandonCalls();
+  void AbandonGrants();
 
   void OnAnswer(RequestId request, Answer answer) override;
   void OnHolderNotified(const NotifyHolder& notice) override;
   void OnStanding(const AnnounceStanding& standing) override;
   void OnLeft() override;
-  void OnTurnEnded() override;
+  void OnTurnEnded(const Now& now) override;
+  FastInstant NextDeadline() const override { return FastInstant::Never(); }
 
-  std::unique_ptr<Driver> driver_;
-  Watcher watcher_;
+  const std::unique_ptr<EngineDriver> driver_;
+  const Watcher watcher_;
   absl::AnyInvocable<void()> on_turn_ended_;
-  Address address_;
-  std::string name_;
+  const Address address_;
+  const std::string name_;
   std::atomic<uint64_t> last_request_{0};
 
-  // Of the driver's thread. Looked up, never walked but at the end.
+  // Of the driver's thread.
   absl::flat_hash_map<RequestId, Acquisition> acquisitions_;
-  absl::flat_hash_map<RequestId, AnswerCallback> asks_;
+  absl::flat_hash_map<RequestId, Question> questions_;
   absl::flat_hash_map<RequestId, std::shared_ptr<Grant>> grants_;
   // The grant that a key means; the others of that key are lost.
   absl::flat_hash_map<std::string, std::shared_ptr<Grant>> grants_by_key_;
@@ -147,7 +178,22 @@ class LockService : private Driver::Delegate {
 
   absl::Mutex mutex_;
   bool is_ready_ ABSL_GUARDED_BY(mutex_) = false;
+  bool is_leaving_ ABSL_GUARDED_BY(mutex_) = false;  // or has left
   bool is_stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  int callers_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+// A thread that is about to wait within a call, and keeps the service alive
+// meanwhile.
+class CallerScope {
+ public:
+  explicit CallerScope(std::shared_ptr<LockService> service);
+  ~CallerScope();
+  CallerScope(const CallerScope&) = delete;
+  CallerScope& operator=(const CallerScope&) = delete;
+
+ private:
+  const std::shared_ptr<LockService> service_;
 };
 
 }  // namespace cachalot

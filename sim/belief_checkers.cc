@@ -29,6 +29,8 @@ Complaint CheckReason(const NotifyHolder& notice, FastInstant until,
       return unless(facts.dissolved, "its node has its cluster yet");
     case LossReason::kWithdrawn:
       return unless(false, "its caller had been given it");
+    case LossReason::kClosed:
+      return unless(false, "that is for the embedder's API to say");
     case LossReason::kNone:
       return unless(false, "that is no reason");
   }

@@ -32,7 +32,7 @@ constexpr std::array kOutcomes = {
 constexpr std::array kLosses = {
     LossReason::kNone,      LossReason::kReleased,  LossReason::kExpired,
     LossReason::kRevoked,   LossReason::kWithdrawn, LossReason::kLeft,
-    LossReason::kDissolved,
+    LossReason::kDissolved, LossReason::kClosed,
 };
 constexpr const char* kFields[] = {"client",    "op",     "key",  "call_ns",
                                    "return_ns", "result", "token"};

@@ -131,8 +131,9 @@ void AddLockCommands(CLI::App& app, CommandLine& line) {
 
   CLI::App& try_lock =
       AddClientCommand(app, line.client, "try", "take a lock if it is free",
-                       "cachalot try nightly-backup --ttl 1m && ./backup; "
-                       "cachalot release nightly-backup");
+                       "cachalot try nightly-backup --ttl 1m --owner $$ && "
+                       "{ ./backup; cachalot release nightly-backup --owner "
+                       "$$; }");
   AddKey(try_lock, lock);
   AddDuration(try_lock, "--ttl", lock.ttl, "the lease");
   AddOwner(try_lock, lock);
@@ -153,7 +154,7 @@ void AddLockCommands(CLI::App& app, CommandLine& line) {
 
   CLI::App& renew =
       AddClientCommand(app, line.client, "renew", "extend the lease of a lock",
-                       "cachalot renew nightly-backup --ttl 1m");
+                       "cachalot renew nightly-backup --ttl 1m --owner $$");
   AddKey(renew, lock);
   AddDuration(renew, "--ttl", lock.ttl, "the lease, from now");
   AddOwner(renew, lock);
@@ -162,7 +163,7 @@ void AddLockCommands(CLI::App& app, CommandLine& line) {
 
   CLI::App& release =
       AddClientCommand(app, line.client, "release", "give up a lock",
-                       "cachalot release nightly-backup");
+                       "cachalot release nightly-backup --owner $$");
   AddKey(release, lock);
   AddOwner(release, lock);
   AddToken(release, lock);

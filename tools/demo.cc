@@ -139,7 +139,8 @@ class Demo {
   absl::Status QueueAWaiter() { return BeginToWait(second_); }
 
   absl::Status RenewTheLock() {
-    const Reply reply = Type(first_, {"renew", "demo", "--ttl", "2m"});
+    const Reply reply = Type(
+        first_, {"renew", "demo", "--ttl", "2m", "--token", token_.ToString()});
     if (!Succeeded(reply) || TokenOf(reply.body) != token_) {
       return NotObserved("the holder's renewal should keep its token", reply);
     }
@@ -149,7 +150,8 @@ class Demo {
 
   absl::Status HandOverOnRelease() {
     const absl::Time released_at = absl::Now();
-    const Reply reply = Type(first_, {"release", "demo"});
+    const Reply reply =
+        Type(first_, {"release", "demo", "--token", token_.ToString()});
     if (!Succeeded(reply)) return NotObserved("it should be released", reply);
     absl::Status granted = AwaitWaiter(second_);
     if (!granted.ok()) return granted;
@@ -204,7 +206,8 @@ class Demo {
 
     const absl::StatusOr<json> lock = FindLock(first_);
     if (!lock.ok()) return lock.status();
-    const Reply renewal = Type(first_, {"renew", "demo", "--ttl", "1m"});
+    const Reply renewal = Type(
+        first_, {"renew", "demo", "--ttl", "1m", "--token", token_.ToString()});
     if (TokenOf(*lock) != token_ || !Succeeded(renewal) ||
         TokenOf(renewal.body) != token_) {
       return NotObserved("the held lock should survive its leader", renewal);
@@ -242,7 +245,8 @@ class Demo {
   }
 
   absl::Status Leave() {
-    const Reply reply = Type(first_, {"release", "demo"});
+    const Reply reply =
+        Type(first_, {"release", "demo", "--token", token_.ToString()});
     if (!Succeeded(reply)) return NotObserved("it should be released", reply);
     for (const int node : {second_, first_}) {
       const Reply left = Type(node, {"leave"});
@@ -326,7 +330,8 @@ class Demo {
     if (!leader.ok()) return leader.status();
     leader_ = *leader;
     if (leader_ != first_) return absl::OkStatus();
-    const Reply reply = Type(first_, {"release", "demo"});
+    const Reply reply =
+        Type(first_, {"release", "demo", "--token", token_.ToString()});
     if (!Succeeded(reply)) return NotObserved("it should be released", reply);
     std::swap(first_, second_);
     return TakeTheLock();

@@ -17,6 +17,7 @@
 #include "io/frame_writer.h"
 #include "io/local/path.h"
 #include "io/local/protocol.h"
+#include "io/lock_scope.h"
 
 namespace cachalot {
 namespace {
@@ -174,8 +175,10 @@ bool LocalServer::Connection::Take(absl::string_view frame) {
 
 void LocalServer::Connection::Carry(LocalRequest request) {
   const uint64_t id = request.id;
-  HeldClaim claim = {
-      .key = request.key, .owner = request.owner, .token = request.token};
+  HeldClaim claim = {.key = request.key,
+                     .owner = request.owner,
+                     .token = request.token,
+                     .scope = LockScope::kLocalSocket};
   switch (request.operation) {
     case LocalOperation::kAcquire:
       return Acquire(std::move(request));
@@ -208,7 +211,7 @@ void LocalServer::Connection::Acquire(LocalRequest request) {
                       .ttl = request.ttl,
                       .wait = request.wait,
                       .owner = std::move(request.owner)},
-                     nullptr,
+                     {.scope = LockScope::kLocalSocket},
                      [self = shared_from_this(), id = request.id,
                       release_on_disconnect = request.release_on_disconnect](
                          Answer answer, std::shared_ptr<Grant> grant) {

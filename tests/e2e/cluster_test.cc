@@ -89,19 +89,22 @@ TEST_F(ClusterTest, ALockIsHeldByOneUntilReleased) {
 }
 
 TEST_F(ClusterTest, WaitersAreServedInTheOrderOfArrival) {
-  ASSERT_EQ(Ask(0, {"try", "printer"}).exit_status.value, 0);
-  ChildProcess second = cluster_->Begin(1, {"lock", "printer"}).value();
+  ASSERT_EQ(Ask(0, {"try", "printer", "--owner", "ann"}).exit_status.value, 0);
+  ChildProcess second =
+      cluster_->Begin(1, {"lock", "printer", "--owner", "bob"}).value();
   ASSERT_TRUE(AwaitWaiters("printer", 1));
   ChildProcess third = cluster_->Begin(2, {"lock", "printer"}).value();
   ASSERT_TRUE(AwaitWaiters("printer", 2));
 
-  ASSERT_EQ(Ask(0, {"release", "printer"}).exit_status.value, 0);
+  ASSERT_EQ(Ask(0, {"release", "printer", "--owner", "ann"}).exit_status.value,
+            0);
   const Reply granted_second =
       AgentCluster::Finish(second, absl::Now() + Patience());
   ASSERT_EQ(granted_second.exit_status.value, 0) << granted_second.text;
   EXPECT_FALSE(third.Wait(absl::Now()).has_value());
 
-  ASSERT_EQ(Ask(1, {"release", "printer"}).exit_status.value, 0);
+  ASSERT_EQ(Ask(1, {"release", "printer", "--owner", "bob"}).exit_status.value,
+            0);
   const Reply granted_third =
       AgentCluster::Finish(third, absl::Now() + Patience());
   ASSERT_EQ(granted_third.exit_status.value, 0) << granted_third.text;
@@ -116,10 +119,13 @@ TEST_F(ClusterTest, AWaitThatEndsFirstIsRefused) {
 }
 
 TEST_F(ClusterTest, ALeaseThatIsNotRenewedEnds) {
-  ASSERT_EQ(Ask(0, {"try", "printer", "--ttl", "500ms"}).exit_status.value, 0);
+  const Reply taken = Ask(0, {"try", "printer", "--ttl", "500ms"});
+  ASSERT_EQ(taken.exit_status.value, 0);
   const Reply reply = Ask(1, {"lock", "printer", "--wait", "20s"});
   EXPECT_EQ(reply.exit_status.value, 0) << reply.text;
-  EXPECT_EQ(Ask(0, {"renew", "printer"}).exit_status.value, 3);
+  EXPECT_EQ(Ask(0, {"renew", "printer", "--token", TokenOf(taken).ToString()})
+                .exit_status.value,
+            3);
 }
 
 TEST_F(ClusterTest, ADeadHoldersLockPassesOnWhenItsLeaseEndsAndNotBefore) {
@@ -148,17 +154,18 @@ TEST_F(ClusterTest, LocksSurviveTheDeathOfTheLeader) {
   const int holder = (leader + 1) % 3;
   const Reply taken = Ask(holder, {"try", "printer", "--ttl", "1m"});
   ASSERT_EQ(taken.exit_status.value, 0);
+  const std::string token = TokenOf(taken).ToString();
   cluster_->Kill(leader);
 
   // Long enough for an election; the command itself waits for the leader.
   Reply renewed;
-  EXPECT_TRUE(
-      Eventually("a leader", Patience(),
-                 [&] {
-                   renewed = Ask(holder, {"renew", "printer", "--ttl", "1m"});
-                   return renewed.exit_status.ok();
-                 })
-          .ok())
+  EXPECT_TRUE(Eventually("a leader", Patience(),
+                         [&] {
+                           renewed = Ask(holder, {"renew", "printer", "--ttl",
+                                                  "1m", "--token", token});
+                           return renewed.exit_status.ok();
+                         })
+                  .ok())
       << renewed.text;
   EXPECT_EQ(TokenOf(renewed), TokenOf(taken));
 }

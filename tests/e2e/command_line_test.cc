@@ -137,7 +137,7 @@ class OneAgentTest : public testing::Test {
 AgentCluster* OneAgentTest::cluster_ = nullptr;
 
 TEST_F(OneAgentTest, AnswersInWords) {
-  EXPECT_THAT(Ask({"try", "words", "--ttl", "1m"}).output,
+  EXPECT_THAT(Ask({"try", "words", "--ttl", "1m", "--owner", "ann"}).output,
               AllOf(HasSubstr("locked words"), HasSubstr("token")));
   EXPECT_THAT(Ask({"try", "words"}).output,
               AllOf(HasSubstr("held"), HasSubstr("n1")));
@@ -147,15 +147,16 @@ TEST_F(OneAgentTest, AnswersInWords) {
               AllOf(HasSubstr("NAME"), HasSubstr("n1"), HasSubstr("leader")));
   EXPECT_THAT(Ask({"status"}).output,
               AllOf(HasSubstr("n1"), HasSubstr("leader")));
-  EXPECT_THAT(Ask({"release", "words"}).output, HasSubstr("released words"));
+  EXPECT_THAT(Ask({"release", "words", "--owner", "ann"}).output,
+              HasSubstr("released words"));
 }
 
 TEST_F(OneAgentTest, AKeyHasOneTo1024Bytes) {
   EXPECT_EQ(Ask({"try", ""}).exit_status.value, 2);
   EXPECT_EQ(Ask({"try", std::string(1025, 'k')}).exit_status.value, 2);
   const std::string longest(1024, 'k');
-  EXPECT_EQ(Ask({"try", longest}).exit_status.value, 0);
-  EXPECT_EQ(Ask({"release", longest}).exit_status.value, 0);
+  EXPECT_EQ(Ask({"try", longest, "--owner", "ann"}).exit_status.value, 0);
+  EXPECT_EQ(Ask({"release", longest, "--owner", "ann"}).exit_status.value, 0);
 }
 
 TEST_F(OneAgentTest, AnOwnerHasAtMost64Bytes) {
@@ -167,40 +168,55 @@ TEST_F(OneAgentTest, AnOwnerHasAtMost64Bytes) {
 TEST_F(OneAgentTest, ATtlLiesBetween100MillisecondsAnd24Hours) {
   EXPECT_EQ(Ask({"try", "ttl", "--ttl", "99ms"}).exit_status.value, 2);
   EXPECT_EQ(Ask({"try", "ttl", "--ttl", "25h"}).exit_status.value, 2);
-  EXPECT_EQ(Ask({"try", "ttl", "--ttl", "24h"}).exit_status.value, 0);
-  EXPECT_EQ(Ask({"renew", "ttl", "--ttl", "25h"}).exit_status.value, 2);
-  EXPECT_EQ(Ask({"release", "ttl"}).exit_status.value, 0);
+  EXPECT_EQ(
+      Ask({"try", "ttl", "--ttl", "24h", "--owner", "ann"}).exit_status.value,
+      0);
+  EXPECT_EQ(
+      Ask({"renew", "ttl", "--ttl", "25h", "--owner", "ann"}).exit_status.value,
+      2);
+  EXPECT_EQ(Ask({"release", "ttl", "--owner", "ann"}).exit_status.value, 0);
 }
 
 TEST_F(OneAgentTest, WhatIsNotHeldIsNeitherRenewedNorReleased) {
-  const CommandResult renewed = Ask({"renew", "nobodys"});
+  const CommandResult renewed = Ask({"renew", "nobodys", "--owner", "ann"});
   EXPECT_EQ(renewed.exit_status.value, 3);
   EXPECT_THAT(renewed.output, HasSubstr("not held"));
-  EXPECT_EQ(Ask({"release", "nobodys"}).exit_status.value, 3);
+  EXPECT_EQ(Ask({"release", "nobodys", "--owner", "ann"}).exit_status.value, 3);
+}
+
+TEST_F(OneAgentTest, WithoutTokenOrOwnerNothingIsRenewedOrReleased) {
+  ASSERT_EQ(Ask({"try", "proof", "--owner", "ann"}).exit_status.value, 0);
+  for (const char* command : {"renew", "release"}) {
+    const CommandResult refused = Ask({command, "proof"});
+    EXPECT_EQ(refused.exit_status.value, 2);
+    EXPECT_THAT(refused.output, HasSubstr("name the token or the owner"));
+  }
+  EXPECT_EQ(Ask({"release", "proof", "--owner", "ann"}).exit_status.value, 0);
 }
 
 TEST_F(OneAgentTest, ANotherOwnersLockIsNeitherRenewedNorReleased) {
   ASSERT_EQ(Ask({"try", "anns", "--owner", "ann"}).exit_status.value, 0);
   EXPECT_EQ(Ask({"renew", "anns", "--owner", "bob"}).exit_status.value, 3);
-  EXPECT_EQ(Ask({"release", "anns"}).exit_status.value, 3);
+  EXPECT_EQ(Ask({"release", "anns"}).exit_status.value, 2);
   EXPECT_EQ(Ask({"release", "anns", "--owner", "ann"}).exit_status.value, 0);
 }
 
 TEST_F(OneAgentTest, ATokenMustBeATokenAndTheHolders) {
-  ASSERT_EQ(Ask({"try", "tokens"}).exit_status.value, 0);
+  ASSERT_EQ(Ask({"try", "tokens", "--owner", "ann"}).exit_status.value, 0);
   EXPECT_EQ(Ask({"release", "tokens", "--token", "x"}).exit_status.value, 2);
   EXPECT_EQ(Ask({"release", "tokens", "--token", "1.1.0"}).exit_status.value,
             3);
-  EXPECT_EQ(Ask({"release", "tokens"}).exit_status.value, 0);
+  EXPECT_EQ(Ask({"release", "tokens", "--owner", "ann"}).exit_status.value, 0);
 }
 
 TEST_F(OneAgentTest, AKeyOfAnyBytesIsShownEscaped) {
-  ASSERT_EQ(Ask({"try", "a\tb\xff"}).exit_status.value, 0);
+  ASSERT_EQ(Ask({"try", "a\tb\xff", "--owner", "ann"}).exit_status.value, 0);
   const CommandResult words = Ask({"locks"});
   EXPECT_THAT(words.output, HasSubstr("a\\tb\\377"));
   const CommandResult json = Ask({"locks", "--json"});
   EXPECT_EQ(json.exit_status.value, 0) << json.output;
-  EXPECT_EQ(Ask({"release", "a\tb\xff"}).exit_status.value, 0);
+  EXPECT_EQ(Ask({"release", "a\tb\xff", "--owner", "ann"}).exit_status.value,
+            0);
 }
 
 TEST_F(OneAgentTest, ATakenPortIsNamed) {

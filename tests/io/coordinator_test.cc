@@ -84,7 +84,7 @@ TEST_F(CoordinatorTest, LocksRenewsAndReleases) {
   EXPECT_GT(lock->remaining(), absl::ZeroDuration());
 
   EXPECT_TRUE(lock->Renew(absl::Minutes(1)).ok());
-  EXPECT_TRUE(member(0).Renew("key", absl::Minutes(2)).ok());
+  EXPECT_TRUE(member(0).Renew("key", absl::Minutes(2), lock->token()).ok());
 
   EXPECT_TRUE(lock->Release().ok());
   EXPECT_EQ(lock->remaining(), absl::ZeroDuration());
@@ -156,7 +156,7 @@ TEST_F(CoordinatorTest, OwnersDoNotShareALockByAccident) {
   options.owner = "mine";
   absl::StatusOr<HeldLock> lock = member(0).Lock("key", LongTtl(), options);
   ASSERT_TRUE(lock.ok());
-  EXPECT_TRUE(absl::IsPermissionDenied(member(0).Release("key")));
+  EXPECT_TRUE(absl::IsInvalidArgument(member(0).Release("key")));
   EXPECT_TRUE(
       absl::IsPermissionDenied(member(0).Renew("key", LongTtl(), "yours")));
   EXPECT_TRUE(absl::IsFailedPrecondition(member(1).Release("key", "mine")));
@@ -168,14 +168,16 @@ TEST_F(CoordinatorTest, DestructionReleasesAndDetachmentKeeps) {
   Start();
   { ASSERT_TRUE(member(0).Lock("dropped", LongTtl()).ok()); }
   EXPECT_TRUE(member(1).Lock("dropped", LongTtl()).ok());
+  FencingToken kept;
   {
     absl::StatusOr<HeldLock> lock = member(0).Lock("kept", LongTtl());
     ASSERT_TRUE(lock.ok());
+    kept = lock->token();
     lock->Detach();
   }
   EXPECT_TRUE(
       absl::IsAlreadyExists(member(1).TryLock("kept", LongTtl()).status()));
-  EXPECT_TRUE(member(0).Release("kept").ok());
+  EXPECT_TRUE(member(0).Release("kept", kept).ok());
 }
 
 TEST_F(CoordinatorTest, ALeaseThatIsNotRenewedIsLostAndPassesOn) {

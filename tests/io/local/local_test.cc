@@ -132,7 +132,9 @@ TEST_F(LocalTest, AnotherOwnerIsRefusedAndToldWhy) {
   LocalRequest acquire = AcquireOf("key");
   acquire.owner = "mine";
   ASSERT_EQ(Call(*client, acquire).answer.outcome, Outcome::kOk);
-  const LocalReply refused = Call(*client, ReleaseOf("key"));
+  LocalRequest release = ReleaseOf("key");
+  release.owner = "yours";
+  const LocalReply refused = Call(*client, release);
   EXPECT_EQ(refused.answer.outcome, Outcome::kNotHeld);
   EXPECT_TRUE(absl::StrContains(refused.answer.text, "mine"))
       << refused.answer.text;
