@@ -21,7 +21,7 @@ void PostCall(LockService& service, Callback done, Run run) {
   const bool is_posted = service.Post(
       [shared, run = std::move(run)]() mutable { run(std::move(*shared)); });
   if (!is_posted) {
-    (*shared)(absl::FailedPreconditionError("this member was closed"));
+    (*shared)(service.ClosedError());
   }
 }
 
@@ -29,6 +29,7 @@ void PostCall(LockService& service, Callback done, Run run) {
 // would wait for itself.
 template <typename Result, typename Start>
 Result RunBlocking(const std::shared_ptr<LockService>& service, Start start) {
+  if (service->is_forked()) return service->ClosedError();
   const CallerScope scope(service);
   if (service->IsOnThread()) {
     return absl::FailedPreconditionError(

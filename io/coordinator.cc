@@ -14,6 +14,7 @@
 #include "io/blocking.h"
 #include "io/driver.h"
 #include "io/endpoints.h"
+#include "io/fork_guard.h"
 #include "io/local/server.h"
 #include "io/lock_service.h"
 
@@ -130,6 +131,7 @@ std::vector<LockInfo> ReadLocalPages(LockService& service,
 template <typename Value>
 absl::StatusOr<Value> ReadOnThread(const std::shared_ptr<LockService>& service,
                                    std::function<Value()> read) {
+  if (service->is_forked()) return service->ClosedError();
   if (service->IsOnThread()) return read();
   using Callback = absl::AnyInvocable<void(absl::StatusOr<Value>)>;
   return RunBlocking<absl::StatusOr<Value>>(service, [&](Callback done) {
@@ -201,6 +203,12 @@ Coordinator::Coordinator(std::shared_ptr<Logger> log,
       seeds_(std::move(seeds)) {}
 
 Coordinator::~Coordinator() {
+  if (service_->is_forked()) {
+    KeepForever(service_);
+    KeepForever(std::shared_ptr<LocalServer>(std::move(local_server_)));
+    KeepForever(log_);
+    return;
+  }
   service_->Stop();
   service_->AwaitCallers();
   // Locks may keep the service, and with it the log, for longer.
@@ -208,6 +216,7 @@ Coordinator::~Coordinator() {
 }
 
 absl::Status Coordinator::Connect(absl::Duration timeout) {
+  if (service_->is_forked()) return service_->ClosedError();
   if (service_->IsOnThread()) {
     return absl::FailedPreconditionError(
         "Connect() from a callback would wait for itself");

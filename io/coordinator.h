@@ -123,7 +123,14 @@ struct LockOptions {
 // Each operation has a blocking form and one that calls back. Callbacks come
 // on the driver's thread, exactly once, and must not block it: they may call
 // the asynchronous forms; a blocking form fails there. When the coordinator
-// is closed, they come at once, on the caller's thread.
+// is closed, they come at once, on the caller's thread. A callback that throws
+// ends the program.
+//
+// A child of fork() inherits no member: there each call fails with
+// FailedPrecondition, no lock is held, and the destructor leaves everything
+// alone. Descriptors are closed by exec. No signals are used: the member's
+// thread blocks all but those of crashes and profilers, and never raises
+// SIGPIPE. Nothing throws but std::bad_alloc; broken invariants abort.
 class Coordinator {
  public:
   using LockCallback = absl::AnyInvocable<void(absl::StatusOr<HeldLock>)>;

@@ -131,6 +131,8 @@ void Driver::Run() {
     loop_->Wait(PrepareToWait());
     is_running = RunTasks();
     TakeTurn();
+    // A callback forked, and this is the child.
+    if (fork_guard_.IsForked()) return;
   }
 }
 
@@ -166,17 +168,23 @@ bool Driver::RunTasks() {
       is_stopped_ = true;
     }
   }
-  for (Task& task : running_) task();
+  for (Task& task : running_) {
+    task();
+    if (fork_guard_.IsForked()) return false;
+  }
   running_.clear();
   return is_running;
 }
 
 void Driver::TakeTurn() {
+  if (fork_guard_.IsForked()) return;
   now_ = clock_.Read();
   StepLearnt();
+  if (fork_guard_.IsForked()) return;
   if (node_->NextDeadline().IsDue(now_)) Step(TimeAdvanced{});
   transport_->OnTime(now_.fast);
   if (has_stepped_) EndTurn();
+  if (fork_guard_.IsForked()) return;
   if (log_observer_ != nullptr) log_observer_->LookAtSurvival(now_.fast);
   delegate_->OnTurnEnded(now_);
 }
@@ -194,6 +202,7 @@ void Driver::EndTurn() {
     }
     Step(TurnEnded{});
   } while (unsaved_.has_value());
+  if (fork_guard_.IsForked()) return;
   transport_->Flush();
   has_stepped_ = false;
 }
@@ -204,6 +213,8 @@ void Driver::Step(const Event& event) {
 }
 
 void Driver::Perform(Action action) {
+  // The descriptors of a child are its parent's: nothing may be sent.
+  if (fork_guard_.IsForked()) return;
   std::visit(
       Overloaded{
           [this](SendDatagram& send) {

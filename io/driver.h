@@ -23,6 +23,7 @@
 #include "io/clock.h"
 #include "io/engine_driver.h"
 #include "io/event_loop.h"
+#include "io/fork_guard.h"
 #include "io/log.h"
 #include "io/log_observer.h"
 #include "io/transport.h"
@@ -94,6 +95,7 @@ class Driver : public EngineDriver, private Transport::Receiver {
   Delegate* delegate_ = nullptr;
   std::shared_ptr<Logger> log_;                // may be null
   std::unique_ptr<LogObserver> log_observer_;  // null without a log
+  const ForkGuard fork_guard_;
   Clock clock_;
   std::unique_ptr<EventLoop> loop_;
   std::unique_ptr<Transport> transport_;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "io/blocking.h"
+#include "io/fork_guard.h"
 #include "io/lock_service.h"
 #include "io/status_codes.h"
 
@@ -30,11 +31,17 @@ HeldLock& HeldLock::operator=(HeldLock&& other) noexcept {
 HeldLock::~HeldLock() { GiveUp(); }
 
 absl::Duration HeldLock::remaining() const {
+  if (service_->is_forked()) return absl::ZeroDuration();
   return grant_->Remaining(service_->ReadClock().fast);
 }
 
 Belief HeldLock::state() const {
+  if (service_->is_forked()) return Belief::kLost;
   return grant_->BeliefAt(service_->ReadClock().fast);
+}
+
+LossReason HeldLock::loss_reason() const {
+  return service_->is_forked() ? LossReason::kClosed : grant_->loss_reason();
 }
 
 absl::Status HeldLock::Renew(absl::Duration ttl) {
@@ -43,6 +50,7 @@ absl::Status HeldLock::Renew(absl::Duration ttl) {
 }
 
 void HeldLock::RenewAsync(absl::Duration ttl, StatusCallback done) {
+  if (service_->is_forked()) return done(service_->ClosedError());
   // Lost is final, also where the engine has not noticed yet.
   if (state() == Belief::kLost) {
     done(absl::FailedPreconditionError("the lock is lost"));
@@ -61,6 +69,7 @@ absl::Status HeldLock::Release() {
 }
 
 void HeldLock::ReleaseAsync(StatusCallback done) {
+  if (service_->is_forked()) return done(service_->ClosedError());
   grant_->Silence();
   // Nobody believes in the lock from here on, whenever the release arrives.
   grant_->Lose(LossReason::kReleased);
@@ -74,6 +83,11 @@ void HeldLock::ReleaseAsync(StatusCallback done) {
 void HeldLock::Detach() { grant_.reset(); }
 
 void HeldLock::GiveUp() {
+  if (service_ != nullptr && service_->is_forked()) {
+    KeepForever(std::move(service_));
+    KeepForever(std::move(grant_));
+    return;
+  }
   if (grant_ == nullptr) return;
   // What was released, or lost to others, needs no release; what ran out may
   // still be in the cluster's table for a while.

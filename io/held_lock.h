@@ -23,6 +23,9 @@ using StatusCallback = absl::AnyInvocable<void(absl::Status)>;
 // Whatever the lock protects is safe only while remaining() is above zero, and
 // where it checks token(): a process may be paused between a look at
 // remaining() and what it does next. Movable; thread-safe but for moves.
+//
+// A child of fork() does not hold its parent's locks: there the lock is lost,
+// calls fail with FailedPrecondition, and to destroy it does nothing.
 class [[nodiscard]] HeldLock {
  public:
   // REQUIRES: `grant` came from `service`.
@@ -43,8 +46,8 @@ class [[nodiscard]] HeldLock {
   // clock. Zero once it is lost, and from then on.
   absl::Duration remaining() const;
   Belief state() const;
-  // Why it is lost; kNone while it is not.
-  LossReason loss_reason() const { return grant_->loss_reason(); }
+  // Why it is lost; kNone while it is not. In a child of fork(): kClosed.
+  LossReason loss_reason() const;
 
   // Extends the lease to `ttl` from now; never shortens it.
   // Errors: FailedPrecondition (lost), InvalidArgument (`ttl`), Unavailable,

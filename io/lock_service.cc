@@ -84,15 +84,19 @@ void LockService::Stop() {
   AbandonGrants();
 }
 
+absl::Status LockService::ClosedError() const {
+  return is_forked() ? ForkedError()
+                     : absl::FailedPreconditionError("this member was closed");
+}
+
 absl::Status LockService::WaitUntilReady(absl::Duration timeout) {
+  if (is_forked()) return ForkedError();
   const auto is_decided = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return is_ready_ || is_leaving_ || is_stopped_;
   };
   const absl::MutexLock lock(&mutex_);
   mutex_.AwaitWithTimeout(absl::Condition(&is_decided), timeout);
-  if (is_stopped_) {
-    return absl::FailedPreconditionError("this member was closed");
-  }
+  if (is_stopped_) return ClosedError();
   if (is_leaving_) {
     return absl::FailedPreconditionError(
         "this member has left, or is leaving: create another");

@@ -25,6 +25,7 @@
 #include "io/agent_status.h"
 #include "io/engine_driver.h"
 #include "io/event_loop.h"
+#include "io/fork_guard.h"
 #include "io/grant.h"
 #include "io/lock_scope.h"
 
@@ -75,12 +76,21 @@ class LockService : private EngineDriver::Delegate {
 
   // --- Any thread -----------------------------------------------------------
 
+  // This process is a child, by fork(), of the one that made the service: it
+  // may call only what does not need the driver, that is Post(),
+  // WaitUntilReady(), ClosedError(), address() and name().
+  bool is_forked() const { return fork_guard_.IsForked(); }
   // See EngineDriver::Post().
-  bool Post(EngineDriver::Task task) { return driver_->Post(std::move(task)); }
+  bool Post(EngineDriver::Task task) {
+    return !is_forked() && driver_->Post(std::move(task));
+  }
+  // Why Post() returned false. FailedPrecondition.
+  absl::Status ClosedError() const;
   bool IsOnThread() const { return driver_->IsOnThread(); }
   Now ReadClock() { return driver_->ReadClock(); }
   // Waits until locks can be taken.
-  // Errors: DeadlineExceeded, FailedPrecondition (leaving, left or stopped).
+  // Errors: DeadlineExceeded, FailedPrecondition (leaving, left, stopped or
+  // forked).
   absl::Status WaitUntilReady(absl::Duration timeout)
       ABSL_LOCKS_EXCLUDED(mutex_);
   // Waits until no CallerScope of another thread is left. After Stop().
@@ -157,6 +167,7 @@ class LockService : private EngineDriver::Delegate {
   void OnTurnEnded(const Now& now) override;
   FastInstant NextDeadline() const override { return FastInstant::Never(); }
 
+  const ForkGuard fork_guard_;
   const std::unique_ptr<EngineDriver> driver_;
   const Watcher watcher_;
   absl::AnyInvocable<void()> on_turn_ended_;
@@ -184,7 +195,7 @@ class LockService : private EngineDriver::Delegate {
 };
 
 // A thread that is about to wait within a call, and keeps the service alive
-// meanwhile.
+// meanwhile. REQUIRES: not forked.
 class CallerScope {
  public:
   explicit CallerScope(std::shared_ptr<LockService> service);
