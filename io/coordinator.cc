@@ -15,6 +15,7 @@
 #include "io/driver.h"
 #include "io/endpoints.h"
 #include "io/fork_guard.h"
+#include "io/local/path.h"
 #include "io/local/server.h"
 #include "io/lock_service.h"
 
@@ -185,8 +186,14 @@ absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Create(
                            .on_left = std::move(options.on_left)}),
       std::move(options.seeds)));
   if (!options.local_socket.empty()) {
+    LocalServerOptions local = {.path = options.local_socket};
+    if (!options.local_socket_group.empty()) {
+      const absl::StatusOr<gid_t> group = FindGroup(options.local_socket_group);
+      if (!group.ok()) return group.status();
+      local.group = *group;
+    }
     absl::StatusOr<std::unique_ptr<LocalServer>> server =
-        LocalServer::Create(options.local_socket, coordinator->service_.get());
+        LocalServer::Create(std::move(local), coordinator->service_.get());
     if (!server.ok()) return server.status();
     coordinator->local_server_ = *std::move(server);
   }

@@ -74,9 +74,12 @@ struct CoordinatorOptions {
   // NodeOptions::bootstrap_expect. Unset: 1 if the only seed is this process
   // itself, else 0.
   std::optional<int> bootstrap_expect;
-  // Path of a Unix socket for programs of this user on this machine
-  // (io/local/client.h, which has a path to use by default). Empty: none.
+  // Path of a Unix socket for programs of this user and of root on this
+  // machine (io/local/client.h; io/local/path.h has the places where clients
+  // look by default). Empty: none.
   std::string local_socket;
+  // A group, by name or number, whose members may use it too. Empty: none.
+  std::string local_socket_group;
 
   absl::Duration birth_delay = absl::Seconds(2);
   MembershipOptions membership;

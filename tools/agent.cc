@@ -1,5 +1,7 @@
 #include "tools/agent.h"
 
+#include <signal.h>
+
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -100,7 +102,7 @@ void Watch(Coordinator& coordinator, StandingNews& standing,
   while (!has_left) {
     standing.Print();
     members.Look(coordinator);
-    if (!SleepUntil(absl::Now() + WatchInterval())) return;
+    if (!Pause(WatchInterval())) return;
   }
 }
 
@@ -118,7 +120,17 @@ absl::StatusOr<std::string> SocketPath(const AgentOptions& options) {
         "with port 0 in --bind nobody can tell where the local socket is: "
         "give --socket PATH");
   }
-  return DefaultLocalSocketPath(static_cast<uint16_t>(port));
+  return LocalSocketPlaces::OfThisUser().Prepare(static_cast<uint16_t>(port));
+}
+
+absl::Status CheckSocketMode(const AgentOptions& options) {
+  if (options.socket_mode.empty() ||
+      (options.socket_mode == "0660") == !options.socket_group.empty()) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      "--socket-mode 0660 and --socket-group GROUP go together: the group's "
+      "members may use the local socket");
 }
 
 // What the library would refuse too, in the words of the command line.
@@ -141,6 +153,7 @@ CoordinatorOptions ToCoordinatorOptions(const AgentOptions& options,
   result.name = options.name;
   result.bootstrap_expect = options.bootstrap_expect;
   result.local_socket = socket;
+  result.local_socket_group = options.socket_group;
   result.lease.session_ttl = options.session_ttl;
   return result;
 }
@@ -151,9 +164,14 @@ ExitCode RunAgent(const AgentOptions& options) {
   if (absl::Status status = RequireSeeds(options); !status.ok()) {
     return Fail(kProgram, status);
   }
+  if (absl::Status status = CheckSocketMode(options); !status.ok()) {
+    return Fail(kProgram, status);
+  }
   const absl::StatusOr<std::string> socket = SocketPath(options);
   if (!socket.ok()) return Fail(kProgram, socket.status());
-  CatchInterrupts();
+  // A reader of our log that goes away must not end us.
+  signal(SIGPIPE, SIG_IGN);
+  CatchInterrupts(HangUp::kInterruptsAtTerminal);
   // Both outlive the coordinator, which tells them.
   StandingNews standing;
   std::atomic<bool> has_left = false;

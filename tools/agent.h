@@ -19,12 +19,15 @@ struct AgentOptions {
   std::string name;
   std::optional<int> bootstrap_expect;
   absl::Duration session_ttl = absl::Seconds(10);
-  std::string socket;  // empty: DefaultLocalSocketPath() of the port
+  std::string socket;        // empty: LocalSocketPlaces::Prepare() of the port
+  std::string socket_group;  // empty: none
+  std::string socket_mode;   // "0600", "0660"; empty: as the group has it
 };
 
 // Runs until Ctrl+C, SIGTERM or `cachalot leave`, then leaves the cluster; a
-// second signal ends it at once. Prints a line for each change of its own
-// standing and of other members'.
+// second signal ends it at once. SIGHUP ends it only at a terminal; signals
+// that were ignored when it was started stay ignored. Prints a line for each
+// change of its own standing and of other members'.
 ExitCode RunAgent(const AgentOptions& options);
 
 }  // namespace cachalot::tools

@@ -34,7 +34,7 @@ absl::Status Eventually(absl::string_view what, absl::Duration timeout,
   const absl::Time deadline = absl::Now() + timeout;
   while (absl::Now() < deadline) {
     if (is_so()) return absl::OkStatus();
-    if (!SleepUntil(absl::Now() + PollInterval())) {
+    if (!Pause(PollInterval())) {
       return absl::CancelledError("interrupted");
     }
   }

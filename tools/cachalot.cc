@@ -6,8 +6,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "tools/agent.h"
+#include "tools/ask.h"
 #include "tools/client_commands.h"
 #include "tools/exit_codes.h"
+#include "tools/lock_commands.h"
 #include "tools/words.h"
 
 namespace cachalot::tools {
@@ -55,15 +57,23 @@ CLI::App& AddClientCommand(CLI::App& app, ClientOptions& options,
                            const std::string& description,
                            const std::string& example) {
   CLI::App& command = AddCommand(app, name, description, example);
-  command.add_option("--agent", options.socket, "the agent's local socket")
-      ->envname("CACHALOT_AGENT")
-      ->type_name("PATH");
+  CLI::Option* agent =
+      command
+          .add_option("--agent", options.socket,
+                      "the agent's local socket [$CACHALOT_AGENT, or where "
+                      "agents of yours and of root listen]")
+          ->type_name("PATH");
   command
       .add_option("--port", options.port,
-                  "the agent's port, if its socket is where it is by default "
-                  "[7946]")
+                  "the agent's port, if its socket is where it is by default; "
+                  "instead of --agent and $CACHALOT_AGENT [7946]")
       ->check(CLI::Range(1, 65535))
+      ->excludes(agent)
       ->type_name("PORT");
+  command
+      .add_option("--agent-user", options.agent_user,
+                  "trust an agent of this user, too, besides root's and yours")
+      ->type_name("USER");
   command.add_flag("--json", options.json, "answer in one line of JSON");
   AddDuration(command, "--timeout", options.timeout,
               "how long the agent may take");
@@ -76,20 +86,33 @@ void AddKey(CLI::App& command, LockArguments& lock) {
       ->type_name("");
 }
 
-void AddOwner(CLI::App& command, LockArguments& lock) {
-  command
-      .add_option("--owner", lock.owner,
-                  "a label of yours, shown to others; renew and release must "
-                  "give the same")
-      ->type_name("LABEL");
+void AddOwner(CLI::App& command, LockArguments& lock,
+              const std::string& description) {
+  command.add_option("--owner", lock.owner, description)->type_name("LABEL");
 }
 
-void AddToken(CLI::App& command, LockArguments& lock) {
+// What proves that renew and release come from the holder.
+void AddProof(CLI::App& command, LockArguments& lock) {
   command
       .add_option("--token", lock.token,
-                  "the grant's token; without it, the grant that the agent has "
-                  "for this key and owner")
+                  "the grant's token, as lock and try print it "
+                  "[$CACHALOT_TOKEN]")
       ->type_name("TOKEN");
+  AddOwner(command, lock,
+           "instead of a token: the label that the lock was taken with "
+           "[$CACHALOT_OWNER]");
+}
+
+void AddAcquire(CLI::App& command, LockArguments& lock) {
+  AddKey(command, lock);
+  AddDuration(command, "--ttl", lock.ttl, "the lease");
+  AddOwner(command, lock,
+           "a label that is shown to others; whoever gives the same may renew "
+           "and release the lock, so make it unique [$CACHALOT_OWNER]");
+  command
+      .add_flag("--print-token", lock.print_token,
+                "print the token and nothing else, for scripts")
+      ->excludes("--json");
 }
 
 void AddAgent(CLI::App& app, CommandLine& line) {
@@ -120,33 +143,46 @@ void AddAgent(CLI::App& app, CommandLine& line) {
               "locks of an agent that dies are free after this");
   command
       .add_option("--socket", options.socket,
-                  "the local socket [/tmp/cachalot-PORT.sock or in "
-                  "$XDG_RUNTIME_DIR]")
+                  "the local socket [PORT.sock in /run/cachalot if root runs "
+                  "the agent, else in /run/user/UID/cachalot or ~/.cachalot]")
       ->type_name("PATH");
+  CLI::Option* group =
+      command
+          .add_option("--socket-group", options.socket_group,
+                      "members of this group may use the local socket, besides "
+                      "this user and root")
+          ->type_name("GROUP");
+  command
+      .add_option("--socket-mode", options.socket_mode,
+                  "0600, or 0660 with --socket-group, which it is by itself")
+      ->check([group](const std::string& mode) -> std::string {
+        if (mode != "0600" && mode != "0660") return "must be 0600 or 0660";
+        return "";
+      })
+      ->type_name("MODE");
   command.callback([&line] { line.exit_code = RunAgent(line.agent); });
 }
 
 void AddLockCommands(CLI::App& app, CommandLine& line) {
   LockArguments& lock = line.lock;
 
-  CLI::App& try_lock =
-      AddClientCommand(app, line.client, "try", "take a lock if it is free",
-                       "cachalot try nightly-backup --ttl 1m --owner $$ && "
-                       "{ ./backup; cachalot release nightly-backup --owner "
-                       "$$; }");
-  AddKey(try_lock, lock);
-  AddDuration(try_lock, "--ttl", lock.ttl, "the lease");
-  AddOwner(try_lock, lock);
+  CLI::App& try_lock = AddClientCommand(
+      app, line.client, "try", "take a lock if it is free",
+      "token=$(cachalot try nightly --ttl 1m --print-token) || exit\n"
+      "  ./backup\n"
+      "  cachalot release nightly --token \"$token\"");
+  AddAcquire(try_lock, lock);
   try_lock.callback(
       [&line] { line.exit_code = Acquire(line.client, line.lock); });
 
   CLI::App& wait =
       AddClientCommand(app, line.client, "lock", "take a lock, waiting for it",
-                       "cachalot lock nightly-backup --ttl 1m --wait 5m");
-  AddKey(wait, lock);
-  AddDuration(wait, "--ttl", lock.ttl, "the lease");
+                       "token=$(cachalot lock nightly --wait 5m --ttl 1m "
+                       "--print-token) || exit\n"
+                       "  ./backup\n"
+                       "  cachalot release nightly --token \"$token\"");
+  AddAcquire(wait, lock);
   AddDuration(wait, "--wait", line.wait, "how long to wait for it");
-  AddOwner(wait, lock);
   wait.callback([&line] {
     line.lock.wait = line.wait;
     line.exit_code = Acquire(line.client, line.lock);
@@ -154,19 +190,17 @@ void AddLockCommands(CLI::App& app, CommandLine& line) {
 
   CLI::App& renew =
       AddClientCommand(app, line.client, "renew", "extend the lease of a lock",
-                       "cachalot renew nightly-backup --ttl 1m --owner $$");
+                       "cachalot renew nightly --token \"$token\" --ttl 1m");
   AddKey(renew, lock);
   AddDuration(renew, "--ttl", lock.ttl, "the lease, from now");
-  AddOwner(renew, lock);
-  AddToken(renew, lock);
+  AddProof(renew, lock);
   renew.callback([&line] { line.exit_code = Renew(line.client, line.lock); });
 
   CLI::App& release =
       AddClientCommand(app, line.client, "release", "give up a lock",
-                       "cachalot release nightly-backup --owner $$");
+                       "cachalot release nightly --token \"$token\"");
   AddKey(release, lock);
-  AddOwner(release, lock);
-  AddToken(release, lock);
+  AddProof(release, lock);
   release.callback(
       [&line] { line.exit_code = Release(line.client, line.lock); });
 }

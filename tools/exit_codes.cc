@@ -26,27 +26,18 @@ ExitCode ExitCodeOf(const absl::Status& status) {
     case absl::StatusCode::kResourceExhausted:
     case absl::StatusCode::kUnavailable:
       return ExitCode::kUnavailable;
+    case absl::StatusCode::kDataLoss:
+      return ExitCode::kOutput;
+    case absl::StatusCode::kInternal:
+      // The operating system said no: that much is known.
+      return ExitCode::kUnavailable;
     default:
       return ExitCode::kUnknown;
   }
 }
 
-absl::string_view ExitCodeName(ExitCode code) {
-  switch (code) {
-    case ExitCode::kOk:
-      return "ok";
-    case ExitCode::kRefused:
-      return "refused";
-    case ExitCode::kInvalid:
-      return "invalid";
-    case ExitCode::kNotHeld:
-      return "not held";
-    case ExitCode::kUnavailable:
-      return "unavailable";
-    case ExitCode::kUnknown:
-      return "unknown";
-  }
-  return "";
+ExitCode ExitCodeOfSignal(int signal) {
+  return static_cast<ExitCode>(128 + signal);
 }
 
 absl::string_view ExitCodesHelp() {
@@ -56,7 +47,21 @@ absl::string_view ExitCodesHelp() {
          "  2  invalid: the command line, a limit, an address\n"
          "  3  not held by this caller\n"
          "  4  unavailable: no agent, no cluster, no leader, too busy\n"
-         "  5  unknown: it may have happened\n";
+         "  5  unknown: it may have happened\n"
+         "  6  the answer could not be written; a lock just taken is given "
+         "back\n"
+         "  128 + N  ended by signal N (130: Ctrl+C); nothing is held\n";
+}
+
+absl::string_view RunExitCodesHelp() {
+  return "Exit codes:\n"
+         "  the command's own, or 128 + N if signal N ended it\n"
+         "  2    invalid: the command line, a limit, an address\n"
+         "  75   not acquired: held by another until the wait ended\n"
+         "  76   lost: the command was ended before another could have it\n"
+         "  77   unreachable: no agent, no cluster, no leader, too busy\n"
+         "  126  the command cannot be executed\n"
+         "  127  there is no such command\n";
 }
 
 ExitCode Fail(absl::string_view program, const absl::Status& status) {

@@ -14,13 +14,26 @@ enum class ExitCode {
   kNotHeld = 3,      // renew or release of what the caller does not hold
   kUnavailable = 4,  // no agent, no cluster, no leader, too busy: try later
   kUnknown = 5,      // it may have happened
+  kOutput = 6,       // the answer could not be written
+  // Of `run` and `lock --hold`.
+  kNotAcquired = 75,     // held by another until the wait ended
+  kLost = 76,            // the lock was lost
+  kUnreachable = 77,     // no agent, no cluster, no leader, too busy
+  kNotExecutable = 126,  // as shells have it
+  kNoSuchCommand = 127,
+  // 128 + the number of the signal that ended the wait, as shells have it.
+  kHungUp = 129,
+  kInterrupted = 130,
+  kTerminated = 143,
 };
 
 ExitCode ExitCodeOf(const absl::Status& status);
-// "held" for kRefused and so on: the same words in each --json answer.
-absl::string_view ExitCodeName(ExitCode code);
+// 128 + `signal`.
+ExitCode ExitCodeOfSignal(int signal);
 // The list above for people.
 absl::string_view ExitCodesHelp();
+// The same for `run`, which has codes of its own.
+absl::string_view RunExitCodesHelp();
 
 // Prints "PROGRAM: why" on stderr, and says how to end.
 ExitCode Fail(absl::string_view program, const absl::Status& status);

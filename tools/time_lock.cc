@@ -76,7 +76,7 @@ std::optional<HeldLock> TryForLock(Coordinator& coordinator) {
       return std::nullopt;
     }
     Say(absl::StrCat("trying again: ", lock.status().message()));
-    SleepUntil(absl::Now() + absl::Seconds(1));
+    Pause(absl::Seconds(1));
   }
   return std::nullopt;
 }

@@ -305,6 +305,7 @@ std::string EncodeLocal(const LocalRequest& request) {
   body.add_after(after);
   body.add_limit(request.list.limit);
   body.add_withdrawn(request.withdrawn);
+  body.add_keep_renewed(request.keep_renewed);
   return Finish(builder, local::wire::Body::Request, body.Finish());
 }
 
@@ -337,6 +338,8 @@ std::string EncodeLocal(const LocalReply& reply) {
   body.add_more(answer.more);
   body.add_members(member_list);
   body.add_status(status);
+  body.add_belief_ns(absl::ToInt64Nanoseconds(reply.belief));
+  body.add_loss(static_cast<uint8_t>(reply.loss));
   return Finish(builder, local::wire::Body::Reply, body.Finish());
 }
 
@@ -349,7 +352,7 @@ absl::StatusOr<LocalRequest> DecodeLocalRequest(absl::string_view bytes) {
   LocalRequest request = {
       .id = body->id(),
       .operation = reader.Value(static_cast<uint8_t>(body->operation()),
-                                LocalOperation::kLeave, "operation"),
+                                LocalOperation::kAwaitLoss, "operation"),
       .key = reader.Bytes(body->key(), kKeyBytesMax, "key"),
       .owner = reader.Text(body->owner(), kOwnerBytesMax, "owner"),
       .token = ToToken(reader, body->token()),
@@ -357,6 +360,7 @@ absl::StatusOr<LocalRequest> DecodeLocalRequest(absl::string_view bytes) {
       .wait = absl::Nanoseconds(std::clamp<int64_t>(
           body->wait_ns(), 0, absl::ToInt64Nanoseconds(limits::WaitMax()))),
       .release_on_disconnect = body->release_on_disconnect(),
+      .keep_renewed = body->keep_renewed(),
       .withdrawn = body->withdrawn(),
       .list = {.prefix = reader.Bytes(body->prefix(), kKeyBytesMax, "prefix"),
                .after = reader.Bytes(body->after(), kKeyBytesMax, "after"),
@@ -390,6 +394,8 @@ absl::StatusOr<LocalReply> DecodeLocalReply(absl::string_view bytes) {
   if (body->status() != nullptr) {
     reply.status = ToStatus(reader, *body->status());
   }
+  reply.belief = absl::Nanoseconds(body->belief_ns());
+  reply.loss = reader.Value(body->loss(), LossReason::kClosed, "loss");
   const absl::Status status = reader.status();
   if (!status.ok()) return status;
   return reply;

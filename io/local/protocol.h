@@ -24,6 +24,11 @@ enum class LocalOperation : uint8_t {
   kListMembers,
   kStatus,
   kLeave,
+  // Of a lock that was taken at this agent's local socket, named by its key and
+  // token; kNotHeld if it is lost.
+  kKeep,       // of this connection: it is not released when that ends
+  kCheck,      // for how long it may be believed in: LocalReply::belief
+  kAwaitLoss,  // answered with kNotHeld when it is lost: LocalReply::loss
 };
 
 // What a program asks of the agent on its machine.
@@ -45,6 +50,9 @@ struct LocalRequest {
   // connection ends. Otherwise the agent keeps it until it is released, or its
   // lease ends.
   bool release_on_disconnect = false;
+  // kAcquire, with release_on_disconnect: the agent renews the lease for as
+  // long as the connection lasts.
+  bool keep_renewed = false;
 
   uint64_t withdrawn = 0;  // kWithdraw: the kAcquire of this connection
   ListLocksRequest list;   // kListLocks: one page
@@ -58,6 +66,11 @@ struct LocalReply {
   uint64_t id = 0;
   Answer answer;
   std::optional<AgentStatus> status;  // of kStatus
+  // Of kCheck: for so long nobody else can hold the lock, as the agent saw it
+  // when it answered. A program that counts this from before it asked errs to
+  // the safe side, however long question and answer take.
+  absl::Duration belief;
+  LossReason loss = LossReason::kNone;  // of kKeep, kCheck and kAwaitLoss
 };
 
 // The longest message either way.

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -15,7 +16,6 @@
 #include "engine/limits.h"
 #include "io/frame_reader.h"
 #include "io/frame_writer.h"
-#include "io/local/path.h"
 #include "io/local/protocol.h"
 #include "io/lock_scope.h"
 
@@ -28,7 +28,8 @@ constexpr size_t kRequestsInFlightMax = limits::kRequestsPerSessionMax;
 constexpr size_t kUnreadBytesMax = size_t{16} << 20;
 // Of one connection and turn.
 constexpr size_t kReadBytesMax = size_t{64} << 10;
-constexpr int kListenBacklog = 128;
+// The kernel cuts it to net.core.somaxconn.
+constexpr int kListenBacklog = 4096;
 
 absl::StatusOr<FileDescriptor> NewSocket() {
   FileDescriptor fd(
@@ -50,25 +51,60 @@ bool IsInUse(const std::string& path, const SocketAddress& address) {
          errno != ECONNREFUSED;
 }
 
-absl::StatusOr<FileDescriptor> Listen(const std::string& path) {
+// Replaces what a dead agent left at `path`. Zero, or errno.
+absl::StatusOr<int> Bind(int fd, const std::string& path,
+                         const SocketAddress& address) {
+  if (bind(fd, address.get(), address.length) == 0) return 0;
+  if (errno != EADDRINUSE) return errno;
+  if (IsInUse(path, address)) {
+    return absl::AlreadyExistsError(absl::StrCat(
+        path, " is taken: another agent listens there, or it is no socket"));
+  }
+  unlink(path.c_str());
+  return bind(fd, address.get(), address.length) == 0 ? 0 : errno;
+}
+
+absl::Status BindError(const std::string& path, int error_number) {
+  switch (error_number) {
+    case ENOENT:
+    case ENOTDIR:
+      return absl::NotFoundError(
+          absl::StrCat("local socket ", path, ": its folder does not exist"));
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return absl::PermissionDeniedError(absl::StrCat(
+          "local socket ", path, ": no permission to write to its folder"));
+    default:
+      return SystemError(absl::StrCat("bind ", path), error_number);
+  }
+}
+
+absl::StatusOr<FileDescriptor> Listen(const LocalServerOptions& options) {
+  const std::string& path = options.path;
   const absl::StatusOr<SocketAddress> address = ToUnixAddress(path);
   if (!address.ok()) return address.status();
+  // Where clients would refuse to look for it.
+  const absl::Status safe = CheckSocketFolder(path, std::nullopt);
+  if (!safe.ok()) return safe;
   absl::StatusOr<FileDescriptor> fd = NewSocket();
   if (!fd.ok()) return fd.status();
   // Before bind(), so that there is no moment at which others may connect.
   if (fchmod(fd->get(), S_IRUSR | S_IWUSR) != 0) {
     return SystemError("fchmod", errno);
   }
-  int error = bind(fd->get(), address->get(), address->length) == 0 ? 0 : errno;
-  if (error == EADDRINUSE) {
-    if (IsInUse(path, *address)) {
-      return absl::AlreadyExistsError(absl::StrCat(
-          path, " is taken: another agent listens there, or it is no socket"));
-    }
+  const absl::StatusOr<int> error = Bind(fd->get(), path, *address);
+  if (!error.ok()) return error.status();
+  if (*error != 0) return BindError(path, *error);
+  if (options.group.has_value() &&
+      (chown(path.c_str(), uid_t(-1), *options.group) != 0 ||
+       chmod(path.c_str(), 0660) != 0)) {
+    const int reason = errno;
     unlink(path.c_str());
-    error = bind(fd->get(), address->get(), address->length) == 0 ? 0 : errno;
+    return absl::PermissionDeniedError(absl::StrCat(
+        "local socket ", path, ": cannot give it to group ", *options.group,
+        ": ", SystemError("chown", reason).message()));
   }
-  if (error != 0) return SystemError(absl::StrCat("bind ", path), error);
   if (listen(fd->get(), kListenBacklog) != 0) {
     return SystemError(absl::StrCat("listen ", path), errno);
   }
@@ -91,6 +127,8 @@ class LocalServer::Connection
   void OnReady(uint32_t events) override;
   // Writes the replies of the turn.
   void Flush();
+  // A lock that this connection watches is lost.
+  void OnLost(uint64_t id, FencingToken token, LossReason reason);
 
  private:
   void Read();
@@ -100,9 +138,14 @@ class LocalServer::Connection
   void OnAcquired(uint64_t id, Answer answer, std::shared_ptr<Grant> grant,
                   bool release_on_disconnect);
   void Withdraw(const LocalRequest& request);
+  void Keep(const LocalRequest& request);
+  void Check(const LocalRequest& request);
+  void AwaitLoss(const LocalRequest& request);
   void ListLocks(const LocalRequest& request);
   void ListMembers(const LocalRequest& request);
   void TellStatus(uint64_t id);
+  // `request` names no lock that was taken here, or one that is lost.
+  void ReplyNotHeld(uint64_t id, LossReason reason);
   void Reply(LocalReply reply);
   void Reply(uint64_t id, Answer answer) {
     Reply(LocalReply{.id = id, .answer = std::move(answer)});
@@ -130,6 +173,8 @@ class LocalServer::Connection
   // are dropped when the list has doubled.
   std::vector<std::shared_ptr<Grant>> grants_;
   size_t sweep_at_ = 64;
+  // Whose loss it waits for.
+  absl::btree_multiset<FencingToken> awaited_;
 };
 
 void LocalServer::Connection::OnReady(uint32_t events) {
@@ -196,6 +241,12 @@ void LocalServer::Connection::Carry(LocalRequest request) {
       return TellStatus(id);
     case LocalOperation::kLeave:
       return service()->Leave(PassOn(id));
+    case LocalOperation::kKeep:
+      return Keep(request);
+    case LocalOperation::kCheck:
+      return Check(request);
+    case LocalOperation::kAwaitLoss:
+      return AwaitLoss(request);
   }
 }
 
@@ -211,7 +262,11 @@ void LocalServer::Connection::Acquire(LocalRequest request) {
                       .ttl = request.ttl,
                       .wait = request.wait,
                       .owner = std::move(request.owner)},
-                     {.scope = LockScope::kLocalSocket},
+                     {.scope = LockScope::kLocalSocket,
+                      .on_change =
+                          [server = server_](const LockChange& change) {
+                            server->OnChange(change);
+                          }},
                      [self = shared_from_this(), id = request.id,
                       release_on_disconnect = request.release_on_disconnect](
                          Answer answer, std::shared_ptr<Grant> grant) {
@@ -225,6 +280,7 @@ void LocalServer::Connection::OnAcquired(uint64_t id, Answer answer,
                                          bool release_on_disconnect) {
   acquires_.erase(id);
   if (grant != nullptr) {
+    server_->taken_[grant->token()].grant = grant;
     if (is_closed_) {
       // Granted before the withdrawal arrived: nobody knows of it.
       GiveBack(*grant);
@@ -244,6 +300,55 @@ void LocalServer::Connection::Withdraw(const LocalRequest& request) {
   }
   service()->Withdraw(acquire->second);
   Reply(request.id, {.outcome = Outcome::kOk});
+}
+
+void LocalServer::Connection::Keep(const LocalRequest& request) {
+  const auto grant =
+      std::find_if(grants_.begin(), grants_.end(), [&](const auto& grant) {
+        return grant->key() == request.key && grant->token() == request.token;
+      });
+  if (grant == grants_.end()) {
+    return ReplyNotHeld(request.id, LossReason::kNone);
+  }
+  const LossReason reason = (*grant)->loss_reason();
+  grants_.erase(grant);
+  if (reason != LossReason::kNone) return ReplyNotHeld(request.id, reason);
+  Reply(request.id, {.outcome = Outcome::kOk});
+}
+
+void LocalServer::Connection::Check(const LocalRequest& request) {
+  const Taken* taken = server_->FindTaken(request.key, request.token);
+  if (taken == nullptr) return ReplyNotHeld(request.id, LossReason::kNone);
+  Grant& grant = *taken->grant;
+  const absl::Duration left = grant.Remaining(service()->ReadClock().fast);
+  if (left == absl::ZeroDuration()) {
+    return ReplyNotHeld(request.id, grant.loss_reason());
+  }
+  Reply(
+      {.id = request.id, .answer = {.outcome = Outcome::kOk}, .belief = left});
+}
+
+void LocalServer::Connection::AwaitLoss(const LocalRequest& request) {
+  Taken* taken = server_->FindTaken(request.key, request.token);
+  if (taken == nullptr) return ReplyNotHeld(request.id, LossReason::kNone);
+  taken->watchers.emplace_back(shared_from_this(), request.id);
+  awaited_.insert(request.token);
+}
+
+void LocalServer::Connection::OnLost(uint64_t id, FencingToken token,
+                                     LossReason reason) {
+  awaited_.erase(awaited_.find(token));
+  ReplyNotHeld(id, reason);
+}
+
+void LocalServer::Connection::ReplyNotHeld(uint64_t id, LossReason reason) {
+  std::string text = "not held, or not taken at this agent";
+  if (reason != LossReason::kNone) {
+    text = absl::StrCat("the lock is lost: ", LossReasonName(reason));
+  }
+  Reply({.id = id,
+         .answer = {.outcome = Outcome::kNotHeld, .text = std::move(text)},
+         .loss = reason});
 }
 
 void LocalServer::Connection::ListLocks(const LocalRequest& request) {
@@ -328,6 +433,15 @@ void LocalServer::Connection::Watch(uint32_t events) {
 void LocalServer::Connection::Close() {
   is_closed_ = true;
   for (const auto& [id, request] : acquires_) service()->Withdraw(request);
+  for (const FencingToken& token : awaited_) {
+    const auto is_ours = [this](const auto& watcher) {
+      return watcher.first.get() == this;
+    };
+    auto& watchers = server_->taken_.at(token).watchers;
+    watchers.erase(std::remove_if(watchers.begin(), watchers.end(), is_ours),
+                   watchers.end());
+  }
+  awaited_.clear();
   for (const std::shared_ptr<Grant>& grant : grants_) {
     if (grant->loss_reason() == LossReason::kNone) GiveBack(*grant);
   }
@@ -338,20 +452,20 @@ void LocalServer::Connection::Close() {
 }
 
 absl::StatusOr<std::unique_ptr<LocalServer>> LocalServer::Create(
-    const std::string& path, LockService* service) {
-  absl::StatusOr<FileDescriptor> listener = Listen(path);
+    LocalServerOptions options, LockService* service) {
+  absl::StatusOr<FileDescriptor> listener = Listen(options);
   if (!listener.ok()) return listener.status();
   std::unique_ptr<LocalServer> server(
-      new LocalServer(path, *std::move(listener), service));
+      new LocalServer(std::move(options), *std::move(listener), service));
   const absl::Status added =
       service->loop()->Add(server->listener_.get(), EPOLLIN, server.get());
   if (!added.ok()) return added;
   return server;
 }
 
-LocalServer::LocalServer(std::string path, FileDescriptor listener,
+LocalServer::LocalServer(LocalServerOptions options, FileDescriptor listener,
                          LockService* service)
-    : path_(std::move(path)),
+    : options_(std::move(options)),
       listener_(std::move(listener)),
       service_(service),
       buffer_(kReadBytesMax) {
@@ -365,7 +479,7 @@ LocalServer::~LocalServer() {
     service_->loop()->Remove(connection->fd());
   }
   service_->loop()->Remove(listener_.get());
-  unlink(path_.c_str());
+  unlink(options_.path.c_str());
 }
 
 void LocalServer::OnReady(uint32_t) {
@@ -379,10 +493,21 @@ void LocalServer::OnReady(uint32_t) {
     return;
   }
   if (connections_.size() >= kConnectionsMax) return;
+  const absl::StatusOr<Peer> peer = GetPeer(socket.get());
+  if (!peer.ok() || !IsWelcome(*peer)) return;
   auto connection = std::make_shared<Connection>(this, std::move(socket));
   if (service_->loop()->Add(connection->fd(), EPOLLIN, connection.get()).ok()) {
     connections_.insert(std::move(connection));
   }
+}
+
+// The file's mode says the same; this holds whatever becomes of the file.
+bool LocalServer::IsWelcome(const Peer& peer) const {
+  if (peer.user == geteuid() || peer.user == 0) return true;
+  if (!options_.group.has_value()) return false;
+  return peer.group == *options_.group ||
+         std::find(peer.groups.begin(), peer.groups.end(), *options_.group) !=
+             peer.groups.end();
 }
 
 void LocalServer::Watch(uint32_t events) {
@@ -396,6 +521,26 @@ void LocalServer::Flush() {
        std::exchange(unflushed_, {})) {
     connection->Flush();
   }
+}
+
+void LocalServer::OnChange(const LockChange& change) {
+  if (change.belief != Belief::kLost) return;
+  const auto found = taken_.find(change.token);
+  if (found == taken_.end()) return;
+  const Taken taken = std::move(found->second);
+  taken_.erase(found);
+  for (const auto& [connection, id] : taken.watchers) {
+    connection->OnLost(id, change.token, change.reason);
+  }
+}
+
+LocalServer::Taken* LocalServer::FindTaken(const std::string& key,
+                                           FencingToken token) {
+  const auto found = taken_.find(token);
+  if (found == taken_.end() || found->second.grant->key() != key) {
+    return nullptr;
+  }
+  return &found->second;
 }
 
 void LocalServer::Forget(Connection* connection) {

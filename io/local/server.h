@@ -1,50 +1,82 @@
 #ifndef IO_LOCAL_SERVER_H_
 #define IO_LOCAL_SERVER_H_
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
+#include "engine/ids.h"
 #include "io/event_loop.h"
+#include "io/grant.h"
+#include "io/local/path.h"
 #include "io/lock_service.h"
 #include "io/socket.h"
 
 namespace cachalot {
 
-// The agent's ear for programs on its machine: a Unix socket that its user
-// alone can open, on which they send LocalRequests and get LocalReplies.
+// Where a LocalServer listens, and for whom besides its own user and root.
+struct LocalServerOptions {
+  std::string path;
+  // Members of this group may connect too; the socket's mode is 0660 then, and
+  // 0600 without it.
+  std::optional<gid_t> group;
+};
+
+// Serves the programs on this machine: a Unix socket on which they send
+// LocalRequests and get LocalReplies.
 //
 // Lives on the driver's thread. Bounded: connections, requests in flight and
 // replies that wait for each. Bytes that are no request end their connection.
 class LocalServer : private EventLoop::Handler {
  public:
-  // Listens at `path`. A file that a dead agent left there is replaced.
+  // Listens at `options.path`. A file that a dead agent left there is replaced.
   // `service` is not owned, outlives the server, and is not running yet.
   // Errors: AlreadyExists (another agent listens there), InvalidArgument (the
-  // path is too long), Internal.
+  // path is too long), NotFound (its folder does not exist), PermissionDenied
+  // (the folder is not this user's to write, or is not safe from others; the
+  // group is not one of this user's), Internal.
   static absl::StatusOr<std::unique_ptr<LocalServer>> Create(
-      const std::string& path, LockService* service);
+      LocalServerOptions options, LockService* service);
   // The service has stopped. Removes the socket's file.
   ~LocalServer() override;
 
  private:
   class Connection;
 
-  LocalServer(std::string path, FileDescriptor listener, LockService* service);
+  // A lock that was taken here, until it is lost.
+  struct Taken {
+    std::shared_ptr<Grant> grant;
+    // Connections that wait for its loss, with the numbers of their requests.
+    std::vector<std::pair<std::shared_ptr<Connection>, uint64_t>> watchers;
+  };
+
+  LocalServer(LocalServerOptions options, FileDescriptor listener,
+              LockService* service);
 
   void OnReady(uint32_t events) override;  // of the listener
   void Watch(uint32_t events);
+  bool IsWelcome(const Peer& peer) const;
   void Flush();
   void Forget(Connection* connection);
+  void OnChange(const LockChange& change);
+  // The lock that was taken here under `key` and `token`; null if it was not,
+  // or is lost.
+  Taken* FindTaken(const std::string& key, FencingToken token);
 
-  const std::string path_;
+  const LocalServerOptions options_;
   const FileDescriptor listener_;
   LockService* const service_;
   uint32_t watched_ = EPOLLIN;  // of the listener
   absl::flat_hash_set<std::shared_ptr<Connection>> connections_;
+  absl::btree_map<FencingToken, Taken> taken_;
   // Have something to write at the end of the turn.
   std::vector<std::shared_ptr<Connection>> unflushed_;
   std::vector<char> buffer_;  // for one read

@@ -1,9 +1,12 @@
+#include <signal.h>
+
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
@@ -87,10 +90,27 @@ TEST(AgentStartTest, ASessionTtlOutOfRangeIsInvalid) {
 }
 
 TEST(NoAgentTest, ACommandSaysThatNobodyListens) {
+  for (const char* command : {"status", "leave", "locks", "members"}) {
+    for (const char* path :
+         {"/tmp/cachalot-no-such.sock", "/no/such/folder/cachalot.sock"}) {
+      const CommandResult result = Cachalot({command, "--agent", path});
+      EXPECT_EQ(result.exit_status.value, 4);
+      EXPECT_THAT(result.output,
+                  AllOf(HasSubstr("no agent listens"), HasSubstr(path)));
+    }
+  }
+  EXPECT_EQ(Cachalot({"try", "k", "--agent", "/no/such/folder/cachalot.sock"})
+                .exit_status.value,
+            4);
+}
+
+TEST(NoAgentTest, AnAgentWhoseSocketHasNoFolderSaysSo) {
   const CommandResult result =
-      Cachalot({"status", "--agent", "/tmp/cachalot-no-such.sock"});
-  EXPECT_EQ(result.exit_status.value, 4);
-  EXPECT_THAT(result.output, HasSubstr("cachalot-no-such.sock"));
+      Cachalot({"agent", "--bind", "127.0.0.1:0", "--join", "127.0.0.1:7946",
+                "--socket", "/no/such/folder/cachalot.sock"});
+  EXPECT_EQ(result.exit_status.value, 2);
+  EXPECT_THAT(result.output,
+              AllOf(HasSubstr("/no/such/folder"), HasSubstr("does not exist")));
 }
 
 TEST(NoClusterTest, AnAgentWhoseSeedIsSilentKeepsTryingAndLocksAreUnavailable) {
@@ -131,13 +151,35 @@ class OneAgentTest : public testing::Test {
     return Cachalot(std::move(command));
   }
 
+  static CommandResult Release(const std::string& key,
+                               const std::string& token) {
+    return Ask({"release", key, "--token", token});
+  }
+
+  // Takes a lock that is free. Its token.
+  static std::string Try(const std::string& key,
+                         std::vector<std::string> more = {}) {
+    more.insert(more.begin(), {"try", key, "--print-token"});
+    const CommandResult result = Ask(std::move(more));
+    EXPECT_EQ(result.exit_status.value, 0) << result.output;
+    return std::string(absl::StripSuffix(result.output, "\n"));
+  }
+
+  // In what "locked KEY, token TOKEN" said.
+  static std::string TokenIn(const CommandResult& result) {
+    const std::string after =
+        result.output.substr(result.output.find("token ") + 6);
+    return after.substr(0, after.find('\n'));
+  }
+
   static AgentCluster* cluster_;
 };
 
 AgentCluster* OneAgentTest::cluster_ = nullptr;
 
 TEST_F(OneAgentTest, AnswersInWords) {
-  EXPECT_THAT(Ask({"try", "words", "--ttl", "1m", "--owner", "ann"}).output,
+  const CommandResult taken = Ask({"try", "words", "--ttl", "1m"});
+  EXPECT_THAT(taken.output,
               AllOf(HasSubstr("locked words"), HasSubstr("token")));
   EXPECT_THAT(Ask({"try", "words"}).output,
               AllOf(HasSubstr("held"), HasSubstr("n1")));
@@ -147,16 +189,107 @@ TEST_F(OneAgentTest, AnswersInWords) {
               AllOf(HasSubstr("NAME"), HasSubstr("n1"), HasSubstr("leader")));
   EXPECT_THAT(Ask({"status"}).output,
               AllOf(HasSubstr("n1"), HasSubstr("leader")));
-  EXPECT_THAT(Ask({"release", "words", "--owner", "ann"}).output,
+  EXPECT_THAT(Release("words", TokenIn(taken)).output,
               HasSubstr("released words"));
+}
+
+TEST_F(OneAgentTest, WhoProvesNothingGivesUpNothing) {
+  const CommandResult taken = Ask({"try", "proof"});
+  for (const char* command : {"renew", "release"}) {
+    const CommandResult result = Ask({command, "proof"});
+    EXPECT_EQ(result.exit_status.value, 2);
+    EXPECT_THAT(result.output, AllOf(HasSubstr("--token"), HasSubstr("--owner"),
+                                     HasSubstr("proof")));
+  }
+  EXPECT_EQ(Ask({"try", "proof"}).exit_status.value, 1);
+  EXPECT_THAT(taken.output,
+              HasSubstr(absl::StrCat("release it with: cachalot release proof "
+                                     "--token ",
+                                     TokenIn(taken), " --agent ")));
+  EXPECT_EQ(Release("proof", TokenIn(taken)).exit_status.value, 0);
+}
+
+TEST_F(OneAgentTest, TheLoserOfARaceDoesNotFreeTheWinnersLock) {
+  const std::string script = absl::StrCat(
+      "C=", FindCachalot().value(), "; A='--agent ", cluster_->SocketOf(0),
+      "'; $C try race --ttl 1m $A && echo won; $C release race $A; true");
+  for (int i = 0; i < 3; ++i) {
+    const CommandResult result =
+        RunCommand({"/bin/sh", "-c", script}, absl::Now() + Patience()).value();
+    EXPECT_EQ(result.output.find("won") != std::string::npos, i == 0)
+        << result.output;
+  }
+}
+
+TEST_F(OneAgentTest, TheProofMayComeFromTheEnvironment) {
+  const std::string agent = cluster_->SocketOf(0);
+  const auto run = [&](const std::string& environment) {
+    return RunCommand(
+               {"/bin/sh", "-c",
+                absl::StrCat(environment, " exec ", FindCachalot().value(),
+                             " release from-environment --agent ", agent)},
+               absl::Now() + Patience())
+        .value()
+        .exit_status.value;
+  };
+  const std::string token = Try("from-environment", {"--owner", "ann"});
+  EXPECT_EQ(run("CACHALOT_OWNER=bob"), 3);
+  EXPECT_EQ(run(absl::StrCat("CACHALOT_KEY=other CACHALOT_TOKEN=", token)), 2)
+      << "another lock's token";
+  EXPECT_EQ(run(absl::StrCat("CACHALOT_TOKEN=", token)), 0);
+  Try("from-environment", {"--owner", "ann"});
+  EXPECT_EQ(run("CACHALOT_OWNER=ann"), 0);
+}
+
+TEST_F(OneAgentTest, ALockThatNobodyWasToldOfIsGivenBack) {
+  const std::string script =
+      absl::StrCat(FindCachalot().value(), " try unheard --agent ",
+                   cluster_->SocketOf(0), " >/dev/full");
+  const CommandResult result =
+      RunCommand({"/bin/sh", "-c", script}, absl::Now() + Patience()).value();
+  EXPECT_EQ(result.exit_status.value, 6);
+  EXPECT_THAT(result.output,
+              AllOf(HasSubstr("No space left"), HasSubstr("given back")));
+  EXPECT_EQ(Release("unheard", Try("unheard")).exit_status.value, 0);
+}
+
+TEST_F(OneAgentTest, ContradictingFlagsAreRefused) {
+  EXPECT_EQ(Ask({"status", "--port", "7946"}).exit_status.value, 2);
+  EXPECT_EQ(Ask({"try", "k", "--json", "--print-token"}).exit_status.value, 2);
+  EXPECT_EQ(
+      Cachalot({"agent", "--bind", "127.0.0.1:0", "--join", ":7946", "--socket",
+                "/tmp/cachalot-e2e.sock", "--socket-mode", "0660"})
+          .exit_status.value,
+      2);
+}
+
+TEST_F(OneAgentTest, CtrlCWhileWaitingLeavesTheQueueAndEndsAsShellsHaveIt) {
+  const std::string token = Try("busy");
+  const auto waiters = [](const std::string& count) {
+    return [count] {
+      return Ask({"locks", "--prefix", "busy", "--json"})
+                 .output.find(absl::StrCat("\"waiters\":", count)) !=
+             std::string::npos;
+    };
+  };
+  ChildProcess waiter =
+      ChildProcess::Start({FindCachalot().value(), "lock", "busy", "--agent",
+                           cluster_->SocketOf(0)})
+          .value();
+  ASSERT_TRUE(Eventually("the waiter", Patience(), waiters("1")).ok());
+  waiter.Signal(SIGINT);
+  const CommandResult result = waiter.Finish(absl::Now() + Patience());
+  EXPECT_EQ(result.exit_status.value, 130);
+  EXPECT_THAT(result.output, HasSubstr("interrupted"));
+  EXPECT_TRUE(Eventually("no waiter", Patience(), waiters("0")).ok());
+  Release("busy", token);
 }
 
 TEST_F(OneAgentTest, AKeyHasOneTo1024Bytes) {
   EXPECT_EQ(Ask({"try", ""}).exit_status.value, 2);
   EXPECT_EQ(Ask({"try", std::string(1025, 'k')}).exit_status.value, 2);
   const std::string longest(1024, 'k');
-  EXPECT_EQ(Ask({"try", longest, "--owner", "ann"}).exit_status.value, 0);
-  EXPECT_EQ(Ask({"release", longest, "--owner", "ann"}).exit_status.value, 0);
+  EXPECT_EQ(Release(longest, Try(longest)).exit_status.value, 0);
 }
 
 TEST_F(OneAgentTest, AnOwnerHasAtMost64Bytes) {
@@ -168,13 +301,11 @@ TEST_F(OneAgentTest, AnOwnerHasAtMost64Bytes) {
 TEST_F(OneAgentTest, ATtlLiesBetween100MillisecondsAnd24Hours) {
   EXPECT_EQ(Ask({"try", "ttl", "--ttl", "99ms"}).exit_status.value, 2);
   EXPECT_EQ(Ask({"try", "ttl", "--ttl", "25h"}).exit_status.value, 2);
+  const std::string token = Try("ttl", {"--ttl", "24h"});
   EXPECT_EQ(
-      Ask({"try", "ttl", "--ttl", "24h", "--owner", "ann"}).exit_status.value,
-      0);
-  EXPECT_EQ(
-      Ask({"renew", "ttl", "--ttl", "25h", "--owner", "ann"}).exit_status.value,
+      Ask({"renew", "ttl", "--ttl", "25h", "--token", token}).exit_status.value,
       2);
-  EXPECT_EQ(Ask({"release", "ttl", "--owner", "ann"}).exit_status.value, 0);
+  EXPECT_EQ(Release("ttl", token).exit_status.value, 0);
 }
 
 TEST_F(OneAgentTest, WhatIsNotHeldIsNeitherRenewedNorReleased) {
@@ -182,41 +313,30 @@ TEST_F(OneAgentTest, WhatIsNotHeldIsNeitherRenewedNorReleased) {
   EXPECT_EQ(renewed.exit_status.value, 3);
   EXPECT_THAT(renewed.output, HasSubstr("not held"));
   EXPECT_EQ(Ask({"release", "nobodys", "--owner", "ann"}).exit_status.value, 3);
-}
-
-TEST_F(OneAgentTest, WithoutTokenOrOwnerNothingIsRenewedOrReleased) {
-  ASSERT_EQ(Ask({"try", "proof", "--owner", "ann"}).exit_status.value, 0);
-  for (const char* command : {"renew", "release"}) {
-    const CommandResult refused = Ask({command, "proof"});
-    EXPECT_EQ(refused.exit_status.value, 2);
-    EXPECT_THAT(refused.output, HasSubstr("name the token or the owner"));
-  }
-  EXPECT_EQ(Ask({"release", "proof", "--owner", "ann"}).exit_status.value, 0);
+  EXPECT_EQ(Release("nobodys", "1.1.0").exit_status.value, 3);
 }
 
 TEST_F(OneAgentTest, ANotherOwnersLockIsNeitherRenewedNorReleased) {
   ASSERT_EQ(Ask({"try", "anns", "--owner", "ann"}).exit_status.value, 0);
   EXPECT_EQ(Ask({"renew", "anns", "--owner", "bob"}).exit_status.value, 3);
-  EXPECT_EQ(Ask({"release", "anns"}).exit_status.value, 2);
+  EXPECT_EQ(Ask({"release", "anns", "--owner", "bob"}).exit_status.value, 3);
   EXPECT_EQ(Ask({"release", "anns", "--owner", "ann"}).exit_status.value, 0);
 }
 
 TEST_F(OneAgentTest, ATokenMustBeATokenAndTheHolders) {
-  ASSERT_EQ(Ask({"try", "tokens", "--owner", "ann"}).exit_status.value, 0);
-  EXPECT_EQ(Ask({"release", "tokens", "--token", "x"}).exit_status.value, 2);
-  EXPECT_EQ(Ask({"release", "tokens", "--token", "1.1.0"}).exit_status.value,
-            3);
-  EXPECT_EQ(Ask({"release", "tokens", "--owner", "ann"}).exit_status.value, 0);
+  const std::string token = Try("tokens");
+  EXPECT_EQ(Release("tokens", "x").exit_status.value, 2);
+  EXPECT_EQ(Release("tokens", "1.1.0").exit_status.value, 3);
+  EXPECT_EQ(Release("tokens", token).exit_status.value, 0);
 }
 
 TEST_F(OneAgentTest, AKeyOfAnyBytesIsShownEscaped) {
-  ASSERT_EQ(Ask({"try", "a\tb\xff", "--owner", "ann"}).exit_status.value, 0);
+  const std::string token = Try("a\tb\xff");
   const CommandResult words = Ask({"locks"});
   EXPECT_THAT(words.output, HasSubstr("a\\tb\\377"));
   const CommandResult json = Ask({"locks", "--json"});
   EXPECT_EQ(json.exit_status.value, 0) << json.output;
-  EXPECT_EQ(Ask({"release", "a\tb\xff", "--owner", "ann"}).exit_status.value,
-            0);
+  EXPECT_EQ(Release("a\tb\xff", token).exit_status.value, 0);
 }
 
 TEST_F(OneAgentTest, ATakenPortIsNamed) {

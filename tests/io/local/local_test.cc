@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -14,14 +15,16 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "engine/ids.h"
+#include "engine/options.h"
 #include "engine/random.h"
+#include "engine/request.h"
 #include "gtest/gtest.h"
 #include "io/coordinator.h"
 #include "io/local/client.h"
 #include "io/local/path.h"
 #include "io/local/protocol.h"
 #include "io/socket.h"
-#include "io/status_codes.h"
 
 namespace cachalot {
 namespace {
@@ -37,6 +40,7 @@ std::string NewPath() {
                                   "/", getpid(), ".", ++last);
   // Bazel's directories may be too deep for the kernel.
   if (path.size() > 100) path = absl::StrCat("/tmp/", getpid(), ".", last);
+  unlink(path.c_str());  // of an earlier run
   return path;
 }
 
@@ -165,6 +169,68 @@ TEST_F(LocalTest, TheAgentKeepsALockUnlessToldToReleaseItOnDisconnect) {
   EXPECT_EQ(Call(*client, AcquireOf("kept")).answer.outcome, Outcome::kHeld);
 }
 
+TEST_F(LocalTest, ALockThatIsKeptOutlivesItsConnection) {
+  {
+    const auto client = Connect();
+    LocalRequest acquire = AcquireOf("key");
+    acquire.release_on_disconnect = true;
+    const FencingToken token = Call(*client, acquire).answer.token;
+    const LocalRequest keep = {
+        .operation = LocalOperation::kKeep, .key = "key", .token = token};
+    EXPECT_EQ(Call(*Connect(), keep).answer.outcome, Outcome::kNotHeld)
+        << "it hangs on another connection";
+    EXPECT_EQ(Call(*client, keep).answer.outcome, Outcome::kOk);
+    EXPECT_EQ(Call(*client, keep).answer.outcome, Outcome::kNotHeld);
+  }
+  EXPECT_EQ(Call(*Connect(), AcquireOf("key")).answer.outcome, Outcome::kHeld);
+}
+
+TEST_F(LocalTest, SaysForHowLongALockMayBeBelievedIn) {
+  const auto client = Connect();
+  const FencingToken token = Call(*client, AcquireOf("key")).answer.token;
+  LocalRequest check = {
+      .operation = LocalOperation::kCheck, .key = "key", .token = token};
+  const LocalReply reply = Call(*Connect(), check);
+  EXPECT_EQ(reply.answer.outcome, Outcome::kOk);
+  EXPECT_GT(reply.belief, absl::ZeroDuration());
+  EXPECT_LT(reply.belief, LeaseOptions().session_ttl);
+  check.key = "another";
+  EXPECT_EQ(Call(*client, check).answer.outcome, Outcome::kNotHeld);
+  check.key = "key";
+  ++check.token.sequence;
+  EXPECT_EQ(Call(*client, check).answer.outcome, Outcome::kNotHeld);
+}
+
+TEST_F(LocalTest, TellsThoseWhoWaitForItThatALockIsLost) {
+  const auto holder = Connect();
+  const auto watcher = Connect();
+  const FencingToken token = Call(*holder, AcquireOf("key")).answer.token;
+  LocalRequest await = {
+      .operation = LocalOperation::kAwaitLoss, .key = "key", .token = token};
+  {
+    const auto gone = Connect();
+    gone->Send(await);
+    ASSERT_TRUE(gone->Flush().ok());
+  }
+  const uint64_t first = watcher->Send(await);
+  const uint64_t second = watcher->Send(await);
+  ASSERT_TRUE(watcher->Flush().ok());
+  // Answered behind the two: they wait.
+  Call(*watcher, {.operation = LocalOperation::kStatus});
+  LocalRequest release = ReleaseOf("key");
+  release.token = token;
+  ASSERT_EQ(Call(*holder, release).answer.outcome, Outcome::kOk);
+  for (const uint64_t id : {first, second}) {
+    const absl::StatusOr<LocalReply> reply = watcher->Receive(LongWait());
+    ASSERT_TRUE(reply.ok()) << reply.status();
+    EXPECT_EQ(reply->id, id);
+    EXPECT_EQ(reply->answer.outcome, Outcome::kNotHeld);
+    EXPECT_EQ(reply->loss, LossReason::kReleased);
+  }
+  // What is lost already.
+  EXPECT_EQ(Call(*watcher, await).answer.outcome, Outcome::kNotHeld);
+}
+
 TEST_F(LocalTest, AWaiterThatDisconnectsLeavesTheQueue) {
   const auto holder = Connect();
   ASSERT_EQ(Call(*holder, AcquireOf("key")).answer.outcome, Outcome::kOk);
@@ -280,6 +346,100 @@ TEST_F(LocalTest, ItsFileIsForItsUserAlone) {
   EXPECT_EQ(status.st_mode & 0777, 0600u);
 }
 
+TEST(LocalServerTest, MembersOfAGroupMayBeLetIn) {
+  const std::string path = NewPath();
+  CoordinatorOptions options = Agent(path);
+  options.local_socket_group = absl::StrCat(getegid());
+  const auto agent = Coordinator::Create(options);
+  ASSERT_TRUE(agent.ok()) << agent.status();
+  struct stat status;
+  ASSERT_EQ(stat(path.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0660u);
+  EXPECT_EQ(status.st_gid, getegid());
+  EXPECT_TRUE(LocalClient::Connect(path).ok());
+  options.local_socket = NewPath();
+  options.local_socket_group = "no such group";
+  EXPECT_TRUE(absl::IsInvalidArgument(Coordinator::Create(options).status()));
+}
+
+TEST(LocalServerTest, AFolderThatIsMissingOrOpenToOthersIsRefused) {
+  const absl::Status missing =
+      Coordinator::Create(Agent("/no/such/folder/a.sock")).status();
+  EXPECT_TRUE(absl::IsNotFound(missing)) << missing;
+  const std::string folder = NewPath();
+  ASSERT_EQ(mkdir(folder.c_str(), 0700), 0);
+  ASSERT_EQ(chmod(folder.c_str(), 0777), 0);
+  const std::string path = folder + "/a.sock";
+  const absl::Status open = Coordinator::Create(Agent(path)).status();
+  EXPECT_TRUE(absl::IsPermissionDenied(open)) << open;
+  EXPECT_TRUE(absl::IsPermissionDenied(LocalClient::Connect(path).status()));
+  rmdir(folder.c_str());
+}
+
+// A listener that accepts nobody, and connections that fill its queue.
+class BusyAgent {
+ public:
+  explicit BusyAgent(const std::string& path)
+      : listener_(socket(AF_UNIX, SOCK_STREAM, 0)) {
+    const SocketAddress name = ToUnixAddress(path).value();
+    EXPECT_EQ(bind(listener_.get(), name.get(), name.length), 0);
+    EXPECT_EQ(listen(listener_.get(), 1), 0);
+    for (;;) {
+      FileDescriptor fd(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0));
+      if (connect(fd.get(), name.get(), name.length) != 0) break;
+      waiting_.push_back(std::move(fd));
+    }
+    EXPECT_EQ(errno, EAGAIN);
+  }
+
+  void AcceptAll() {
+    while (accepted_.size() < waiting_.size()) {
+      accepted_.emplace_back(accept(listener_.get(), nullptr, nullptr));
+    }
+  }
+
+ private:
+  FileDescriptor listener_;
+  std::vector<FileDescriptor> waiting_;
+  std::vector<FileDescriptor> accepted_;
+};
+
+TEST(LocalClientTest, WaitsForABusyAgentToAcceptIt) {
+  const std::string path = NewPath();
+  BusyAgent agent(path);
+  int looks = 0;
+  const auto client =
+      LocalClient::Connect(path, {.timeout = LongWait(), .is_interrupted = [&] {
+                                    if (++looks == 2) agent.AcceptAll();
+                                    return false;
+                                  }});
+  EXPECT_TRUE(client.ok()) << client.status();
+  EXPECT_GE(looks, 2);
+}
+
+TEST(LocalClientTest, GivesUpOnABusyAgentInTimeOrWhenInterrupted) {
+  const std::string path = NewPath();
+  const BusyAgent agent(path);
+  const absl::Status late =
+      LocalClient::Connect(path, {.timeout = absl::Milliseconds(1)}).status();
+  EXPECT_TRUE(absl::IsUnavailable(late)) << late;
+  EXPECT_TRUE(absl::StrContains(late.message(), "accepted")) << late;
+  const absl::Status interrupted =
+      LocalClient::Connect(
+          path, {.timeout = LongWait(), .is_interrupted = [] { return true; }})
+          .status();
+  EXPECT_TRUE(absl::IsCancelled(interrupted)) << interrupted;
+}
+
+TEST(LocalClientTest, NamesAllPlacesAtWhichNobodyListens) {
+  const absl::Status status =
+      LocalClient::ConnectToAny({"/no/such/one.sock", "/no/such/two.sock"}, {})
+          .status();
+  EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+  EXPECT_TRUE(absl::StrContains(status.message(), "one.sock")) << status;
+  EXPECT_TRUE(absl::StrContains(status.message(), "two.sock")) << status;
+}
+
 TEST_F(LocalTest, ALiveAgentsSocketIsNotTaken) {
   const absl::Status status = Coordinator::Create(Agent(path_)).status();
   EXPECT_TRUE(absl::IsAlreadyExists(status)) << status;
@@ -290,7 +450,8 @@ TEST_F(LocalTest, AClientOutlivesItsAgent) {
   agent_.reset();
   const absl::StatusOr<LocalReply> reply =
       client->Call(AcquireOf("key"), LongWait());
-  EXPECT_TRUE(IsUnknown(reply.status())) << reply.status();
+  // The connection is gone before anything was sent: nothing is unknown.
+  EXPECT_TRUE(absl::IsUnavailable(reply.status())) << reply.status();
   EXPECT_TRUE(absl::IsUnavailable(LocalClient::Connect(path_).status()));
 }
 
@@ -312,14 +473,6 @@ TEST(LocalServerTest, AFileThatIsNoSocketIsLeftAlone) {
   EXPECT_TRUE(absl::IsAlreadyExists(status)) << status;
   EXPECT_EQ(access(path.c_str(), F_OK), 0);
   unlink(path.c_str());
-}
-
-TEST(LocalPathTest, SaysThatAPathIsTooLong) {
-  EXPECT_TRUE(
-      absl::IsInvalidArgument(ToUnixAddress(std::string(200, 'x')).status()));
-  EXPECT_TRUE(absl::IsInvalidArgument(ToUnixAddress("").status()));
-  EXPECT_TRUE(
-      absl::StrContains(DefaultLocalSocketPath(7946), "/cachalot-7946.sock"));
 }
 
 // --- The protocol -----------------------------------------------------------
@@ -356,7 +509,9 @@ LocalReply FullReply() {
                                              .has_majority = true,
                                              .deaths = 3},
                                 .snapshots_installed = 11,
-                                .local_malformed = 12}};
+                                .local_malformed = 12},
+          .belief = absl::Milliseconds(13),
+          .loss = LossReason::kRevoked};
 }
 
 TEST(LocalProtocolTest, RepliesSurviveTheTrip) {
@@ -377,6 +532,8 @@ TEST(LocalProtocolTest, RepliesSurviveTheTrip) {
   EXPECT_EQ(read->status->survival, reply.status->survival);
   EXPECT_EQ(read->status->snapshots_installed, 11u);
   EXPECT_EQ(read->status->local_malformed, 12u);
+  EXPECT_EQ(read->belief, reply.belief);
+  EXPECT_EQ(read->loss, reply.loss);
 }
 
 TEST(LocalProtocolTest, RequestsSurviveTheTrip) {
@@ -389,6 +546,7 @@ TEST(LocalProtocolTest, RequestsSurviveTheTrip) {
       .ttl = absl::Seconds(3),
       .wait = absl::Seconds(4),
       .release_on_disconnect = true,
+      .keep_renewed = true,
       .withdrawn = 5,
       .list = {.prefix = "p", .after = "a", .limit = 6},
       .is_local = true};
@@ -403,6 +561,7 @@ TEST(LocalProtocolTest, RequestsSurviveTheTrip) {
   EXPECT_EQ(read->ttl, request.ttl);
   EXPECT_EQ(read->wait, request.wait);
   EXPECT_EQ(read->release_on_disconnect, request.release_on_disconnect);
+  EXPECT_EQ(read->keep_renewed, request.keep_renewed);
   EXPECT_EQ(read->withdrawn, request.withdrawn);
   EXPECT_EQ(read->list.prefix, request.list.prefix);
   EXPECT_EQ(read->list.after, request.list.after);

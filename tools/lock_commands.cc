@@ -1,0 +1,253 @@
+#include "tools/lock_commands.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "engine/ids.h"
+#include "engine/request.h"
+#include "io/local/client.h"
+#include "io/local/protocol.h"
+#include "io/wait_deadline.h"
+#include "tools/interrupt.h"
+#include "tools/output.h"
+#include "tools/words.h"
+
+namespace cachalot::tools {
+
+namespace {
+
+// An agent that runs takes a request back, or a lock, at once.
+constexpr absl::Duration GiveBackTimeout() { return absl::Seconds(2); }
+
+// "ok" and what was done to which lock.
+absl::Status WriteDone(const ClientOptions& options, absl::string_view done,
+                       const LockArguments& arguments,
+                       const FencingToken& token) {
+  const WaitDeadline deadline = WaitDeadline::After(options.timeout);
+  if (options.json) {
+    Json body;
+    body["outcome"] = OutcomeName(Outcome::kOk);
+    body["key"] = arguments.key;
+    if (!token.IsNone()) AddToken(body, token);
+    return WriteJson(body, deadline);
+  }
+  if (arguments.print_token) {
+    return WriteOutput(absl::StrCat(token.ToString(), "\n"), deadline);
+  }
+  std::string words = absl::StrCat(done, " ", Visible(arguments.key));
+  if (!token.IsNone()) absl::StrAppend(&words, ", token ", token.ToString());
+  return WriteOutput(absl::StrCat(words, "\n"), deadline);
+}
+
+// A word for a shell.
+std::string Quoted(absl::string_view word) {
+  constexpr absl::string_view kPlain =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+      "_-.,:/@%+=";
+  if (!word.empty() &&
+      word.find_first_not_of(kPlain) == absl::string_view::npos) {
+    return std::string(word);
+  }
+  std::string quoted = "'";
+  for (const char c : word) {
+    if (c == '\'') {
+      quoted += "'\\''";
+    } else {
+      quoted += c;
+    }
+  }
+  return quoted + "'";
+}
+
+// Tells people, on stderr, how the lock is given up again.
+void SayWhatReleasesIt(const ClientOptions& options,
+                       const LockArguments& arguments,
+                       const FencingToken& token) {
+  if (options.json || arguments.print_token) return;
+  std::string command = "release it with: cachalot release ";
+  if (Visible(arguments.key) == arguments.key) {
+    absl::StrAppend(&command, Quoted(arguments.key));
+  } else {
+    absl::StrAppend(&command, "KEY");
+  }
+  absl::StrAppend(&command, " --token ", token.ToString());
+  if (options.port.has_value()) {
+    absl::StrAppend(&command, " --port ", *options.port);
+  }
+  if (!options.socket.empty()) {
+    absl::StrAppend(&command, " --agent ", Quoted(options.socket));
+  }
+  absl::StrAppend(&command, "\n");
+  std::fputs(command.c_str(), stderr);
+}
+
+// Takes back an acquire that nobody waits for any more. Its answer, which may
+// yet be the grant, or why there is none: then the lock is not taken either,
+// since it hangs on the connection.
+Answer Withdraw(LocalClient& client, uint64_t acquire, absl::Status reason) {
+  LetNextInterruptEndTheProcess();
+  const WaitDeadline deadline = WaitDeadline::After(GiveBackTimeout());
+  client.Send({.operation = LocalOperation::kWithdraw, .withdrawn = acquire});
+  absl::Status status = client.Flush(deadline.left());
+  while (status.ok()) {
+    absl::StatusOr<LocalReply> reply = client.Receive(deadline.left());
+    status = reply.status();
+    if (!reply.ok() || reply->id != acquire) continue;
+    if (reply->answer.outcome != Outcome::kWithdrawn &&
+        reply->answer.outcome != Outcome::kOk) {
+      return reply->answer;
+    }
+    break;
+  }
+  return NoAnswer(reason);
+}
+
+// The answer of the acquire; without one, why nothing was taken.
+Answer Take(const ClientOptions& options, LocalClient& client,
+            LocalRequest request, const WaitDeadline& deadline) {
+  const absl::Duration wait = request.wait;
+  const uint64_t id = client.Send(std::move(request));
+  const absl::Status flushed = client.Flush(deadline.left());
+  if (!flushed.ok()) return NoAnswer(flushed);
+  absl::StatusOr<std::optional<LocalReply>> reply = Await(client, id, deadline);
+  if (!reply.ok()) {
+    return {.outcome = Outcome::kUnavailable,
+            .text = absl::StrCat(reply.status().message(),
+                                 ", which gives the lock back")};
+  }
+  if (reply->has_value()) return (*reply)->answer;
+  if (Interrupted()) {
+    return Withdraw(client, id, absl::CancelledError("interrupted"));
+  }
+  return Withdraw(
+      client, id,
+      absl::UnavailableError(absl::StrCat("no answer from the agent within ",
+                                          Words(wait + options.timeout))));
+}
+
+// Leaves the lock to the agent when this connection ends.
+Answer Keep(LocalClient& client, const LockArguments& arguments,
+            const FencingToken& token, const WaitDeadline& deadline) {
+  const absl::StatusOr<LocalReply> reply =
+      client.Call({.operation = LocalOperation::kKeep,
+                   .key = arguments.key,
+                   .token = token},
+                  deadline.left());
+  if (reply.ok()) return reply->answer;
+  return {.outcome = Outcome::kUnavailable,
+          .text = absl::StrCat(reply.status().message(),
+                               "; the lock is given back")};
+}
+
+// What shows that renew and release come from the holder.
+struct Proof {
+  FencingToken token;  // none: the owner does
+  std::string owner;
+};
+
+// Errors: InvalidArgument.
+absl::StatusOr<Proof> FindProof(const LockArguments& arguments,
+                                absl::string_view command) {
+  std::string typed = arguments.token;
+  std::string owner = arguments.owner;
+  if (typed.empty() && owner.empty()) {
+    const std::string key = Environment("CACHALOT_KEY");
+    if (key.empty() || key == arguments.key) {
+      typed = Environment("CACHALOT_TOKEN");
+    }
+    owner = Environment("CACHALOT_OWNER");
+  }
+  if (!typed.empty()) {
+    const std::optional<FencingToken> token = FencingToken::Parse(typed);
+    if (token.has_value() && !token->IsNone()) return Proof{.token = *token};
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", Visible(typed),
+                     "\" is not a token; they look like 1763913600.17.0"));
+  }
+  if (!owner.empty()) return Proof{.owner = std::move(owner)};
+  return absl::InvalidArgumentError(absl::StrCat(
+      "only its holder may ", command, " ", Visible(arguments.key),
+      ": say --token TOKEN, as lock and try print it, or the --owner LABEL "
+      "that the lock was taken with"));
+}
+
+}  // namespace
+
+ExitCode Acquire(const ClientOptions& options, const LockArguments& arguments) {
+  CatchInterrupts();
+  const std::string doing = absl::StrCat("not locked ", Visible(arguments.key));
+  const WaitDeadline deadline =
+      WaitDeadline::After(options.timeout + arguments.wait);
+  const absl::StatusOr<std::unique_ptr<LocalClient>> client =
+      ConnectToAgent(options, deadline);
+  if (!client.ok()) return Refuse(options, doing, NoAnswer(client.status()));
+  const Answer answer =
+      Take(options, **client,
+           {.operation = LocalOperation::kAcquire,
+            .key = arguments.key,
+            .owner = arguments.owner.empty() ? Environment("CACHALOT_OWNER")
+                                             : arguments.owner,
+            .ttl = arguments.ttl,
+            .wait = arguments.wait,
+            .release_on_disconnect = true},
+           deadline);
+  if (answer.outcome != Outcome::kOk) return Refuse(options, doing, answer);
+  const absl::Status written =
+      WriteDone(options, "locked", arguments, answer.token);
+  if (!written.ok()) {
+    // Waited for, so that the next who tries finds it free.
+    static_cast<void>((*client)->Call({.operation = LocalOperation::kRelease,
+                                       .key = arguments.key,
+                                       .token = answer.token},
+                                      GiveBackTimeout()));
+    Complain(absl::StrCat(doing, ": ", written.message(),
+                          "; the lock is given back"));
+    return ExitCodeOf(written);
+  }
+  const Answer kept = Keep(**client, arguments, answer.token,
+                           WaitDeadline::After(options.timeout));
+  if (kept.outcome != Outcome::kOk) {
+    Complain(absl::StrCat("lost ", Visible(arguments.key), ": ", kept.text));
+    return ExitCodeOf(kept.outcome);
+  }
+  SayWhatReleasesIt(options, arguments, answer.token);
+  return ExitCode::kOk;
+}
+
+ExitCode Renew(const ClientOptions& options, const LockArguments& arguments) {
+  const absl::StatusOr<Proof> proof = FindProof(arguments, "renew");
+  if (!proof.ok()) return Fail(kProgram, proof.status());
+  const Asked asked =
+      AskOrRefuse(options,
+                  {.operation = LocalOperation::kRenew,
+                   .key = arguments.key,
+                   .owner = proof->owner,
+                   .token = proof->token,
+                   .ttl = arguments.ttl},
+                  absl::StrCat("not renewed ", Visible(arguments.key)));
+  if (!asked.reply.has_value()) return asked.exit_code;
+  return Finish(
+      WriteDone(options, "renewed", arguments, asked.reply->answer.token));
+}
+
+ExitCode Release(const ClientOptions& options, const LockArguments& arguments) {
+  const absl::StatusOr<Proof> proof = FindProof(arguments, "release");
+  if (!proof.ok()) return Fail(kProgram, proof.status());
+  const Asked asked =
+      AskOrRefuse(options,
+                  {.operation = LocalOperation::kRelease,
+                   .key = arguments.key,
+                   .owner = proof->owner,
+                   .token = proof->token},
+                  absl::StrCat("not released ", Visible(arguments.key)));
+  if (!asked.reply.has_value()) return asked.exit_code;
+  return Finish(WriteDone(options, "released", arguments, FencingToken()));
+}
+
+}  // namespace cachalot::tools

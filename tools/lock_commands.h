@@ -1,0 +1,37 @@
+#ifndef TOOLS_LOCK_COMMANDS_H_
+#define TOOLS_LOCK_COMMANDS_H_
+
+#include <string>
+
+#include "absl/time/time.h"
+#include "tools/ask.h"
+#include "tools/exit_codes.h"
+
+namespace cachalot::tools {
+
+// The commands that take, renew and release one lock. Each prints its answer on
+// stdout, in words or as one line of JSON, and what went wrong on stderr.
+
+struct LockArguments {
+  std::string key;
+  absl::Duration ttl = absl::Seconds(30);
+  absl::Duration wait;       // zero: try
+  std::string owner;         // empty: $CACHALOT_OWNER
+  std::string token;         // of renew and release; empty: see Renew()
+  bool print_token = false;  // on success print the token and nothing else
+};
+
+// Takes the lock and leaves it to the agent, until it is released or its lease
+// ends. Until the answer is written, the lock hangs on this process: whatever
+// ends it, a lock that nobody was told of is given back. Ctrl+C leaves the
+// queue.
+ExitCode Acquire(const ClientOptions& options, const LockArguments& arguments);
+// Both need `token`, or an `owner` under which the lock was taken at this
+// agent. With neither, $CACHALOT_TOKEN counts, unless $CACHALOT_KEY says that
+// it is another lock's, then $CACHALOT_OWNER.
+ExitCode Renew(const ClientOptions& options, const LockArguments& arguments);
+ExitCode Release(const ClientOptions& options, const LockArguments& arguments);
+
+}  // namespace cachalot::tools
+
+#endif  // TOOLS_LOCK_COMMANDS_H_
