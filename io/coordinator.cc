@@ -18,6 +18,7 @@
 #include "io/local/path.h"
 #include "io/local/server.h"
 #include "io/lock_service.h"
+#include "io/service_log.h"
 
 namespace cachalot {
 namespace {
@@ -197,6 +198,8 @@ absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Create(
     if (!server.ok()) return server.status();
     coordinator->local_server_ = *std::move(server);
   }
+  LogStarted(coordinator->log_.get(), coordinator->service_->Status(),
+             options.local_socket);
   const absl::Status started = coordinator->service_->Start();
   if (!started.ok()) return started;
   return coordinator;

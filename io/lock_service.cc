@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/event.h"
 #include "engine/node.h"
+#include "io/service_log.h"
 
 namespace cachalot {
 namespace {
@@ -130,6 +131,7 @@ void LockService::Acquire(RequestId request, AcquireRequest body,
     done(Left(), nullptr);
     return;
   }
+  LogWaiting(driver_->log(), body);
   acquisitions_.emplace(request, Acquisition{.key = body.key,
                                              .owner = body.owner,
                                              .terms = std::move(terms),
@@ -150,7 +152,9 @@ void LockService::Renew(const HeldClaim& claim, absl::Duration ttl,
   }
   const std::shared_ptr<Grant> grant = FindGrant(claim.key, *token);
   Ask(RenewRequest{.key = claim.key, .token = *token, .ttl = ttl},
-      [this, grant, done = std::move(done)](Answer answer) mutable {
+      [this, grant, key = claim.key, token = *token, ttl,
+       done = std::move(done)](Answer answer) mutable {
+        LogRenewed(driver_->log(), key, token, ttl, answer);
         if (grant != nullptr) UpdateBelief(*grant);
         done(std::move(answer));
       });
@@ -184,7 +188,9 @@ void LockService::Leave(AnswerCallback done) {
     is_leaving_ = true;
   }
   leavers_.push_back(std::move(done));
-  if (leavers_.size() == 1) driver_->Learn(LeaveRequested{});
+  if (leavers_.size() > 1) return;
+  LogLeaving(driver_->log());
+  driver_->Learn(LeaveRequested{});
 }
 
 absl::StatusOr<FencingToken> LockService::Find(const HeldClaim& claim) const {
@@ -316,6 +322,8 @@ void LockService::AbandonCalls() {
 void LockService::AbandonGrants() {
   grants_by_key_.clear();
   for (const auto& [request, grant] : TakeInOrder(grants_)) {
+    LogBelief(driver_->log(), grant->key(), grant->owner(), grant->token(),
+              Belief::kLost, LossReason::kClosed);
     grant->Change(Belief::kLost, LossReason::kClosed);
   }
 }
@@ -332,6 +340,7 @@ void LockService::OnAnswer(RequestId request, Answer answer) {
   if (found == acquisitions_.end()) return;
   Acquisition acquisition = std::move(found->second);
   acquisitions_.erase(found);
+  LogAcquired(driver_->log(), acquisition.key, acquisition.owner, answer);
   GrantCallback done = std::move(acquisition.done);
   std::shared_ptr<Grant> grant;
   if (answer.outcome == Outcome::kOk) {
@@ -349,11 +358,14 @@ void LockService::OnHolderNotified(const NotifyHolder& notice) {
   } else {
     UpdateBelief(*grant);
   }
+  LogBelief(driver_->log(), grant->key(), grant->owner(), grant->token(),
+            notice.belief, notice.reason);
   grant->Change(notice.belief, notice.reason);
 }
 
 void LockService::OnStanding(const AnnounceStanding& standing) {
   standing_ = standing;
+  LogStanding(driver_->log(), standing);
   {
     const absl::MutexLock lock(&mutex_);
     is_ready_ = standing.joined && standing.has_leader && standing.has_session;
@@ -363,6 +375,7 @@ void LockService::OnStanding(const AnnounceStanding& standing) {
 
 void LockService::OnLeft() {
   has_left_ = true;
+  LogLeft(driver_->log());
   {
     const absl::MutexLock lock(&mutex_);
     is_leaving_ = true;

@@ -160,12 +160,13 @@ bool Logger::Stop(absl::Duration patience) {
   bool has_ended = false;
   {
     const absl::MutexLock lock(&state_->mutex);
+    // Left to itself before: it is not waited for again.
+    if (!state_->thread.joinable()) return state_->has_ended;
     state_->is_stopping = true;
     state_->mutex.AwaitWithTimeout(absl::Condition(&state_->has_ended),
                                    patience);
     has_ended = state_->has_ended;
   }
-  if (!state_->thread.joinable()) return has_ended;
   if (has_ended) {
     state_->thread.join();
   } else {

@@ -66,7 +66,7 @@ class Logger {
   // Errors: ResourceExhausted (no thread).
   static absl::StatusOr<std::unique_ptr<Logger>> Create(LogLevel level,
                                                         LogFunction write);
-  // Stop(), for as long as it takes.
+  // Stop(), for as long as it takes, unless it was called before.
   ~Logger();
 
   bool IsOn(LogLevel level) const { return level >= level_; }

@@ -50,7 +50,7 @@ constexpr LogEventInfo kEvents[] = {
     {kLockGranted, kDebug, "lock_granted", "key, owner, token"},
     {kLockRefused, kDebug, "lock_refused", "key, owner, outcome, holder"},
     {kLockRenewed, kDebug, "lock_renewed", "key, token, ttl_ms, outcome"},
-    {kLockReleased, kDebug, "lock_released", "key, owner, token"},
+    {kLockReleased, kDebug, "lock_released", "key, owner, token, reason"},
     {kLockSuspect, kInfo, "lock_suspect", "key, owner, token"},
     {kLockCertain, kInfo, "lock_certain", "key, owner, token"},
     {kLockLost, kWarning, "lock_lost", "key, owner, token, reason"},

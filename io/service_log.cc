@@ -17,6 +17,12 @@ int64_t Milliseconds(absl::Duration duration) {
   return absl::ToInt64Milliseconds(duration);
 }
 
+// Whether this process ended the grant by itself.
+bool IsGivenUp(LossReason reason) {
+  return reason == LossReason::kReleased || reason == LossReason::kWithdrawn ||
+         reason == LossReason::kLeft;
+}
+
 }  // namespace
 
 void LogStarted(Logger* log, const AgentStatus& status,
@@ -131,18 +137,18 @@ void LogBelief(Logger* log, absl::string_view key, absl::string_view owner,
       LogTo(log, LogEvent::kLockSuspect,
             [&] { return text("may soon lose "); });
       return;
-    case Belief::kLost:
-      if (reason == LossReason::kReleased) {
-        LogTo(log, LogEvent::kLockReleased, [&] { return text("released "); });
-        return;
-      }
-      LogTo(log, LogEvent::kLockLost, [&] {
-        LogText made = text("lost ");
+    case Belief::kLost: {
+      const LogEvent event =
+          IsGivenUp(reason) ? LogEvent::kLockReleased : LogEvent::kLockLost;
+      LogTo(log, event, [&] {
+        LogText made =
+            text(event == LogEvent::kLockLost ? "lost " : "gave up ");
         absl::StrAppend(&made.message, ": ", LossReasonName(reason));
         made.fields.push_back({"reason", std::string(LossReasonName(reason))});
         return made;
       });
       return;
+    }
   }
 }
 

@@ -1,26 +1,24 @@
 #include "tools/agent.h"
 
 #include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <utility>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/container/btree_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
-#include "absl/time/clock.h"
-#include "engine/ids.h"
-#include "engine/request.h"
 #include "io/coordinator.h"
 #include "io/local/path.h"
+#include "io/log.h"
+#include "io/socket.h"
+#include "io/wait_deadline.h"
+#include "tools/flag_names.h"
 #include "tools/interrupt.h"
-#include "tools/words.h"
 
 namespace cachalot::tools {
 
@@ -28,83 +26,29 @@ namespace {
 
 constexpr char kProgram[] = "cachalot agent";
 
-// How soon a person reads of a change in the membership. Costs the node
-// nothing that can be measured.
-constexpr absl::Duration WatchInterval() { return absl::Milliseconds(250); }
+// How long the last lines may take, should nobody read them.
+constexpr absl::Duration LogPatience() { return absl::Seconds(1); }
 
-// The node's own changes of standing, on their way from the driver's thread,
-// which must not wait for a terminal, to the one that prints.
-class StandingNews {
+// Tells the thread that waits for signals that the node has left.
+class LeftSignal {
  public:
-  void Add(const Standing& standing) ABSL_LOCKS_EXCLUDED(mutex_) {
-    const absl::MutexLock lock(&mutex_);
-    news_.emplace_back(absl::Now(), Describe(standing));
-  }
+  LeftSignal() : fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
-  void Print() ABSL_LOCKS_EXCLUDED(mutex_) {
-    std::vector<std::pair<absl::Time, std::string>> news;
-    {
-      const absl::MutexLock lock(&mutex_);
-      news.swap(news_);
-    }
-    for (const auto& [time, what] : news) Say(what, time);
+  bool is_open() const { return fd_.is_open(); }
+  void Raise() {
+    const uint64_t one = 1;
+    // It fails only if it was raised before, often.
+    [[maybe_unused]] const ssize_t ignored =
+        write(fd_.get(), &one, sizeof(one));
+  }
+  // False if an interrupt came first.
+  bool Wait() const {
+    return WaitUntilReadable(fd_.get(), WaitDeadline::Never());
   }
 
  private:
-  absl::Mutex mutex_;
-  std::vector<std::pair<absl::Time, std::string>> news_ ABSL_GUARDED_BY(mutex_);
+  const FileDescriptor fd_;
 };
-
-// Says what has changed among the members since the last look.
-class MemberWatch {
- public:
-  void Look(Coordinator& coordinator) {
-    const absl::StatusOr<std::vector<MemberInfo>> members =
-        coordinator.GetMembersLocal();
-    if (!members.ok()) return;
-    absl::btree_map<NodeId, MemberInfo> now;
-    for (const MemberInfo& member : *members) {
-      now[member.id] = member;
-      const auto before = seen_.find(member.id);
-      SayChange(before == seen_.end() ? nullptr : &before->second, member);
-    }
-    for (const auto& [id, member] : seen_) {
-      if (!now.contains(id)) Say(absl::StrCat(member.name, " is forgotten"));
-    }
-    seen_ = std::move(now);
-  }
-
- private:
-  static void SayChange(const MemberInfo* before, const MemberInfo& member) {
-    if (before == nullptr) {
-      Say(absl::StrCat(member.name, " (", member.id.ToShortString(), ") at ",
-                       member.address.ToString(), ": ",
-                       MemberStateName(member.state), ", ",
-                       MemberRoleName(member.role)));
-      return;
-    }
-    if (before->state != member.state) {
-      Say(absl::StrCat(member.name, " is ", MemberStateName(member.state)));
-    }
-    if (before->role != member.role) {
-      Say(absl::StrCat(member.name, " is now ", MemberRoleName(member.role)));
-    }
-  }
-
-  absl::btree_map<NodeId, MemberInfo> seen_;
-};
-
-// Returns when the node has left, being told to over the local socket, or when
-// it is to leave.
-void Watch(Coordinator& coordinator, StandingNews& standing,
-           const std::atomic<bool>& has_left) {
-  MemberWatch members;
-  while (!has_left) {
-    standing.Print();
-    members.Look(coordinator);
-    if (!Pause(WatchInterval())) return;
-  }
-}
 
 // Where programs on this machine will look for the agent.
 absl::StatusOr<std::string> SocketPath(const AgentOptions& options) {
@@ -154,8 +98,33 @@ CoordinatorOptions ToCoordinatorOptions(const AgentOptions& options,
   result.bootstrap_expect = options.bootstrap_expect;
   result.local_socket = socket;
   result.local_socket_group = options.socket_group;
-  result.lease.session_ttl = options.session_ttl;
+  result.birth_delay = options.birth_delay;
+  result.membership = options.membership;
+  result.consensus = options.consensus;
+  result.lease = options.lease;
+  result.log_level = options.log_level;
   return result;
+}
+
+absl::StatusOr<std::unique_ptr<Logger>> OpenLog(const AgentOptions& options) {
+  return Logger::Create(
+      options.log_level,
+      [output = std::make_shared<LogOutput>(STDOUT_FILENO, options.log_format,
+                                            absl::LocalTimeZone())](
+          const LogRecord& record) { output->Write(record); });
+}
+
+// Runs a member until it has left.
+absl::Status RunMember(CoordinatorOptions options) {
+  LeftSignal left;  // outlives the coordinator, which raises it
+  if (!left.is_open()) return absl::ResourceExhaustedError("eventfd");
+  options.on_left = [&left] { left.Raise(); };
+  const absl::StatusOr<std::unique_ptr<Coordinator>> coordinator =
+      Coordinator::Create(std::move(options));
+  if (!coordinator.ok()) return coordinator.status();
+  const bool has_left = left.Wait();
+  LetNextInterruptEndTheProcess();
+  return has_left ? absl::OkStatus() : (*coordinator)->Leave();
 }
 
 }  // namespace
@@ -169,35 +138,18 @@ ExitCode RunAgent(const AgentOptions& options) {
   }
   const absl::StatusOr<std::string> socket = SocketPath(options);
   if (!socket.ok()) return Fail(kProgram, socket.status());
-  // A reader of our log that goes away must not end us.
+  // A reader of the log that goes away must not end us.
   signal(SIGPIPE, SIG_IGN);
   CatchInterrupts(HangUp::kInterruptsAtTerminal);
-  // Both outlive the coordinator, which tells them.
-  StandingNews standing;
-  std::atomic<bool> has_left = false;
-  CoordinatorOptions coordinator_options =
-      ToCoordinatorOptions(options, *socket);
-  coordinator_options.on_standing = [&](const Standing& news) {
-    standing.Add(news);
-  };
-  coordinator_options.on_left = [&] { has_left = true; };
-  absl::StatusOr<std::unique_ptr<Coordinator>> created =
-      Coordinator::Create(std::move(coordinator_options));
-  if (!created.ok()) return Fail(kProgram, created.status());
-  Coordinator& coordinator = **created;
-  Say(absl::StrCat(coordinator.name(), " listens on ",
-                   coordinator.address().ToString(), " and ", *socket));
-
-  Watch(coordinator, standing, has_left);
-
-  LetNextInterruptEndTheProcess();
-  if (!has_left) {
-    Say("leaving");
-    const absl::Status status = coordinator.Leave();
-    if (!status.ok()) return Fail(kProgram, status);
-  }
-  Say("left");
-  return ExitCode::kOk;
+  const absl::StatusOr<std::unique_ptr<Logger>> log = OpenLog(options);
+  if (!log.ok()) return Fail(kProgram, log.status());
+  CoordinatorOptions coordinator = ToCoordinatorOptions(options, *socket);
+  coordinator.log = [&log](const LogRecord& record) { (*log)->Write(record); };
+  const absl::Status status = RunMember(std::move(coordinator));
+  (*log)->Stop(LogPatience());
+  if (status.ok()) return ExitCode::kOk;
+  return Fail(kProgram,
+              absl::Status(status.code(), NameFlags(status.message())));
 }
 
 }  // namespace cachalot::tools

@@ -6,7 +6,11 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "engine/options.h"
+#include "io/coordinator.h"
+#include "io/log_event.h"
 #include "tools/exit_codes.h"
+#include "tools/log_output.h"
 
 namespace cachalot::tools {
 
@@ -18,16 +22,22 @@ struct AgentOptions {
   std::string advertise;  // empty: see CoordinatorOptions
   std::string name;
   std::optional<int> bootstrap_expect;
-  absl::Duration session_ttl = absl::Seconds(10);
+  absl::Duration birth_delay = CoordinatorOptions().birth_delay;
+  MembershipOptions membership;
+  ConsensusOptions consensus;
+  LeaseOptions lease;
   std::string socket;        // empty: LocalSocketPlaces::Prepare() of the port
   std::string socket_group;  // empty: none
   std::string socket_mode;   // "0600", "0660"; empty: as the group has it
+  LogLevel log_level = LogLevel::kInfo;
+  LogFormat log_format = LogFormat::kText;
 };
 
 // Runs until Ctrl+C, SIGTERM or `cachalot leave`, then leaves the cluster; a
 // second signal ends it at once. SIGHUP ends it only at a terminal; signals
-// that were ignored when it was started stay ignored. Prints a line for each
-// change of its own standing and of other members'.
+// that were ignored when it was started stay ignored. Writes a line to standard
+// output for whatever an operator asks about (tools/README.md); whoever reads
+// it, or does not, cannot stop the agent.
 ExitCode RunAgent(const AgentOptions& options);
 
 }  // namespace cachalot::tools

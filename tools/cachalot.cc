@@ -6,11 +6,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "tools/agent.h"
+#include "tools/agent_flags.h"
 #include "tools/ask.h"
 #include "tools/client_commands.h"
 #include "tools/exit_codes.h"
+#include "tools/flags.h"
 #include "tools/lock_commands.h"
-#include "tools/words.h"
+#include "tools/version.h"
 
 namespace cachalot::tools {
 namespace {
@@ -25,22 +27,6 @@ struct CommandLine {
   ListArguments list;
   ExitCode exit_code = ExitCode::kOk;
 };
-
-void AddDuration(CLI::App& app, const std::string& name,
-                 absl::Duration& duration, const std::string& description) {
-  app.add_option_function<std::string>(
-         name,
-         [name, &duration](const std::string& text) {
-           if (!ReadDuration(text, duration)) {
-             throw CLI::ValidationError(
-                 name,
-                 absl::StrCat("\"", text,
-                              "\" is not a duration; write 30s or 1m30s"));
-           }
-         },
-         absl::StrCat(description, " [", Words(duration), "]"))
-      ->type_name("DURATION");
-}
 
 CLI::App& AddCommand(CLI::App& app, const std::string& name,
                      const std::string& description,
@@ -139,8 +125,6 @@ void AddAgent(CLI::App& app, CommandLine& line) {
                   "found a cluster when so many agents have met that all "
                   "expect so many")
       ->type_name("N");
-  AddDuration(command, "--session-ttl", options.session_ttl,
-              "locks of an agent that dies are free after this");
   command
       .add_option("--socket", options.socket,
                   "the local socket [PORT.sock in /run/cachalot if root runs "
@@ -160,6 +144,8 @@ void AddAgent(CLI::App& app, CommandLine& line) {
         return "";
       })
       ->type_name("MODE");
+  AddLogFlags(command, options);
+  AddProtocolFlags(command, options);
   command.callback([&line] { line.exit_code = RunAgent(line.agent); });
 }
 
@@ -245,6 +231,7 @@ int Main(int argc, char** argv) {
       "  cachalot lock nightly-backup --ttl 1m\n"
       "  cachalot locks\n\n",
       ExitCodesHelp()));
+  app.set_version_flag("--version", VersionLine("cachalot"));
   app.require_subcommand(1);
   AddAgent(app, line);
   AddLockCommands(app, line);

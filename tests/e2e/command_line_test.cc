@@ -86,7 +86,7 @@ TEST(AgentStartTest, ASessionTtlOutOfRangeIsInvalid) {
       Cachalot({"agent", "--bind", "127.0.0.1:0", "--join", "127.0.0.1:7946",
                 "--socket", "/tmp/cachalot-e2e.sock", "--session-ttl", "1ms"});
   EXPECT_EQ(result.exit_status.value, 2);
-  EXPECT_THAT(result.output, HasSubstr("session_ttl"));
+  EXPECT_THAT(result.output, HasSubstr("--session-ttl"));
 }
 
 TEST(NoAgentTest, ACommandSaysThatNobodyListens) {

@@ -128,8 +128,8 @@ TEST(LoggerTest, StoppingIsBoundedAlsoWhileTheFunctionBlocks) {
         }).value();
     logger->Write(LogEvent::kStarted, {"blocks"});
     EXPECT_FALSE(logger->Stop(absl::Milliseconds(10)));
-    go_on->Notify();
-  }
+  }  // nor does the destructor wait
+  go_on->Notify();
   has_ended->WaitForNotification();
 }
 
