@@ -316,6 +316,9 @@ void Node::StartOver(ClusterDissolved::Reason reason, ClusterId other,
   reads_.clear();
   expiry_proposed_ = LogIndex();
   leader_guess_ = NodeId();
+  guess_answers_ = false;
+  next_guess_ = now_.slow;
+  asked_.clear();
   unbind_at_ = SlowInstant::Never();
   birth_at_ = options_.bootstrap_expect == 1 ? now_.slow + options_.birth_delay
                                              : SlowInstant::Never();

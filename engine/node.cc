@@ -25,8 +25,12 @@ constexpr absl::Duration StallMin() { return absl::Milliseconds(100); }
 constexpr absl::Duration StallMemory() { return absl::Seconds(2); }
 // A driver that forgets to end a turn is late by no more than this.
 constexpr absl::Duration TurnMax() { return absl::Milliseconds(1); }
-// How long a guess at the leader is tried before the next.
+// How long a guess at the leader is tried before the next, and how long one
+// that has answered may be silent when it is asked.
 constexpr absl::Duration GuessInterval() { return absl::Milliseconds(200); }
+constexpr absl::Duration GuessPatience() { return absl::Milliseconds(500); }
+// Leaders may change a few times before the first of them answers.
+constexpr size_t kAskedMax = 8;
 
 Membership MakeMembership(const NodeOptions& options, NodeId self,
                           const std::vector<Address>& seeds, uint64_t seed,
@@ -60,6 +64,16 @@ void ForEachPart(std::vector<Item> items, const SizeOf& size_of,
     part.push_back(std::move(item));
   }
   take(std::move(part));
+}
+
+// For whom the command speaks; nothing: for the leader.
+std::optional<SessionId> SessionOf(const LockCommand& command) {
+  return std::visit(
+      [](const auto& body) -> std::optional<SessionId> {
+        if constexpr (requires { body.session; }) return body.session;
+        return std::nullopt;
+      },
+      command);
 }
 
 NodeId DrawNodeId(Random& random) {
@@ -245,7 +259,8 @@ Deadline Node::FindDeadline() const {
   if (phase_ == Phase::kLeaving && client_.closed()) {
     deadline.slow = std::min(deadline.slow, next_leave_intent_);
   }
-  const bool guesses = phase_ == Phase::kMember && consensus_.leader().IsNone();
+  const bool guesses =
+      !identity_.cluster.IsNone() && consensus_.leader().IsNone();
   if (guesses) deadline.slow = std::min(deadline.slow, next_guess_);
   return deadline;
 }
@@ -256,6 +271,8 @@ void Node::Settle(Outbox& out) {
     if (change.fact.state != MemberState::kAlive) {
       founders_.erase(change.fact.id);
     }
+    const bool is_gone = change.fact.state >= MemberState::kFailed;
+    if (is_gone && change.fact.id == leader_guess_) next_guess_ = now_.slow;
     next_voter_review_ = now_.slow;
   }
   if (consensus_.arrived_snapshot() != nullptr) TakeSnapshot(out);
@@ -358,9 +375,12 @@ void Node::UpdateLeader() {
   NodeId leader = consensus_.leader();
   if (!leader.IsNone()) {
     leader_guess_ = NodeId();
-  } else if (phase_ == Phase::kMember) {
+    guess_answers_ = false;
+    next_guess_ = now_.slow;
+  } else if (!identity_.cluster.IsNone()) {
     if (next_guess_ <= now_.slow) {
       next_guess_ = now_.slow + GuessInterval();
+      guess_answers_ = false;
       std::vector<NodeId> alive;
       for (const auto& [id, fact] : membership_.others()) {
         if (fact.state == MemberState::kAlive) alive.push_back(id);
@@ -376,7 +396,7 @@ void Node::UpdateLeader() {
 void Node::Announce() {
   AnnounceStanding standing;
   standing.joined = !identity_.cluster.IsNone();
-  standing.has_leader = !consensus_.leader().IsNone();
+  standing.has_leader = !leader().IsNone();
   standing.has_session = client_.has_session();
   if (standing.joined == standing_.joined &&
       standing.has_leader == standing_.has_leader &&
@@ -486,8 +506,8 @@ void Node::Dispatch(Envelope envelope, Outbox& out) {
                  [&](TimeoutNow&& m) { to_consensus(std::move(m)); },
                  [&](LeaveIntent&& m) { to_consensus(std::move(m)); },
                  [&](Forward&& m) { OnForward(from, std::move(m), out); },
-                 [&](Replies&& m) { OnReplies(m); },
-                 [&](Redirect&& m) { OnRedirect(m); }},
+                 [&](Replies&& m) { OnReplies(from, m); },
+                 [&](Redirect&& m) { OnRedirect(from, m); }},
       std::move(envelope.message));
 }
 
@@ -506,10 +526,13 @@ void Node::OnForward(NodeId from, Forward forward, Outbox& out) {
   }
   for (LockCommand& command : forward.commands) {
     // Only we decide what has expired and when a term begins (rule 15).
-    const bool is_ours = std::holds_alternative<Expire>(command) ||
-                         std::holds_alternative<BeginTerm>(command);
-    if (is_ours) {
+    const std::optional<SessionId> session = SessionOf(command);
+    if (!session.has_value()) {
       ++stats_.undecodable;
+    } else if (session->node != from) {
+      // A node speaks for its own sessions. Whoever closed another's would
+      // have its locks granted while it believes in them.
+      ++stats_.impersonations;
     } else {
       proposals_.push_back(std::move(command));
     }
@@ -521,19 +544,40 @@ void Node::OnForward(NodeId from, Forward forward, Outbox& out) {
   }
 }
 
-void Node::OnReplies(const Replies& replies) {
+bool Node::MayAnswer(NodeId from) const {
+  return from == consensus_.leader() || from == leader_guess_ ||
+         std::find(asked_.begin(), asked_.end(), from) != asked_.end();
+}
+
+void Node::OnReplies(NodeId from, const Replies& replies) {
+  if (!MayAnswer(from)) {
+    ++stats_.unasked;
+    return;
+  }
+  if (consensus_.leader().IsNone()) {
+    leader_guess_ = from;
+    guess_answers_ = true;
+    next_guess_ = SlowInstant::Never();
+  }
   for (const Reply& reply : replies.replies) client_.Receive(now_.fast, reply);
   for (const ReadResult& read : replies.reads) client_.Receive(now_.fast, read);
 }
 
-void Node::OnRedirect(const Redirect& redirect) {
+void Node::OnRedirect(NodeId from, const Redirect& redirect) {
+  if (!MayAnswer(from)) {
+    ++stats_.unasked;
+    return;
+  }
   if (redirect.busy) {
     client_.NoteBusy(now_.fast);
     return;
   }
   if (!consensus_.leader().IsNone()) return;  // we know better
   if (redirect.leader.IsNone() || redirect.leader == identity_.node) return;
+  // Of a leader that is silent, or one who says that it leads no more.
+  if (guess_answers_ && from != leader_guess_) return;
   leader_guess_ = redirect.leader;
+  guess_answers_ = false;
   next_guess_ = now_.slow + GuessInterval();
 }
 
@@ -600,6 +644,8 @@ void Node::FlushForward(Outbox& out) {
       consensus_.leader().IsNone() ? leader_guess_ : consensus_.leader();
   // Without one, what is lost here is sent again when its time comes.
   if (leader.IsNone()) return;
+  if (forward_.commands.empty() && forward_.reads.empty()) return;
+  NoteAsked(leader);
   ForEachPart(
       std::move(forward_.commands),
       [](const LockCommand& command) { return EncodedSizeMax(command); },
@@ -614,6 +660,20 @@ void Node::FlushForward(Outbox& out) {
         out.Send({.to = leader, .message = Forward{.reads = std::move(part)}});
       });
 }
+
+void Node::NoteAsked(NodeId leader) {
+  const auto place = std::find(asked_.begin(), asked_.end(), leader);
+  if (place != asked_.end()) {
+    std::rotate(asked_.begin(), place, place + 1);
+  } else {
+    asked_.insert(asked_.begin(), leader);
+    if (asked_.size() > kAskedMax) asked_.pop_back();
+  }
+  if (consensus_.leader().IsNone()) {
+    next_guess_ = std::min(next_guess_, now_.slow + GuessPatience());
+  }
+}
+
 void Node::FlushProposals() {
   // All of a turn in one entry, unless it would grow too large.
   ForEachPart(
@@ -697,8 +757,27 @@ std::vector<MemberInfo> Node::Members() const {
   return members;
 }
 
+NodeId Node::leader() const {
+  if (!consensus_.leader().IsNone()) return consensus_.leader();
+  return guess_answers_ ? leader_guess_ : NodeId();
+}
+
+bool Node::has_table_copy() const {
+  if (consensus_.applied() == LogIndex()) return false;
+  return consensus_.IsVoter(identity_.node) || !consensus_.leader().IsNone();
+}
+
 Answer Node::LocalLocks(const ListLocksRequest& request, const Now& now) const {
   Answer answer;
+  if (!has_table_copy()) {
+    answer.outcome = Outcome::kUnavailable;
+    answer.text =
+        identity_.cluster.IsNone()
+            ? "this member has not found its cluster yet"
+            : "this member keeps no copy of the table of locks: ask the "
+              "leader, with GetLocks() or without --local";
+    return answer;
+  }
   answer.outcome = Outcome::kOk;
   answer.locks =
       table_.List(request, consensus_.TimeAt(now.slow), &answer.more);
@@ -727,6 +806,8 @@ uint64_t Node::Fingerprint() const {
   hash.Add(last_led_.value_or(SlowInstant::Never()));
   hash.Add(told_of_leader_.value_or(SlowInstant::Never()));
   hash.Add(uint64_t{introduced_as_led_}).Add(leader_guess_).Add(next_guess_);
+  hash.Add(uint64_t{guess_answers_});
+  for (const NodeId& asked : asked_) hash.Add(asked);
   AddGathered(hash);
   hash.Add(uint64_t{withheld_.size()});
   for (const Outgoing& outgoing : withheld_) {

@@ -32,12 +32,14 @@ namespace cachalot {
 
 // What a node has dropped, and why. Never falls.
 struct NodeStats {
-  uint64_t undecodable = 0;    // not a message, or beyond a limit
-  uint64_t other_version = 0;  // of another protocol version
-  uint64_t other_cluster = 0;  // of another cluster
-  uint64_t misaddressed = 0;   // for another node, or from ourselves
-  uint64_t unroutable = 0;     // nobody knows where that node listens
-  uint64_t stalls = 0;         // stepped long after the deadline
+  uint64_t undecodable = 0;     // not a message, or beyond a limit
+  uint64_t other_version = 0;   // of another protocol version
+  uint64_t other_cluster = 0;   // of another cluster
+  uint64_t misaddressed = 0;    // for another node, or from ourselves
+  uint64_t unroutable = 0;      // nobody knows where that node listens
+  uint64_t impersonations = 0;  // commands for the session of another node
+  uint64_t unasked = 0;         // answers from a node that was asked nothing
+  uint64_t stalls = 0;          // stepped long after the deadline
 
   friend bool operator==(const NodeStats&, const NodeStats&) = default;
 };
@@ -95,7 +97,14 @@ class Node {
   // Members with their roles as this node knows them, ordered by id. Local: it
   // may lag behind the cluster.
   std::vector<MemberInfo> Members() const;
+  // Who leads, as far as this node knows: whom it follows or, without the log,
+  // who answers its requests. None: nobody is known to.
+  NodeId leader() const;
+  // Whether this node keeps the table: voters and learners do. Of many members
+  // some are neither; they ask the leader for everything.
+  bool has_table_copy() const;
   // Locks as this node's copy of the table has them. Local: it may lag.
+  // kUnavailable if it has none.
   Answer LocalLocks(const ListLocksRequest& request, const Now& now) const;
   // How many deaths the cluster survives. Local: it may lag behind the cluster.
   Survival FindSurvival() const;
@@ -134,8 +143,10 @@ class Node {
   bool Admit(const Envelope& envelope, Outbox& out);
   void Dispatch(Envelope envelope, Outbox& out);
   void OnForward(NodeId from, Forward forward, Outbox& out);
-  void OnReplies(const Replies& replies);
-  void OnRedirect(const Redirect& redirect);
+  void OnReplies(NodeId from, const Replies& replies);
+  void OnRedirect(NodeId from, const Redirect& redirect);
+  // Whether `from` may answer what we asked: it leads, or did when we asked it.
+  bool MayAnswer(NodeId from) const;
 
   // Cluster: birth, joining, giving way.
   void FireBirth(Outbox& out);
@@ -174,6 +185,7 @@ class Node {
   void Flush(Outbox& out);
   void FlushProposals();
   void FlushForward(Outbox& out);
+  void NoteAsked(NodeId leader);
   void Announce();
 
   // Actions.
@@ -216,9 +228,13 @@ class Node {
   std::optional<SlowInstant> told_of_leader_;  // when we joined
   bool introduced_as_led_ = false;
 
-  // Where the leader may be while consensus does not know.
+  // Where the leader may be while consensus does not know, and whether it has
+  // answered: a guess that does is kept for as long as it goes on to.
   NodeId leader_guess_;
+  bool guess_answers_ = false;
   SlowInstant next_guess_;
+  // Whom we sent requests to, the latest first: nobody else answers them.
+  std::vector<NodeId> asked_;
 
   // Gathered within the turn.
   std::vector<LockCommand> proposals_;

@@ -230,7 +230,7 @@ AgentStatus LockService::Status() const {
       .epoch = node.identity().epoch,
       .standing = standing_,
       .term = node.consensus().term(),
-      .leader = node.consensus().leader(),
+      .leader = node.leader(),
       .commit = node.consensus().commit(),
       .applied = node.consensus().applied(),
       .survival = node.FindSurvival(),

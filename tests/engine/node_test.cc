@@ -3,6 +3,9 @@
 #include <algorithm>
 
 #include "engine/random.h"
+#include "engine/wire/codec.h"
+#include "engine/wire/message.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/engine/test_cluster.h"
 
@@ -360,13 +363,261 @@ TEST(NodeTest, MembersWithoutTheLogTakeLocksToo) {
   std::vector<NodeId> ids;
   for (int i = 1; i <= kNodes; ++i) ids.push_back(cluster.node(i).id());
   cluster.Run(absl::Seconds(40));
+  const NodeId leader = cluster.node(cluster.Leader()).id();
   int without_log = 0;
   for (int i = 1; i <= kNodes; ++i) {
-    EXPECT_EQ(cluster.node(i).id(), ids[static_cast<size_t>(i - 1)]);
-    if (cluster.node(i).consensus().last_index() == LogIndex()) ++without_log;
+    const Node& node = cluster.node(i);
+    EXPECT_EQ(node.id(), ids[static_cast<size_t>(i - 1)]);
+    const bool has_log = node.consensus().last_index() > LogIndex();
+    if (!has_log) ++without_log;
+    EXPECT_EQ(node.has_table_copy(), has_log) << i;
+    EXPECT_EQ(node.leader(), leader) << i;
     EXPECT_EQ(cluster.Ask(i, Try(std::to_string(i))).outcome, Outcome::kOk);
+    const Answer local = node.LocalLocks({}, cluster.NowAt());
+    if (has_log) {
+      EXPECT_EQ(local.outcome, Outcome::kOk) << i;
+    } else {
+      EXPECT_EQ(local.outcome, Outcome::kUnavailable) << i;
+      EXPECT_THAT(local.text, testing::HasSubstr("without --local")) << i;
+    }
   }
   EXPECT_GT(without_log, 0);
+}
+
+int WithoutLog(TestCluster& cluster, int nodes) {
+  for (int i = nodes; i > 0; --i) {
+    if (cluster.node(i).consensus().last_index() == LogIndex()) return i;
+  }
+  return 0;
+}
+
+// What it may have taken for the leader, it need not guess again.
+TEST(NodeTest, AMemberWithoutTheLogStaysWithTheLeaderThatAnswersIt) {
+  constexpr int kNodes = 26;
+  TestCluster cluster;
+  for (int i = 1; i <= kNodes; ++i) cluster.Start(i, {1});
+  cluster.Run(absl::Seconds(8));
+  const int other = WithoutLog(cluster, kNodes);
+  ASSERT_NE(other, 0);
+  int asked = 0;
+  cluster.filter = [&](int from, const Address&, const std::string& bytes) {
+    const absl::StatusOr<Envelope> envelope = Decode(bytes);
+    const bool is_forward =
+        envelope.ok() && std::holds_alternative<Forward>(envelope->message);
+    if (from == other && is_forward) ++asked;
+    return true;
+  };
+  cluster.Run(absl::Seconds(15));
+  EXPECT_LE(asked, 7) << "a keep-alive every 3.3 s, and no more";
+  // And finds the next one when this one is gone.
+  const int first = cluster.Leader();
+  cluster.Kill(first);
+  EXPECT_TRUE(cluster.RunUntil(
+      [&] {
+        return cluster.Leader() != 0 && cluster.Leader() != first &&
+               cluster.node(other).leader() ==
+                   cluster.node(cluster.Leader()).id();
+      },
+      absl::Seconds(8)));
+  EXPECT_TRUE(cluster.node(other).client().has_session());
+  EXPECT_EQ(cluster.Ask(other, Try("k")).outcome, Outcome::kOk);
+}
+
+TEST(NodeTest, AMemberWithoutTheLogFreesItsLocksWhenItLeaves) {
+  constexpr int kNodes = 26;
+  TestCluster cluster;
+  for (int i = 1; i <= kNodes; ++i) cluster.Start(i, {1});
+  cluster.Run(absl::Seconds(8));
+  const int other = WithoutLog(cluster, kNodes);
+  ASSERT_NE(other, 0);
+  ASSERT_EQ(cluster.Ask(other, Try("k")).outcome, Outcome::kOk);
+  const RequestId waiter = cluster.Submit(1, Wait("k", absl::Minutes(1)));
+  cluster.Deliver(other, LeaveRequested());
+  EXPECT_TRUE(
+      cluster.RunUntil([&] { return cluster.AnswerTo(waiter).has_value(); },
+                       absl::Milliseconds(100)));
+}
+
+// --- Who speaks for whom ----------------------------------------------------
+
+// As node `from` would send it.
+void Forge(TestCluster& cluster, int from, int to, Message message) {
+  const Node& sender = cluster.node(from);
+  Envelope envelope{.cluster = sender.identity().cluster,
+                    .from = sender.id(),
+                    .to = cluster.node(to).id(),
+                    .from_address = TestCluster::AddressOf(from),
+                    .message = std::move(message)};
+  cluster.Deliver(to, FrameReceived{.from = TestCluster::AddressOf(from),
+                                    .bytes = Encode(envelope)});
+}
+
+struct ThreeNodes {
+  ThreeNodes() {
+    StartThree(cluster);
+    leader = cluster.Leader();
+    holder = leader == 1 ? 2 : 1;
+    stranger = 6 - leader - holder;
+  }
+  TestCluster cluster;
+  int leader, holder, stranger;
+};
+
+TEST(SpokesmanTest, ACommandForTheSessionOfAnotherIsDropped) {
+  ThreeNodes three;
+  TestCluster& cluster = three.cluster;
+  const FencingToken token = cluster.Ask(three.holder, Try("k")).token;
+  const SessionId victim = cluster.node(three.holder).client().session();
+  Acquire acquire;
+  acquire.session = victim;
+  acquire.sequence = Sequence(100);
+  acquire.key = "other";
+  acquire.ttl = absl::Seconds(5);
+  Renew renew;
+  renew.session = victim;
+  renew.sequence = Sequence(101);
+  renew.key = "k";
+  renew.token = token;
+  renew.ttl = absl::Hours(1);
+  Release release;
+  release.session = victim;
+  release.sequence = Sequence(102);
+  release.key = "k";
+  release.token = token;
+  Withdraw withdraw;
+  withdraw.session = victim;
+  withdraw.sequence = Sequence(103);
+  withdraw.key = "k";
+  withdraw.acquire = Sequence(1);
+  SessionId next = victim;
+  ++next.number;
+  const std::vector<LockCommand> commands = {
+      OpenSession{.session = next, .ttl = absl::Seconds(10), .name = "x"},
+      KeepAlive{.session = victim,
+                .renewal = 1000,
+                .first_outstanding = Sequence(1000)},
+      CloseSession{.session = victim},
+      acquire,
+      renew,
+      release,
+      withdraw};
+  for (const LockCommand& command : commands) {
+    Forge(cluster, three.stranger, three.leader,
+          Forward{.commands = {command}});
+  }
+  cluster.Run(absl::Seconds(2));
+  const Node& leader = cluster.node(three.leader);
+  EXPECT_EQ(leader.stats().impersonations, commands.size());
+  const std::optional<LockInfo> lock =
+      leader.table().Find("k", leader.table().time());
+  ASSERT_TRUE(lock.has_value());
+  EXPECT_EQ(lock->token, token);
+  EXPECT_EQ(lock->holder, victim);
+  EXPECT_LT(lock->lease_remaining, absl::Minutes(1));
+  EXPECT_EQ(leader.table().lock_count(), 1u);
+  EXPECT_EQ(leader.table().session_count(), 3u);
+  EXPECT_EQ(cluster.Ask(three.stranger, Try("k")).outcome, Outcome::kHeld);
+  EXPECT_EQ(
+      cluster.Ask(three.holder, ReleaseRequest{.key = "k", .token = token})
+          .outcome,
+      Outcome::kOk);
+}
+
+// The rest of what it brings is served.
+TEST(SpokesmanTest, WhatComesWithAStolenCommandIsServed) {
+  ThreeNodes three;
+  TestCluster& cluster = three.cluster;
+  Acquire own;
+  own.session = cluster.node(three.stranger).client().session();
+  own.sequence = Sequence(1);
+  own.key = "own";
+  own.ttl = absl::Seconds(5);
+  Forge(
+      cluster, three.stranger, three.leader,
+      Forward{.commands = {
+                  CloseSession{
+                      .session = cluster.node(three.holder).client().session()},
+                  BeginTerm{.grace = absl::Seconds(5), .epoch = Epoch(1000)},
+                  own}});
+  cluster.Run(absl::Seconds(1));
+  const Node& leader = cluster.node(three.leader);
+  EXPECT_EQ(leader.stats().impersonations, 1u);
+  EXPECT_EQ(leader.table().session_count(), 3u);
+  EXPECT_LT(leader.table().epoch(), Epoch(1000));
+  EXPECT_TRUE(leader.table().Find("own", leader.table().time()).has_value());
+}
+
+TEST(SpokesmanTest, AnswersCountOnlyFromWhomWeAsked) {
+  ThreeNodes three;
+  TestCluster& cluster = three.cluster;
+  const FencingToken token = cluster.Ask(three.holder, Try("k")).token;
+  const Node& holder = cluster.node(three.holder);
+  const SessionId session = holder.client().session();
+  Reply gone;
+  gone.kind = Reply::Kind::kSessionGone;
+  gone.session = session;
+  Reply revoked;
+  revoked.kind = Reply::Kind::kRevoked;
+  revoked.session = session;
+  revoked.key = "k";
+  revoked.token = token;
+  Reply kept;
+  kept.kind = Reply::Kind::kKept;
+  kept.session = session;
+  kept.index = LogIndex(1000);
+  // So that its next keep-alive is without an answer.
+  cluster.filter = [&](int from, const Address&, const std::string& bytes) {
+    const absl::StatusOr<Envelope> envelope = Decode(bytes);
+    return from != three.leader || !envelope.ok() ||
+           !std::holds_alternative<Replies>(envelope->message);
+  };
+  cluster.Run(absl::Seconds(4));
+  const FastInstant end = holder.client().session_belief_end();
+  for (uint64_t renewal = 1; renewal < 10; ++renewal) {
+    kept.renewal = renewal;
+    Forge(cluster, three.stranger, three.holder, Replies{.replies = {kept}});
+  }
+  Forge(cluster, three.stranger, three.holder,
+        Replies{.replies = {gone, revoked}});
+  Forge(cluster, three.stranger, three.holder, Redirect{.busy = true});
+  EXPECT_EQ(holder.stats().unasked, 11u);
+  EXPECT_EQ(holder.client().session(), session);
+  EXPECT_EQ(holder.client().session_belief_end(), end);
+  EXPECT_EQ(holder.client().held_count(), 1u);
+  cluster.filter = nullptr;
+  cluster.Run(absl::Seconds(4));
+  EXPECT_GT(holder.client().session_belief_end(), end);
+}
+
+// It was asked while it led.
+TEST(SpokesmanTest, AFormerLeaderMayStillAnswerWhatItWasAsked) {
+  ThreeNodes three;
+  TestCluster& cluster = three.cluster;
+  const int former = three.leader;
+  // The answer is kept back until somebody else leads.
+  std::vector<std::string> kept_back;
+  cluster.filter = [&](int from, const Address& to, const std::string& bytes) {
+    const absl::StatusOr<Envelope> envelope = Decode(bytes);
+    const bool is_answer =
+        from == former && to == TestCluster::AddressOf(three.holder) &&
+        envelope.ok() && std::holds_alternative<Replies>(envelope->message);
+    if (is_answer) kept_back.push_back(bytes);
+    return !is_answer;
+  };
+  const RequestId request = cluster.Submit(three.holder, Try("k"));
+  cluster.Run(absl::Milliseconds(50));
+  ASSERT_FALSE(kept_back.empty());
+  EXPECT_FALSE(cluster.AnswerTo(request).has_value());
+  cluster.CutOff(former);
+  ASSERT_TRUE(cluster.RunUntil(
+      [&] { return cluster.Leader() != former && cluster.Leader() != 0; }));
+  if (!cluster.AnswerTo(request).has_value()) {
+    cluster.Deliver(three.holder,
+                    FrameReceived{.from = TestCluster::AddressOf(former),
+                                  .bytes = kept_back.front()});
+  }
+  EXPECT_TRUE(cluster.AnswerTo(request).has_value());
+  EXPECT_EQ(cluster.node(three.holder).stats().unasked, 0u);
 }
 
 TEST(NodeTest, ListsAreTheLeadersAndLinearizable) {

@@ -48,6 +48,9 @@ class TestCluster {
   // The node that leads the highest term; 0 if none does.
   int Leader() const;
   absl::Duration now() const { return now_; }
+  Now NowAt() const {
+    return {.slow = SlowInstant() + absl::Hours(2) + now_, .fast = Fast(now_)};
+  }
 
   RequestId Submit(int node, Request request);
   // The answer, once there is one.
@@ -69,9 +72,6 @@ class TestCluster {
     std::optional<Node> node;
   };
 
-  Now NowAt() const {
-    return {.slow = SlowInstant() + absl::Hours(2) + now_, .fast = Fast(now_)};
-  }
   void Perform(int node, Actions actions);
 
   uint64_t seed_;
