@@ -80,9 +80,13 @@ struct LockInfo {
   SessionId holder;
   std::string holder_name;  // the member's name
   std::string owner;        // the label given with the request
-  // Until the earlier of the lock's and its session's deadline, by cluster
-  // time at the moment of the reading. Negative: about to be expired.
-  absl::Duration remaining;
+  // By cluster time at the moment of the reading. Negative: about to be
+  // expired. The lock's own lease ends unless the holder renews it; the
+  // session's, which all locks of the holder's node share, unless the node
+  // lives and can reach the leader. The lock is free at the earlier of the two.
+  absl::Duration remaining;  // min(lease_remaining, session_remaining)
+  absl::Duration lease_remaining;
+  absl::Duration session_remaining;
   uint32_t waiters = 0;
 
   friend bool operator==(const LockInfo&, const LockInfo&) = default;
@@ -112,8 +116,10 @@ struct MemberInfo {
 
 struct Answer {
   Outcome outcome = Outcome::kUnknown;
-  FencingToken token;               // of a grant; of the holder with kHeld
-  std::optional<LockInfo> holder;   // with kHeld
+  FencingToken token;  // of a grant; of the holder with kHeld
+  // With kHeld: who holds the lock. With kTimedOut, if that is known: who held
+  // it when the leader was last asked, a moment before the wait ended.
+  std::optional<LockInfo> holder;
   std::vector<LockInfo> locks;      // of ListLocksRequest
   bool more = false;                // locks: there are more after the last
   std::vector<MemberInfo> members;  // of ListMembersRequest

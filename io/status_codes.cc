@@ -10,10 +10,11 @@ namespace {
 std::string HolderText(const Answer& answer) {
   if (!answer.holder.has_value()) return "held by another";
   const LockInfo& holder = *answer.holder;
-  return absl::StrCat("held by ", holder.holder_name,
-                      holder.owner.empty() ? "" : " for ", holder.owner,
-                      " with token ", holder.token.ToString(), ", ",
-                      absl::FormatDuration(holder.remaining), " left");
+  return absl::StrCat(
+      "held by ", holder.holder_name, holder.owner.empty() ? "" : " for ",
+      holder.owner, " with token ", holder.token.ToString(), ", lease ",
+      absl::FormatDuration(holder.lease_remaining), ", session ",
+      absl::FormatDuration(holder.session_remaining));
 }
 
 std::string Explain(const Answer& answer, const char* text) {
@@ -30,7 +31,9 @@ absl::Status ToStatus(const Answer& answer) {
       return absl::AlreadyExistsError(HolderText(answer));
     case Outcome::kTimedOut:
       return absl::DeadlineExceededError(
-          Explain(answer, "the wait ended first; the lock is not held"));
+          Explain(answer, "the wait ended first; the lock is not held")
+              .append(answer.holder.has_value() ? "; " + HolderText(answer)
+                                                : ""));
     case Outcome::kNotHeld:
       return absl::FailedPreconditionError(
           Explain(answer, "not held, or not held any more"));

@@ -173,7 +173,13 @@ void LockModel::Do(const Acquire& command) {
     return Grant(command.key, std::move(claim));
   }
   Lock& lock = found->second;
-  if (!command.waits) return Decide(Refusal(command, lock));
+  if (!command.waits) {
+    Reply refusal = MakeReply(Reply::Kind::kAnswered, id);
+    refusal.sequence = command.sequence;
+    refusal.outcome = Outcome::kHeld;
+    ShowHolder(lock, refusal);
+    return Decide(std::move(refusal));
+  }
   const auto waiting_long = std::distance(
       session->waiting.begin(), session->waiting.lower_bound(session->first));
   if (lock.queue.size() >= limits::kWaitersPerLockMax ||
@@ -182,7 +188,7 @@ void LockModel::Do(const Acquire& command) {
   }
   lock.queue.push_back(std::move(claim));
   session->waiting[command.sequence] = command.key;
-  TellQueued(id, command.sequence);
+  TellQueued(id, command.sequence, lock);
   ++effects_.queued;
 }
 
@@ -266,8 +272,9 @@ LockModel::Session* LockModel::Admit(const Command& command) {
     return nullptr;
   }
   Forget(*session, command.first_outstanding);
-  if (session->waiting.contains(sequence)) {
-    TellQueued(id, sequence);
+  const auto waits = session->waiting.find(sequence);
+  if (waits != session->waiting.end()) {
+    TellQueued(id, sequence, locks_.at(waits->second));
     return nullptr;
   }
   const auto decided = session->decided.find(sequence);
@@ -387,22 +394,21 @@ Reply LockModel::MakeReply(Reply::Kind kind, const SessionId& session) const {
   return reply;
 }
 
-Reply LockModel::Refusal(const Acquire& command, const Lock& lock) const {
+void LockModel::ShowHolder(const Lock& lock, Reply& reply) const {
   const Session& holder = sessions_.at(lock.holder.session);
-  Reply reply = MakeReply(Reply::Kind::kAnswered, command.session);
-  reply.sequence = command.sequence;
-  reply.outcome = Outcome::kHeld;
   reply.token = lock.token;
   reply.holder = lock.holder.session;
   reply.holder_name = holder.name;
   reply.owner = lock.holder.owner;
-  reply.remaining = std::min(lock.deadline, holder.deadline) - time_;
-  return reply;
+  reply.lease_remaining = lock.deadline - time_;
+  reply.session_remaining = holder.deadline - time_;
 }
 
-void LockModel::TellQueued(const SessionId& session, Sequence sequence) {
+void LockModel::TellQueued(const SessionId& session, Sequence sequence,
+                           const Lock& lock) {
   Reply reply = MakeReply(Reply::Kind::kQueued, session);
   reply.sequence = sequence;
+  ShowHolder(lock, reply);
   Tell(std::move(reply));
 }
 
@@ -474,6 +480,8 @@ LockInfo LockModel::InfoOf(const std::string& key, const Lock& lock) const {
           .holder_name = holder.name,
           .owner = lock.holder.owner,
           .remaining = std::min(lock.deadline, holder.deadline) - time_,
+          .lease_remaining = lock.deadline - time_,
+          .session_remaining = holder.deadline - time_,
           .waiters = static_cast<uint32_t>(lock.queue.size())};
 }
 

@@ -150,9 +150,11 @@ class LockModel {
   void RaiseEpoch(Epoch epoch);
 
   Reply MakeReply(Reply::Kind kind, const SessionId& session) const;
-  Reply Refusal(const Acquire& command, const Lock& lock) const;
+  // Puts into `reply` who holds `lock`.
+  void ShowHolder(const Lock& lock, Reply& reply) const;
   void Tell(Reply reply) { effects_.replies.push_back(std::move(reply)); }
-  void TellQueued(const SessionId& session, Sequence sequence);
+  void TellQueued(const SessionId& session, Sequence sequence,
+                  const Lock& lock);
   void Answer(const SessionId& session, Sequence sequence, Outcome outcome);
   // Answers, and remembers what.
   void Decide(const SessionId& session, Sequence sequence, Outcome outcome,

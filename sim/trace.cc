@@ -103,7 +103,8 @@ void Add(TraceHash& hash, const Answer& answer) {
   for (const LockInfo& lock : answer.locks) {
     hash.Add(lock.key);
     Add(hash, lock.token);
-    Add(hash, lock.remaining);
+    Add(hash, lock.lease_remaining);
+    Add(hash, lock.session_remaining);
   }
   for (const MemberInfo& member : answer.members) {
     Add(hash, member.id);

@@ -13,6 +13,9 @@
 namespace cachalot {
 namespace {
 
+// A few hundred microseconds of work.
+constexpr size_t kHoldersToldPerStep = 2048;
+
 // The numbered ones: what they do follows from these.
 void AddTo(Fingerprint& hash, const LockCommand& command) {
   hash.Add(uint64_t{command.index()});
@@ -110,6 +113,7 @@ void Client::Hold(FastInstant now, RequestId request, const Acquire& acquire,
     // The cluster took the old grant away; our belief in it was about to end.
     Lose(other->second, LossReason::kRevoked);
   }
+  NoteSessionBelief(now);
   Answer(request, Outcome::kOk);
   output_.answers.back().answer.token = token;
   // Should this cluster give way to another, its tokens are to be above ours.
@@ -124,6 +128,7 @@ void Client::Hold(FastInstant now, RequestId request, const Acquire& acquire,
   grant.belief = Belief::kHeld;
   grant.next_check = FastInstant::Never();
   by_key_[acquire.key] = sequence;
+  by_grant_[request] = sequence;
   Reconsider(now, sequence);
 }
 
@@ -131,10 +136,13 @@ FastInstant Client::BeliefEnd(const Grant& grant) const {
   return std::min(grant.lease_end, session_belief_end_);
 }
 
+FastInstant Client::SessionSuspectFrom() const {
+  return session_belief_end_ - options_.session_ttl / 3;
+}
+
 void Client::Reconsider(FastInstant now, Sequence sequence) {
   Grant& grant = grants_.at(sequence);
-  const FastInstant end = BeliefEnd(grant);
-  if (end <= now) {
+  if (BeliefEnd(grant) <= now) {
     const std::string key = grant.key;
     const FencingToken token = grant.token;
     Lose(sequence, LossReason::kExpired);
@@ -142,10 +150,11 @@ void Client::Reconsider(FastInstant now, Sequence sequence) {
     GiveBack(now, key, token);
     return;
   }
-  const FastInstant suspect_from =
-      std::min(grant.lease_end - grant.ttl / 3,
-               session_belief_end_ - options_.session_ttl / 3);
-  const Belief belief = suspect_from <= now ? Belief::kSuspect : Belief::kHeld;
+  const FastInstant lease_suspect_from = grant.lease_end - grant.ttl / 3;
+  const bool lease_is_suspect = lease_suspect_from <= now;
+  const Belief belief = lease_is_suspect || session_is_suspect_
+                            ? Belief::kSuspect
+                            : Belief::kHeld;
   if (belief != grant.belief) {
     grant.belief = belief;
     output_.notices.push_back(NotifyHolder{.request = grant.request,
@@ -153,17 +162,51 @@ void Client::Reconsider(FastInstant now, Sequence sequence) {
                                            .token = grant.token,
                                            .belief = belief});
   }
+  const FastInstant next_check =
+      lease_is_suspect ? grant.lease_end : lease_suspect_from;
+  if (next_check == grant.next_check) return;
   checks_.erase({grant.next_check, sequence});
-  grant.next_check = belief == Belief::kHeld ? suspect_from : end;
-  checks_.insert({grant.next_check, sequence});
+  grant.next_check = next_check;
+  checks_.insert({next_check, sequence});
 }
 
-void Client::ReconsiderAll(FastInstant now) {
-  std::vector<Sequence> suspects;
-  for (const auto& [sequence, grant] : grants_) {
-    if (grant.belief == Belief::kSuspect) suspects.push_back(sequence);
+void Client::FireBelief(FastInstant now) {
+  if (session_belief_end_ <= now) {
+    while (!grants_.empty()) Reconsider(now, grants_.begin()->first);
   }
-  for (const Sequence sequence : suspects) Reconsider(now, sequence);
+  while (!checks_.empty() && checks_.begin()->first <= now) {
+    Reconsider(now, checks_.begin()->second);
+  }
+  NoteSessionBelief(now);
+  if (tell_at_ <= now) TellHolders(now);
+}
+
+void Client::NoteSessionBelief(FastInstant now) {
+  const bool is_suspect = SessionSuspectFrom() <= now;
+  if (is_suspect == session_is_suspect_) return;
+  session_is_suspect_ = is_suspect;
+  untold_from_ = Sequence();
+  TellHolders(now);
+}
+
+// Suspicion is advice: that some hear of it a moment later does no harm, while
+// a step that tells 100,000 of them would hold up all else.
+void Client::TellHolders(FastInstant now) {
+  tell_at_ = FastInstant::Never();
+  if (!untold_from_.has_value()) return;
+  auto next = grants_.lower_bound(*untold_from_);
+  for (size_t told = 0; told < kHoldersToldPerStep; ++told) {
+    if (next == grants_.end()) break;
+    const Sequence sequence = next->first;
+    Reconsider(now, sequence);
+    next = grants_.upper_bound(sequence);
+  }
+  if (next == grants_.end()) {
+    untold_from_.reset();
+    return;
+  }
+  untold_from_ = next->first;
+  tell_at_ = now + absl::Nanoseconds(1);
 }
 
 void Client::Lose(Sequence sequence, LossReason reason) {
@@ -177,6 +220,7 @@ void Client::Lose(Sequence sequence, LossReason reason) {
                                          .reason = reason});
   checks_.erase({grant.next_check, sequence});
   by_key_.erase(grant.key);
+  by_grant_.erase(grant.request);
   grants_.erase(found);
 }
 
@@ -191,35 +235,34 @@ Client::Grant* Client::FindGrant(absl::string_view key, FencingToken token) {
   return grant.token == token ? &grant : nullptr;
 }
 
+Client::Held Client::Describe(const Grant& grant) const {
+  return Held{.request = grant.request,
+              .key = grant.key,
+              .token = grant.token,
+              .lease_end = grant.lease_end,
+              .belief_end = BeliefEnd(grant),
+              .belief = grant.belief};
+}
+
 std::vector<Client::Held> Client::held() const {
   std::vector<Held> all;
-  for (const auto& [sequence, grant] : grants_) {
-    all.push_back(Held{.request = grant.request,
-                       .key = grant.key,
-                       .token = grant.token,
-                       .belief_end = BeliefEnd(grant),
-                       .belief = grant.belief});
-  }
+  for (const auto& [sequence, grant] : grants_) all.push_back(Describe(grant));
   return all;
 }
 
 std::optional<Client::Held> Client::Find(RequestId request) const {
-  for (const auto& [sequence, grant] : grants_) {
-    if (grant.request != request) continue;
-    return Held{.request = grant.request,
-                .key = grant.key,
-                .token = grant.token,
-                .belief_end = BeliefEnd(grant),
-                .belief = grant.belief};
-  }
-  return std::nullopt;
+  const auto found = by_grant_.find(request);
+  if (found == by_grant_.end()) return std::nullopt;
+  return Describe(grants_.at(found->second));
 }
 
 void Client::CheckInvariants() const {
   CHECK(by_key_.size() == grants_.size());
+  CHECK(by_grant_.size() == grants_.size());
   CHECK(checks_.size() == grants_.size());
   for (const auto& [sequence, grant] : grants_) {
     CHECK(by_key_.at(grant.key) == sequence);
+    CHECK(by_grant_.at(grant.request) == sequence);
     CHECK(checks_.contains({grant.next_check, sequence}));
   }
   for (const auto& [request, sequence] : by_request_) {
@@ -257,6 +300,8 @@ uint64_t Client::Fingerprint() const {
     hash.Add(grant.ttl).Add(grant.lease_end).Add(grant.next_check);
     hash.Add(static_cast<uint64_t>(grant.belief));
   }
+  hash.Add(uint64_t{session_is_suspect_}).Add(tell_at_);
+  hash.Add(untold_from_.value_or(Sequence(UINT64_MAX)));
   hash.Add(uint64_t{has_output()});
   return hash.value();
 }

@@ -43,6 +43,18 @@ std::string CheckTtl(absl::Duration ttl) {
                       absl::FormatDuration(limits::TtlMax()));
 }
 
+// Who holds `key`, as `reply` says.
+LockInfo HolderOf(const std::string& key, const Reply& reply) {
+  return {.key = key,
+          .token = reply.token,
+          .holder = reply.holder,
+          .holder_name = reply.holder_name,
+          .owner = reply.owner,
+          .remaining = std::min(reply.lease_remaining, reply.session_remaining),
+          .lease_remaining = reply.lease_remaining,
+          .session_remaining = reply.session_remaining};
+}
+
 }  // namespace
 
 Client::Client(LeaseOptions options, NodeId self, std::string name,
@@ -359,13 +371,7 @@ void Client::OnDeadline(FastInstant now, Sequence sequence) {
   const bool was_sent = operation.first_sent != FastInstant::Never();
   const bool is_acquire = std::holds_alternative<Acquire>(operation.command);
   if (is_acquire || operation.confirms.has_value()) {
-    if (operation.queued || operation.confirms.has_value()) {
-      Answer(request, Outcome::kTimedOut, "the wait ended first");
-    } else {
-      Answer(request, Outcome::kUnavailable,
-             was_sent ? "the leader did not answer; the lock is not held"
-                      : "no leader was reached");
-    }
+    AnswerLate(now, operation);
     Abandon(now, sequence);
     return;
   }
@@ -383,6 +389,52 @@ void Client::OnDeadline(FastInstant now, Sequence sequence) {
   }
   Answer(request, Outcome::kUnavailable, "no leader was reached");
   Finish(sequence);
+}
+
+// The caller of an Acquire has waited for as long as it would.
+void Client::AnswerLate(FastInstant now, const Operation& operation) {
+  const RequestId request = operation.request;
+  if (operation.confirms.has_value()) {
+    if (operation.confirms->waits) {
+      return Answer(request, Outcome::kTimedOut, "the wait ended first");
+    }
+    return Answer(request, Outcome::kUnavailable,
+                  "the cluster answers too slowly to make sure of the lock; it "
+                  "is given back");
+  }
+  const FastInstant sent = operation.first_sent;
+  if (sent == FastInstant::Never()) {
+    return Answer(request, Outcome::kUnavailable, "no leader was reached");
+  }
+  const bool waits = std::get<Acquire>(operation.command).waits;
+  if (operation.queued) {
+    Answer(request, Outcome::kTimedOut, "the wait ended first");
+    if (!operation.holder.has_value() || request == RequestId()) return;
+    std::optional<LockInfo>& holder = output_.answers.back().answer.holder;
+    holder = operation.holder;
+    for (absl::Duration* left : {&holder->remaining, &holder->lease_remaining,
+                                 &holder->session_remaining}) {
+      *left =
+          std::max(*left - (now - operation.holder_seen), absl::ZeroDuration());
+    }
+  } else if (waits && now - sent < options_.retry_min) {
+    // Shorter than an answer takes: nothing is wrong with the leader.
+    Answer(request, Outcome::kTimedOut,
+           "the wait ended before the leader answered");
+  } else {
+    Answer(request, Outcome::kUnavailable,
+           "the leader did not answer; the lock is not held");
+  }
+}
+
+// The holder may have changed since: looks once more before the wait ends.
+FastInstant Client::NextLook(FastInstant now,
+                             const Operation& operation) const {
+  const FastInstant before_end = operation.answer_by == FastInstant::Never()
+                                     ? FastInstant::Never()
+                                     : operation.answer_by - options_.retry_min;
+  const FastInstant next = now + KeepAliveInterval();
+  return now < before_end ? std::min(next, before_end) : next;
 }
 
 // --- The talk with the leader -----------------------------------------------
@@ -453,7 +505,7 @@ void Client::SendOperation(FastInstant now, Sequence sequence,
   if (operation.first_sent == FastInstant::Never()) operation.first_sent = now;
   operation.next_send = now + operation.backoff;
   operation.backoff = std::min(operation.backoff * 2, options_.retry_max);
-  if (operation.queued) operation.next_send = now + KeepAliveInterval();
+  if (operation.queued) operation.next_send = NextLook(now, operation);
   next_send_ = std::min(next_send_, operation.next_send);
   std::visit(
       [&](auto& command) {
@@ -499,9 +551,12 @@ void Client::Receive(FastInstant now, const Reply& reply) {
       const auto found = operations_.find(reply.sequence);
       if (found == operations_.end() || found->second.abandoned) return;
       Operation& operation = found->second;
-      if (!std::holds_alternative<Acquire>(operation.command)) return;
+      const auto* acquire = std::get_if<Acquire>(&operation.command);
+      if (acquire == nullptr || !acquire->waits) return;
       operation.queued = true;
-      operation.next_send = now + KeepAliveInterval();
+      operation.holder = HolderOf(acquire->key, reply);
+      operation.holder_seen = now;
+      operation.next_send = NextLook(now, operation);
       next_send_ = std::min(next_send_, operation.next_send);
       undecided_.erase(reply.sequence);
       return;
@@ -548,7 +603,7 @@ void Client::OnKept(FastInstant now, const Reply& reply) {
   }
   kept_.emplace_back(reply.index, before_sending);
   if (kept_.size() > kKeepAlivesRemembered) kept_.pop_front();
-  ReconsiderAll(now);
+  NoteSessionBelief(now);
   SendSession(now);  // the answer may have taken longer than the interval
 }
 
@@ -574,12 +629,7 @@ void Client::OnAnswered(FastInstant now, const Reply& reply) {
         Answer(request, Outcome::kHeld);
         cachalot::Answer& answer = output_.answers.back().answer;
         answer.token = reply.token;
-        answer.holder = LockInfo{.key = acquire->key,
-                                 .token = reply.token,
-                                 .holder = reply.holder,
-                                 .holder_name = reply.holder_name,
-                                 .owner = reply.owner,
-                                 .remaining = reply.remaining};
+        answer.holder = HolderOf(acquire->key, reply);
         Finish(reply.sequence);
         return;
       }
@@ -644,9 +694,7 @@ void Client::Receive(FastInstant /*now*/, const ReadResult& result) {
 void Client::FireTimers(FastInstant now) {
   // Belief first: nothing that happens at this instant may extend what has
   // ended at it.
-  while (!checks_.empty() && checks_.begin()->first <= now) {
-    Reconsider(now, checks_.begin()->second);
-  }
+  FireBelief(now);
   if (close_by_ <= now && state_ == State::kClosing) state_ = State::kClosed;
   if (next_answer_by_ <= now) {
     next_answer_by_ = FastInstant::Never();
@@ -675,8 +723,12 @@ void Client::FireTimers(FastInstant now) {
 }
 
 FastInstant Client::NextDeadline() const {
-  FastInstant next = next_answer_by_;
+  FastInstant next = std::min(next_answer_by_, tell_at_);
   if (!checks_.empty()) next = std::min(next, checks_.begin()->first);
+  if (!grants_.empty()) {
+    next = std::min(
+        next, session_is_suspect_ ? session_belief_end_ : SessionSuspectFrom());
+  }
   if (state_ == State::kClosing) next = std::min(next, close_by_);
   if (CanSend()) {
     if (state_ != State::kNone && state_ != State::kClosed) {

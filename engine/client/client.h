@@ -46,12 +46,16 @@ absl::Duration BeliefSpan(absl::Duration ttl, const LeaseOptions& options);
 // only. A value.
 class Client {
  public:
-  // A grant that is believed in.
+  // A grant that is believed in. Belief ends with the lock's own lease or with
+  // that of the session, whichever is earlier. The session's end is the same
+  // for all grants and moves with each keep-alive: whoever keeps the two apart
+  // has nothing to do for each grant when it moves.
   struct Held {
     RequestId request;
     std::string key;
     FencingToken token;
-    FastInstant belief_end;
+    FastInstant lease_end;   // of belief in the lock's own lease
+    FastInstant belief_end;  // min(lease_end, session_belief_end())
     Belief belief = Belief::kHeld;
   };
 
@@ -106,9 +110,11 @@ class Client {
 
   // --- Views ----------------------------------------------------------------
 
-  // All grants that are not lost, ordered by when they were asked for.
+  // All grants that are not lost, ordered by when they were asked for. Slow:
+  // for tests and the simulator.
   std::vector<Held> held() const;
   std::optional<Held> Find(RequestId request) const;
+  size_t held_count() const { return grants_.size(); }
   bool has_session() const { return state_ == State::kOpen; }
   SessionId session() const { return session_; }
   FastInstant session_belief_end() const { return session_belief_end_; }
@@ -136,6 +142,10 @@ class Client {
     FastInstant answer_by = FastInstant::Never();
     bool queued = false;     // Acquire: the leader said that it waits
     bool abandoned = false;  // Acquire: nobody wants the lock any more
+    // Acquire: who held the lock when the leader was last asked, at
+    // `holder_seen`.
+    std::optional<LockInfo> holder;
+    FastInstant holder_seen;
     // Renew: it makes sure of a grant that came late; the caller of the Acquire
     // is answered when it has.
     std::optional<Acquire> confirms;
@@ -149,7 +159,7 @@ class Client {
     absl::Duration ttl;
     FastInstant lease_end;  // of belief in the lock's own lease
     Belief belief = Belief::kHeld;
-    FastInstant next_check;  // its place in checks_
+    FastInstant next_check;  // of the lease; its place in checks_
   };
 
   struct PendingRead {
@@ -175,6 +185,9 @@ class Client {
   void Abandon(FastInstant now, Sequence sequence);
   void GiveBack(FastInstant now, const std::string& key, FencingToken token);
   void OnDeadline(FastInstant now, Sequence sequence);
+  void AnswerLate(FastInstant now, const Operation& operation);
+  // When to look after an Acquire that waits in the queue.
+  FastInstant NextLook(FastInstant now, const Operation& operation) const;
   void Finish(Sequence sequence);
   void TryAgain(FastInstant now, RequestId request, Acquire acquire,
                 FastInstant answer_by);
@@ -198,9 +211,17 @@ class Client {
   void Hold(FastInstant now, RequestId request, const Acquire& acquire,
             FencingToken token, FastInstant lease_end);
   FastInstant EarnedBefore(FastInstant first_sent, LogIndex grant) const;
+  Held Describe(const Grant& grant) const;
   FastInstant BeliefEnd(const Grant& grant) const;
+  // From when on the session is suspect, unless a keep-alive is answered.
+  FastInstant SessionSuspectFrom() const;
+  // Tells the holder if belief in the grant has changed.
   void Reconsider(FastInstant now, Sequence sequence);
-  void ReconsiderAll(FastInstant now);
+  void FireBelief(FastInstant now);
+  // The session became suspect, or sure again: tells the holders, some at a
+  // time.
+  void NoteSessionBelief(FastInstant now);
+  void TellHolders(FastInstant now);
   void Lose(Sequence sequence, LossReason reason);
   void LoseAll(LossReason reason);
   // Null if `token` is not believed to hold `key`.
@@ -250,10 +271,18 @@ class Client {
   FastInstant next_send_ = FastInstant::Never();
   FastInstant next_answer_by_ = FastInstant::Never();
 
-  // Grants, and when to look at each again.
+  // Grants, and when to look at the lease of each again. The session's end is
+  // common to all and in none of the checks: a process may hold 100,000 locks,
+  // and a keep-alive must not touch each of them.
   absl::btree_map<Sequence, Grant> grants_;
   absl::btree_map<std::string, Sequence> by_key_;
+  absl::btree_map<RequestId, Sequence> by_grant_;
   absl::btree_set<std::pair<FastInstant, Sequence>> checks_;
+  bool session_is_suspect_ = false;
+  // Holders from this grant on have yet to be told whether the session is
+  // suspect; nothing: all have been.
+  std::optional<Sequence> untold_from_;
+  FastInstant tell_at_ = FastInstant::Never();
 
   Output output_;
 };

@@ -149,15 +149,18 @@ struct Reply {
   Sequence sequence;
   uint64_t renewal = 0;
   Outcome outcome = Outcome::kOk;
-  FencingToken token;  // the grant; with kHeld the holder's
+  FencingToken token;  // the grant; with kHeld and kQueued the holder's
   // The entry that was applied when this was found. A send that was answered
   // at a lower index than a grant's came before the grant.
   LogIndex index;
-  std::string key;           // with kRevoked
-  absl::Duration remaining;  // with kHeld: of the holder's lease
-  SessionId holder;          // with kHeld
-  std::string holder_name;   // with kHeld
-  std::string owner;         // with kHeld
+  std::string key;  // with kRevoked
+  // With kHeld and kQueued: who holds the lock, and what is left of the two
+  // leases.
+  absl::Duration lease_remaining;
+  absl::Duration session_remaining;
+  SessionId holder;
+  std::string holder_name;
+  std::string owner;
 
   friend bool operator==(const Reply&, const Reply&) = default;
 };

@@ -41,24 +41,22 @@ Reply MakeReply(Reply::Kind kind, const SessionId& session, LogIndex index) {
   return reply;
 }
 
+void ShowHolder(const HolderSeen& holder, Reply& reply) {
+  reply.token = holder.token;
+  reply.lease_remaining = holder.lease_remaining;
+  reply.session_remaining = holder.session_remaining;
+  reply.holder = holder.session;
+  reply.holder_name = holder.name;
+  reply.owner = holder.owner;
+}
+
 Reply MakeAnswer(const SessionId& session, Sequence sequence,
                  const Decided& decided, LogIndex index) {
   Reply reply = MakeReply(Reply::Kind::kAnswered, session, index);
   reply.sequence = sequence;
   reply.outcome = decided.outcome;
   reply.token = decided.token;
-  if (decided.holder != nullptr) {
-    reply.remaining = decided.holder->remaining;
-    reply.holder = decided.holder->session;
-    reply.holder_name = decided.holder->name;
-    reply.owner = decided.holder->owner;
-  }
-  return reply;
-}
-
-Reply MakeQueued(const SessionId& session, Sequence sequence, LogIndex index) {
-  Reply reply = MakeReply(Reply::Kind::kQueued, session, index);
-  reply.sequence = sequence;
+  if (decided.holder != nullptr) ShowHolder(*decided.holder, reply);
   return reply;
 }
 
@@ -204,7 +202,8 @@ void LockTable::Do(const Acquire& command, Turn& turn) {
   if (!command.waits) {
     return decide({.outcome = Outcome::kHeld,
                    .token = lock.token,
-                   .holder = SeeHolder(slot, turn.time)});
+                   .holder = std::make_shared<const HolderSeen>(
+                       SeeHolder(slot, turn.time))});
   }
   const size_t waiting_long = sessions_[*session].memos.waiting_below().size();
   if (lock.queue.size() >= limits::kWaitersPerLockMax ||
@@ -213,8 +212,7 @@ void LockTable::Do(const Acquire& command, Turn& turn) {
   }
   const Ticket ticket = locks_.Enqueue(slot, std::move(claim));
   sessions_.memos(*session).Put(command.sequence, Waiting{slot, ticket});
-  turn.replies.push_back(
-      MakeQueued(command.session, command.sequence, turn.index));
+  TellQueued(command.session, command.sequence, slot, turn);
 }
 
 void LockTable::Do(const Renew& command, Turn& turn) {
@@ -333,10 +331,11 @@ std::optional<SessionSlot> LockTable::Admit(const Command& command,
         MakeAnswer(id, sequence, {.outcome = Outcome::kBusy}, turn.index));
     return std::nullopt;
   }
-  const auto* decided = std::get_if<Decided>(&memo);
-  turn.replies.push_back(decided != nullptr
-                             ? MakeAnswer(id, sequence, *decided, turn.index)
-                             : MakeQueued(id, sequence, turn.index));
+  if (const auto* decided = std::get_if<Decided>(&memo)) {
+    turn.replies.push_back(MakeAnswer(id, sequence, *decided, turn.index));
+  } else {
+    TellQueued(id, sequence, std::get<Waiting>(memo).lock, turn);
+  }
   return std::nullopt;
 }
 
@@ -434,15 +433,25 @@ void LockTable::RepeatDecided(SessionSlot session, Turn& turn) const {
   }
 }
 
-std::shared_ptr<const HolderSeen> LockTable::SeeHolder(LockSlot slot,
-                                                       ClusterTime time) const {
+// A waiter is told who holds the lock: if its wait ends first, its caller wants
+// to know.
+void LockTable::TellQueued(const SessionId& session, Sequence sequence,
+                           LockSlot lock, Turn& turn) const {
+  Reply reply = MakeReply(Reply::Kind::kQueued, session, turn.index);
+  reply.sequence = sequence;
+  ShowHolder(SeeHolder(lock, turn.time), reply);
+  turn.replies.push_back(std::move(reply));
+}
+
+HolderSeen LockTable::SeeHolder(LockSlot slot, ClusterTime time) const {
   const Lock& lock = locks_[slot];
   const Session& holder = sessions_[lock.holder.session];
-  return std::make_shared<const HolderSeen>(
-      HolderSeen{.session = holder.id,
-                 .name = holder.name,
-                 .owner = lock.holder.owner,
-                 .remaining = Remaining(lock, time)});
+  return {.session = holder.id,
+          .name = holder.name,
+          .owner = lock.holder.owner,
+          .token = lock.token,
+          .lease_remaining = lock.deadline - time,
+          .session_remaining = holder.deadline - time};
 }
 
 LockInfo LockTable::Describe(LockSlot slot, ClusterTime time) const {
@@ -453,13 +462,10 @@ LockInfo LockTable::Describe(LockSlot slot, ClusterTime time) const {
           .holder = holder.id,
           .holder_name = holder.name,
           .owner = lock.holder.owner,
-          .remaining = Remaining(lock, time),
+          .remaining = std::min(lock.deadline, holder.deadline) - time,
+          .lease_remaining = lock.deadline - time,
+          .session_remaining = holder.deadline - time,
           .waiters = static_cast<uint32_t>(lock.queue.size())};
-}
-
-absl::Duration LockTable::Remaining(const Lock& lock, ClusterTime time) const {
-  return std::min(lock.deadline, sessions_[lock.holder.session].deadline) -
-         time;
 }
 
 absl::Status LockTable::Audit() const {

@@ -145,10 +145,11 @@ class LockTable {
               Turn& turn);
   void RepeatDecided(SessionSlot session, Turn& turn) const;
 
-  std::shared_ptr<const HolderSeen> SeeHolder(LockSlot lock,
-                                              ClusterTime time) const;
+  void TellQueued(const SessionId& session, Sequence sequence, LockSlot lock,
+                  Turn& turn) const;
+
+  HolderSeen SeeHolder(LockSlot lock, ClusterTime time) const;
   LockInfo Describe(LockSlot lock, ClusterTime time) const;
-  absl::Duration Remaining(const Lock& lock, ClusterTime time) const;
 
   // Whether the parts agree with each other; if not, says where.
   absl::Status Audit() const;

@@ -167,8 +167,10 @@ class LockTable::Encoder {
     const saved::SessionId id = cachalot::Save(holder.session);
     const auto name = Save(holder.name);
     const auto owner = Save(holder.owner);
-    return saved::CreateHolderSeen(builder_, &id, name, owner,
-                                   absl::ToInt64Nanoseconds(holder.remaining));
+    return saved::CreateHolderSeen(
+        builder_, &id, name, owner,
+        absl::ToInt64Nanoseconds(holder.lease_remaining),
+        absl::ToInt64Nanoseconds(holder.session_remaining));
   }
 
   Offset<saved::Lock> Save(const Lock& lock) {
@@ -270,8 +272,10 @@ class LockTable::Decoder {
         if (holders == SizeOf(saved.holders_seen())) {
           return Bad("a refusal without holder");
         }
-        decided.holder = LoadHolder(*saved.holders_seen()->Get(
-            static_cast<flatbuffers::uoffset_t>(holders++)));
+        decided.holder =
+            LoadHolder(*saved.holders_seen()->Get(
+                           static_cast<flatbuffers::uoffset_t>(holders++)),
+                       decided.token);
         if (decided.holder == nullptr) return Bad("a holder seen as nobody");
       }
       memos.Put(sequence, std::move(decided));
@@ -283,17 +287,20 @@ class LockTable::Decoder {
   }
 
   // Null if it breaks a limit.
-  std::shared_ptr<const HolderSeen> LoadHolder(const saved::HolderSeen& saved) {
+  std::shared_ptr<const HolderSeen> LoadHolder(const saved::HolderSeen& saved,
+                                               const FencingToken& token) {
     if (saved.session() == nullptr ||
         SizeOf(saved.name()) > limits::kNameBytesMax ||
         SizeOf(saved.owner()) > limits::kOwnerBytesMax) {
       return nullptr;
     }
-    return std::make_shared<const HolderSeen>(
-        HolderSeen{.session = Load(*saved.session()),
-                   .name = Load(saved.name()),
-                   .owner = Load(saved.owner()),
-                   .remaining = absl::Nanoseconds(saved.remaining_ns())});
+    return std::make_shared<const HolderSeen>(HolderSeen{
+        .session = Load(*saved.session()),
+        .name = Load(saved.name()),
+        .owner = Load(saved.owner()),
+        .token = token,
+        .lease_remaining = absl::Nanoseconds(saved.lease_remaining_ns()),
+        .session_remaining = absl::Nanoseconds(saved.session_remaining_ns())});
   }
 
   absl::Status LoadClosed(const saved::LockTable& saved) {

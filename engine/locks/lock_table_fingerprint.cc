@@ -96,7 +96,9 @@ class LockTable::Hasher {
     Add(decided.holder->session);
     Add(decided.holder->name);
     Add(decided.holder->owner);
-    Add(decided.holder->remaining);
+    Add(decided.holder->token);
+    Add(decided.holder->lease_remaining);
+    Add(decided.holder->session_remaining);
   }
 
   void Add(const Lock& lock) {

@@ -28,12 +28,14 @@ struct Waiting {
   Ticket ticket;
 };
 
-// The holder, as a try that was refused saw it.
+// The holder, as a request that found the lock held saw it.
 struct HolderSeen {
   SessionId session;
   std::string name;
   std::string owner;
-  absl::Duration remaining;
+  FencingToken token;
+  absl::Duration lease_remaining;
+  absl::Duration session_remaining;
 };
 
 // It was answered.

@@ -1,5 +1,7 @@
 #include "engine/wire/client_codec.h"
 
+#include <algorithm>
+
 #include "absl/time/time.h"
 #include "engine/limits.h"
 #include "engine/wire/command_codec.h"
@@ -40,17 +42,23 @@ Offset<wire::LockInfo> ToTable(Writer& writer, const LockInfo& lock) {
   return wire::CreateLockInfo(
       writer.builder(), key, UnlessNone(lock.token, ToWire(lock.token)),
       UnlessNone(lock.holder, ToWire(lock.holder)), holder_name, owner,
-      absl::ToInt64Nanoseconds(lock.remaining), lock.waiters);
+      absl::ToInt64Nanoseconds(lock.lease_remaining),
+      absl::ToInt64Nanoseconds(lock.session_remaining), lock.waiters);
 }
 
 LockInfo FromTable(Reader& reader, const wire::LockInfo& lock) {
+  const absl::Duration lease = ReadRemaining(reader, lock.lease_remaining_ns());
+  const absl::Duration session =
+      ReadRemaining(reader, lock.session_remaining_ns());
   return {.key = reader.Key(lock.key()),
           .token = ToToken(reader, lock.token()),
           .holder = ToSession(lock.holder()),
           .holder_name = reader.Text(lock.holder_name(), limits::kNameBytesMax,
                                      "holder_name"),
           .owner = reader.Text(lock.owner(), limits::kOwnerBytesMax, "owner"),
-          .remaining = ReadRemaining(reader, lock.remaining_ns()),
+          .remaining = std::min(lease, session),
+          .lease_remaining = lease,
+          .session_remaining = session,
           .waiters = lock.waiters()};
 }
 
@@ -111,28 +119,31 @@ Offset<wire::Reply> ToTable(Writer& writer, const Reply& reply) {
       writer.builder(), UnlessNone(reply.session, ToWire(reply.session)),
       reply.sequence.value(), reply.renewal,
       UnlessNone(reply.token, ToWire(reply.token)), reply.index.value(), key,
-      absl::ToInt64Nanoseconds(reply.remaining),
+      absl::ToInt64Nanoseconds(reply.lease_remaining),
+      absl::ToInt64Nanoseconds(reply.session_remaining),
       UnlessNone(reply.holder, ToWire(reply.holder)), holder_name, owner,
       static_cast<wire::ReplyKind>(reply.kind),
       static_cast<wire::Outcome>(reply.outcome));
 }
 
 Reply FromTable(Reader& reader, const wire::Reply& reply) {
-  return {.kind = reader.Enum<Reply::Kind>(reply.kind(), wire::ReplyKind::MAX,
-                                           "kind of reply"),
-          .session = ToSession(reply.session()),
-          .sequence = reader.Ordinal<Sequence>(reply.sequence()),
-          .renewal = reader.Ordinal(reply.renewal()),
-          .outcome = reader.Enum<Outcome>(reply.outcome(), wire::Outcome::MAX,
-                                          "outcome"),
-          .token = ToToken(reader, reply.token()),
-          .index = reader.Ordinal<LogIndex>(reply.index()),
-          .key = reader.Bytes(reply.key(), limits::kKeyBytesMax, "key"),
-          .remaining = ReadRemaining(reader, reply.remaining_ns()),
-          .holder = ToSession(reply.holder()),
-          .holder_name = reader.Text(reply.holder_name(), limits::kNameBytesMax,
-                                     "holder_name"),
-          .owner = reader.Text(reply.owner(), limits::kOwnerBytesMax, "owner")};
+  return {
+      .kind = reader.Enum<Reply::Kind>(reply.kind(), wire::ReplyKind::MAX,
+                                       "kind of reply"),
+      .session = ToSession(reply.session()),
+      .sequence = reader.Ordinal<Sequence>(reply.sequence()),
+      .renewal = reader.Ordinal(reply.renewal()),
+      .outcome =
+          reader.Enum<Outcome>(reply.outcome(), wire::Outcome::MAX, "outcome"),
+      .token = ToToken(reader, reply.token()),
+      .index = reader.Ordinal<LogIndex>(reply.index()),
+      .key = reader.Bytes(reply.key(), limits::kKeyBytesMax, "key"),
+      .lease_remaining = ReadRemaining(reader, reply.lease_remaining_ns()),
+      .session_remaining = ReadRemaining(reader, reply.session_remaining_ns()),
+      .holder = ToSession(reply.holder()),
+      .holder_name = reader.Text(reply.holder_name(), limits::kNameBytesMax,
+                                 "holder_name"),
+      .owner = reader.Text(reply.owner(), limits::kOwnerBytesMax, "owner")};
 }
 
 Offset<wire::Replies> ToTable(Writer& writer, const Replies& replies) {

@@ -24,7 +24,7 @@ namespace cachalot {
 // 2^64.
 
 // Spoken by this build. A peer with another version is told apart from noise.
-inline constexpr uint16_t kProtocolVersion = 1;
+inline constexpr uint16_t kProtocolVersion = 2;
 
 std::string Encode(const Envelope& envelope);
 

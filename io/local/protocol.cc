@@ -52,7 +52,8 @@ Offset<local::wire::Lock> ToWire(FlatBufferBuilder& builder,
   const local::wire::WideId node = ToWire(lock.holder.node);
   return local::wire::CreateLock(
       builder, key, &token, &node, lock.holder.number, holder_name, owner,
-      absl::ToInt64Nanoseconds(lock.remaining), lock.waiters);
+      absl::ToInt64Nanoseconds(lock.lease_remaining),
+      absl::ToInt64Nanoseconds(lock.session_remaining), lock.waiters);
 }
 
 Offset<local::wire::Member> ToWire(FlatBufferBuilder& builder,
@@ -210,13 +211,17 @@ Address ToAddress(const local::wire::Address* address) {
 }
 
 LockInfo ToLock(FieldReader& reader, const local::wire::Lock& lock) {
+  const absl::Duration lease = absl::Nanoseconds(lock.lease_remaining_ns());
+  const absl::Duration session = absl::Nanoseconds(lock.session_remaining_ns());
   return {.key = reader.Bytes(lock.key(), kKeyBytesMax, "key"),
           .token = ToToken(reader, lock.token()),
           .holder = {.node = ToId<NodeId>(lock.session_node()),
                      .number = lock.session_number()},
           .holder_name = reader.Text(lock.holder_name(), kTextBytesMax, "name"),
           .owner = reader.Text(lock.owner(), kOwnerBytesMax, "owner"),
-          .remaining = absl::Nanoseconds(lock.remaining_ns()),
+          .remaining = std::min(lease, session),
+          .lease_remaining = lease,
+          .session_remaining = session,
           .waiters = lock.waiters()};
 }
 

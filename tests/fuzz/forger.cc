@@ -423,7 +423,8 @@ Reply Forger::DrawReply() {
   reply.token = DrawToken();
   reply.index = DrawIndex();
   reply.key = DrawKey();
-  reply.remaining = DrawDuration();
+  reply.lease_remaining = DrawDuration();
+  reply.session_remaining = DrawDuration();
   return reply;
 }
 

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "engine/client/client.h"
 #include "engine/ids.h"
@@ -242,6 +243,35 @@ TEST(StaleGrantTest, WhoseRenewalTakesTooLongIsGivenBack) {
   EXPECT_TRUE(stale.lone.client().held().empty());
 }
 
+// A try never waits, whatever makes its answer late.
+TEST(StaleGrantTest, OfATryWhoseRenewalTakesTooLongIsUnavailable) {
+  LoneClient lone;
+  lone.Open();
+  const RequestId request = lone.Try("k");
+  const Sequence sequence = lone.Sent<Acquire>()->sequence;
+  lone.Pass(absl::Seconds(4));
+  lone.Answered(sequence, Outcome::kOk, 10);
+  ASSERT_TRUE(lone.Sent<Renew>().has_value());
+  lone.Pass(absl::Seconds(1));
+  EXPECT_EQ(lone.OutcomeOf(request), Outcome::kUnavailable);
+  EXPECT_EQ(lone.Sent<Release>()->token, LoneClient::Token(10));
+  EXPECT_TRUE(lone.client().held().empty());
+}
+
+TEST(StaleGrantTest, OfAWaiterWhoseRenewalTakesTooLongIsTimedOut) {
+  LoneClient lone;
+  lone.Open();
+  const RequestId request = lone.Wait("k", absl::Seconds(5));
+  const Sequence sequence = lone.Sent<Acquire>()->sequence;
+  lone.Queued(sequence, 9);
+  lone.Pass(absl::Seconds(4));
+  lone.Answered(sequence, Outcome::kOk, 10);
+  ASSERT_TRUE(lone.Sent<Renew>().has_value());
+  lone.Pass(absl::Seconds(1));
+  EXPECT_EQ(lone.OutcomeOf(request), Outcome::kTimedOut);
+  EXPECT_EQ(lone.Sent<Release>()->token, LoneClient::Token(10));
+}
+
 TEST(StaleGrantTest, WhoseCallerHasGoneIsGivenBack) {
   StaleGrant stale;
   stale.lone.Withdraw(stale.request);
@@ -323,6 +353,84 @@ TEST(BeliefStateTest, AKeepAliveMakesSureAgain) {
   while (const auto sent = lone.Sent<KeepAlive>()) last = sent->renewal;
   lone.Kept(last, 20);
   EXPECT_EQ(lone.Told(request), Strings({"SUSPECT", "HELD"}));
+}
+
+// --- Many -------------------------------------------------------------------
+
+// More than are told in one step.
+std::vector<RequestId> TakeMany(LoneClient& lone) {
+  std::vector<RequestId> requests;
+  for (uint64_t i = 0; i < 10'000; ++i) {
+    requests.push_back(lone.Take(absl::StrCat("k", i), 10 + i, absl::Hours(1)));
+  }
+  return requests;
+}
+
+TEST(ManyLocksTest, EachIsFoundWithItsOwnEndAndTheSessions) {
+  LoneClient lone;
+  lone.Open();
+  const FastInstant taken = lone.now();
+  const std::vector<RequestId> requests = TakeMany(lone);
+  EXPECT_EQ(lone.client().held_count(), requests.size());
+  for (const RequestId request : requests) {
+    const std::optional<Client::Held> held = lone.Find(request);
+    ASSERT_TRUE(held.has_value());
+    EXPECT_EQ(held->request, request);
+    EXPECT_EQ(held->lease_end, taken + Span(absl::Hours(1)));
+    EXPECT_EQ(held->belief_end, lone.client().session_belief_end());
+  }
+  lone.Release("k17", LoneClient::Token(27));
+  EXPECT_FALSE(lone.Find(requests[17]).has_value());
+  EXPECT_EQ(lone.client().held_count(), requests.size() - 1);
+}
+
+TEST(ManyLocksTest, AreToldThatTheSessionIsSuspectThenSureThenOver) {
+  LoneClient lone;
+  lone.Open();
+  const std::vector<RequestId> requests = TakeMany(lone);
+  lone.Pass(absl::Seconds(30));
+  for (const RequestId request : requests) {
+    ASSERT_EQ(lone.Told(request), Strings()) << "while keep-alives arrive";
+  }
+  lone.AnswerKeepAlives(false);
+  lone.Pass(lone.client().session_belief_end() - kSessionTtl / 3 - lone.now() +
+            absl::Milliseconds(1));
+  EXPECT_EQ(lone.Find(requests.front())->belief, Belief::kSuspect);
+  EXPECT_EQ(lone.Find(requests.back())->belief, Belief::kSuspect);
+  lone.AnswerKeepAlives(true);
+  lone.Pass(absl::Seconds(2));  // the next is answered
+  EXPECT_EQ(lone.Find(requests.front())->belief, Belief::kHeld);
+  EXPECT_EQ(lone.Find(requests.back())->belief, Belief::kHeld);
+  lone.AnswerKeepAlives(false);
+  const FastInstant end = lone.client().session_belief_end();
+  lone.Pass(end - lone.now() - kTick);
+  EXPECT_EQ(lone.client().held_count(), requests.size());
+  lone.Pass(kTick);
+  EXPECT_EQ(lone.client().held_count(), 0u);
+  for (const RequestId request : {requests.front(), requests.back()}) {
+    EXPECT_EQ(lone.Told(request),
+              Strings({"SUSPECT", "HELD", "SUSPECT", "LOST expired"}));
+  }
+}
+
+// The news came while holders were still being told the news before.
+TEST(ManyLocksTest, AreToldTheLastOfNewsThatFollowOneAnother) {
+  LoneClient lone;
+  lone.Open();
+  const std::vector<RequestId> requests = TakeMany(lone);
+  lone.AnswerKeepAlives(false);
+  const FastInstant suspect_from =
+      lone.client().session_belief_end() - kSessionTtl / 3;
+  lone.Pass(suspect_from - lone.now());
+  EXPECT_EQ(lone.Find(requests.front())->belief, Belief::kSuspect);
+  EXPECT_EQ(lone.Find(requests.back())->belief, Belief::kHeld);
+  lone.Kept(lone.Sent<KeepAlive>()->renewal, 20'000);
+  lone.Pass(absl::Milliseconds(1));
+  for (const RequestId request : requests) {
+    ASSERT_EQ(lone.Find(request)->belief, Belief::kHeld);
+  }
+  EXPECT_EQ(lone.Told(requests.front()), Strings({"SUSPECT", "HELD"}));
+  EXPECT_EQ(lone.Told(requests.back()), Strings());
 }
 
 TEST(BeliefStateTest, ARenewalMakesSureAgain) {

@@ -192,7 +192,8 @@ TEST(RequestTest, ATryThatIsRefusedLearnsWhoHoldsTheLock) {
   reply.token = LoneClient::Token(3);
   reply.holder_name = "two";
   reply.owner = "backup";
-  reply.remaining = absl::Seconds(2);
+  reply.lease_remaining = absl::Seconds(2);
+  reply.session_remaining = absl::Seconds(3);
   lone.Receive(reply);
   const std::optional<Answer> answer = lone.AnswerTo(request);
   ASSERT_TRUE(answer.has_value() && answer->holder.has_value());
@@ -249,6 +250,60 @@ TEST(RequestTest, AWaitEndsInTimeOnceAndLeavesTheQueue) {
   lone.Ignore();
   lone.Pass(absl::Minutes(1));
   EXPECT_EQ(CountOf<Acquire>(lone) + CountOf<Withdraw>(lone), 0u);
+}
+
+Reply QueuedBehind(const LoneClient& lone, Sequence sequence,
+                   const std::string& holder) {
+  Reply reply = lone.ReplyOf(Reply::Kind::kQueued, 10);
+  reply.sequence = sequence;
+  reply.token = LoneClient::Token(3);
+  reply.holder_name = holder;
+  reply.lease_remaining = absl::Seconds(4);
+  reply.session_remaining = absl::Seconds(8);
+  return reply;
+}
+
+TEST(RequestTest, AWaitThatEndedSaysWhoHoldsTheLock) {
+  LoneClient lone;
+  lone.Open();
+  const RequestId request = lone.Wait("k", absl::Seconds(2));
+  const Sequence sequence = lone.Sent<Acquire>()->sequence;
+  lone.Receive(QueuedBehind(lone, sequence, "two"));
+  // It asks again a moment before the end: the lock has passed on meanwhile.
+  lone.Pass(absl::Seconds(2) - LoneClient::Options().retry_min);
+  ASSERT_EQ(CountOf<Acquire>(lone), 1u);
+  lone.Receive(QueuedBehind(lone, sequence, "three"));
+  lone.Pass(absl::Seconds(1));
+  const std::optional<Answer> answer = lone.AnswerTo(request);
+  ASSERT_TRUE(answer.has_value() && answer->holder.has_value());
+  EXPECT_EQ(answer->outcome, Outcome::kTimedOut);
+  EXPECT_EQ(answer->holder->key, "k");
+  EXPECT_EQ(answer->holder->holder_name, "three");
+  EXPECT_EQ(answer->holder->token, LoneClient::Token(3));
+  EXPECT_EQ(answer->holder->lease_remaining,
+            absl::Seconds(4) - LoneClient::Options().retry_min);
+  EXPECT_EQ(answer->holder->remaining, answer->holder->lease_remaining);
+  EXPECT_EQ(answer->token, FencingToken()) << "nothing was granted";
+}
+
+TEST(RequestTest, ATryIsNotToldToWait) {
+  LoneClient lone;
+  lone.Open();
+  const RequestId request = lone.Try("k");
+  lone.Receive(QueuedBehind(lone, lone.Sent<Acquire>()->sequence, "two"));
+  lone.Pass(LoneClient::Options().request_timeout);
+  EXPECT_EQ(lone.OutcomeOf(request), Outcome::kUnavailable);
+}
+
+TEST(RequestTest, AWaitOfLessThanARoundTripEndsAsAWait) {
+  LoneClient lone;
+  lone.Open();
+  const RequestId brief = lone.Wait("k", absl::Milliseconds(20));
+  const RequestId longer = lone.Wait("k", absl::Seconds(2));
+  lone.Pass(absl::Seconds(2));
+  EXPECT_EQ(lone.OutcomeOf(brief), Outcome::kTimedOut);
+  EXPECT_EQ(lone.OutcomeOf(longer), Outcome::kUnavailable)
+      << "the leader had time to answer";
 }
 
 TEST(RequestTest, AWithdrawalIsSentUntilItIsAnswered) {

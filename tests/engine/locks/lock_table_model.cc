@@ -153,16 +153,12 @@ void LockTableModel::Do(const Acquire& command) {
     waiting_.push_back(command);
     Say(Reply::Kind::kQueued, command.session);
     replies_.back().sequence = command.sequence;
+    Show(command.key, replies_.back());
     return;
   }
-  const LockInfo info = Describe(*lock, time_);
   Reply reply;
   reply.outcome = Outcome::kHeld;
-  reply.token = info.token;
-  reply.remaining = info.remaining;
-  reply.holder = info.holder;
-  reply.holder_name = info.holder_name;
-  reply.owner = info.owner;
+  Show(command.key, reply);
   Decide(command.session, command.sequence, reply);
 }
 
@@ -261,6 +257,12 @@ bool LockTableModel::Admit(const Command& command) {
   if (IsWaiting(command.session, command.sequence)) {
     Say(Reply::Kind::kQueued, command.session);
     replies_.back().sequence = command.sequence;
+    const auto waiting = std::find_if(
+        waiting_.begin(), waiting_.end(), [&](const Acquire& acquire) {
+          return acquire.session == command.session &&
+                 acquire.sequence == command.sequence;
+        });
+    Show(waiting->key, replies_.back());
     return false;
   }
   if (command.sequence < session->first_outstanding) {
@@ -417,6 +419,17 @@ bool LockTableModel::IsWaiting(const SessionId& id, Sequence sequence) const {
       });
 }
 
+// Who holds `key`.
+void LockTableModel::Show(const std::string& key, Reply& reply) {
+  const LockInfo info = Describe(*FindLock(key), time_);
+  reply.token = info.token;
+  reply.lease_remaining = info.lease_remaining;
+  reply.session_remaining = info.session_remaining;
+  reply.holder = info.holder;
+  reply.holder_name = info.holder_name;
+  reply.owner = info.owner;
+}
+
 LockInfo LockTableModel::Describe(const Lock& lock, ClusterTime time) const {
   const Session& holder = *FindSession(lock.acquire.session);
   LockInfo info;
@@ -426,6 +439,8 @@ LockInfo LockTableModel::Describe(const Lock& lock, ClusterTime time) const {
   info.holder_name = holder.name;
   info.owner = lock.acquire.owner;
   info.remaining = std::min(lock.deadline, holder.deadline) - time;
+  info.lease_remaining = lock.deadline - time;
+  info.session_remaining = holder.deadline - time;
   info.waiters = static_cast<uint32_t>(std::count_if(
       waiting_.begin(), waiting_.end(),
       [&](const Acquire& acquire) { return acquire.key == lock.acquire.key; }));

@@ -84,6 +84,7 @@ class LockTableModel {
   const Reply* FindDecided(const SessionId& id, Sequence sequence) const;
   bool IsWaiting(const SessionId& id, Sequence sequence) const;
   LockInfo Describe(const Lock& lock, ClusterTime time) const;
+  void Show(const std::string& key, Reply& reply);
 
   Epoch epoch_;
   LogIndex index_;

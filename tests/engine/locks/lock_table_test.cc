@@ -340,7 +340,26 @@ TEST_F(LockTableTest, ATryOfAHeldLockIsToldWhoHoldsIt) {
   EXPECT_EQ(replies[0].holder, kAlice);
   EXPECT_EQ(replies[0].holder_name, "alice");
   EXPECT_EQ(replies[0].owner, "backup");
-  EXPECT_EQ(replies[0].remaining, absl::Seconds(5));
+  EXPECT_EQ(replies[0].lease_remaining, absl::Seconds(5));
+  EXPECT_EQ(replies[0].session_remaining, absl::Seconds(7));
+}
+
+TEST_F(LockTableTest, AWaiterIsToldWhoHoldsTheLockAtEachAsking) {
+  Acquire acquire = WithTtl(Try(kAlice, 1, "key"), absl::Seconds(8));
+  acquire.owner = "backup";
+  Apply({acquire});
+  const FencingToken first = Token();
+  std::vector<Reply> replies = Apply({Wait(kBob, 1, "key")});
+  ASSERT_THAT(replies, ElementsAre(Queues(kBob, 1)));
+  EXPECT_EQ(replies[0].token, first);
+  EXPECT_EQ(replies[0].holder, kAlice);
+  EXPECT_EQ(replies[0].holder_name, "alice");
+  EXPECT_EQ(replies[0].owner, "backup");
+  EXPECT_EQ(replies[0].lease_remaining, absl::Seconds(8));
+  Apply({Wait(kCarol, 1, "key"), Free(kAlice, 2, "key", first)});
+  replies = Apply({Wait(kCarol, 1, "key")});
+  ASSERT_THAT(replies, ElementsAre(Queues(kCarol, 1)));
+  EXPECT_EQ(replies[0].holder, kBob);
 }
 
 TEST_F(LockTableTest, AHolderIsNotLetInTwice) {

@@ -17,14 +17,16 @@ inline void PrintTo(const Reply& reply, std::ostream* out) {
        << " sequence=" << reply.sequence << " renewal=" << reply.renewal
        << " outcome=" << reply.outcome << " token=" << reply.token
        << " index=" << reply.index << " key=" << reply.key
-       << " remaining=" << reply.remaining << " holder=" << reply.holder << " '"
-       << reply.holder_name << "' '" << reply.owner << "'}";
+       << " lease=" << reply.lease_remaining
+       << " session=" << reply.session_remaining << " holder=" << reply.holder
+       << " '" << reply.holder_name << "' '" << reply.owner << "'}";
 }
 
 inline void PrintTo(const LockInfo& lock, std::ostream* out) {
   *out << "{" << lock.key << " token=" << lock.token << " " << lock.holder
        << " '" << lock.holder_name << "' '" << lock.owner
-       << "' remaining=" << lock.remaining << " waiters=" << lock.waiters
+       << "' lease=" << lock.lease_remaining
+       << " session=" << lock.session_remaining << " waiters=" << lock.waiters
        << "}";
 }
 

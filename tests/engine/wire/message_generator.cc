@@ -213,6 +213,10 @@ Address MessageGenerator::DrawAddress() {
   return address;
 }
 
+absl::Duration MessageGenerator::DrawRemaining() {
+  return DrawDuration(-limits::WaitMax(), limits::WaitMax());
+}
+
 absl::Duration MessageGenerator::DrawDuration(absl::Duration low,
                                               absl::Duration high) {
   switch (random_.Below(4)) {
@@ -295,12 +299,16 @@ Read MessageGenerator::DrawRead() {
 }
 
 LockInfo MessageGenerator::DrawLockInfo() {
+  const absl::Duration lease = DrawRemaining();
+  const absl::Duration session = DrawRemaining();
   return {.key = DrawKey(),
           .token = DrawToken(),
           .holder = DrawSession(),
           .holder_name = DrawBytes(0, limits::kNameBytesMax),
           .owner = DrawBytes(0, limits::kOwnerBytesMax),
-          .remaining = DrawDuration(-limits::WaitMax(), limits::WaitMax()),
+          .remaining = std::min(lease, session),
+          .lease_remaining = lease,
+          .session_remaining = session,
           .waiters = static_cast<uint32_t>(DrawNumber())};
 }
 
@@ -328,7 +336,8 @@ Reply MessageGenerator::DrawReply() {
           .token = DrawToken(),
           .index = LogIndex(DrawOrdinal()),
           .key = DrawBytes(0, limits::kKeyBytesMax),
-          .remaining = DrawDuration(-limits::WaitMax(), limits::WaitMax()),
+          .lease_remaining = DrawRemaining(),
+          .session_remaining = DrawRemaining(),
           .holder = DrawSession(),
           .holder_name = DrawBytes(0, limits::kNameBytesMax),
           .owner = DrawBytes(0, limits::kOwnerBytesMax)};

@@ -56,6 +56,7 @@ class MessageGenerator {
   FencingToken DrawToken();
   Address DrawAddress();
   absl::Duration DrawDuration(absl::Duration low, absl::Duration high);
+  absl::Duration DrawRemaining();
   absl::Duration DrawTtl();
   ClusterTime DrawTime();
   std::string DrawBytes(size_t size_min, size_t size_max);

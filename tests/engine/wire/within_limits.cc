@@ -1,5 +1,6 @@
 #include "tests/engine/wire/within_limits.h"
 
+#include <algorithm>
 #include <string>
 #include <variant>
 
@@ -48,7 +49,10 @@ bool Fits(const Entry& entry) {
 
 bool Fits(const LockInfo& lock) {
   return IsKey(lock.key) && IsName(lock.holder_name) && IsOwner(lock.owner) &&
-         IsRemaining(lock.remaining);
+         IsRemaining(lock.lease_remaining) &&
+         IsRemaining(lock.session_remaining) &&
+         lock.remaining ==
+             std::min(lock.lease_remaining, lock.session_remaining);
 }
 
 bool Fits(const Expire::OfLock& lock) { return IsKey(lock.key); }
@@ -63,7 +67,8 @@ bool Fits(const Reply& reply) {
          reply.outcome <= Outcome::kUnknown &&
          reply.key.size() <= limits::kKeyBytesMax &&
          IsName(reply.holder_name) && IsOwner(reply.owner) &&
-         IsRemaining(reply.remaining);
+         IsRemaining(reply.lease_remaining) &&
+         IsRemaining(reply.session_remaining);
 }
 
 bool Fits(const ReadResult& result);

@@ -485,6 +485,8 @@ LocalReply FullReply() {
       .holder_name = "holder",
       .owner = "owner",
       .remaining = -absl::Milliseconds(5),
+      .lease_remaining = absl::Minutes(2),
+      .session_remaining = -absl::Milliseconds(5),
       .waiters = 4};
   const MemberInfo member = {.id = {.high = 5, .low = 6},
                              .name = "member",
