@@ -10,8 +10,8 @@
 
 #include "absl/numeric/int128.h"
 #include "absl/status/status.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "io/escape.h"
 #include "io/local/path.h"
 #include "tools/interrupt.h"
 #include "tools/output.h"
@@ -23,17 +23,17 @@ namespace {
 
 Json HolderToJson(const LockInfo& lock) {
   Json body;
-  body["name"] = lock.holder_name;
+  AddText(body, "name", lock.holder_name);
   body["id"] = lock.holder.node.ToString();
-  body["owner"] = lock.owner;
+  AddText(body, "owner", lock.owner);
   body["remaining_ms"] = absl::ToInt64Milliseconds(lock.remaining);
   return body;
 }
 
 std::string HolderInWords(const LockInfo& holder) {
-  std::string words = Visible(holder.holder_name);
+  std::string words = Escape(holder.holder_name);
   if (!holder.owner.empty()) {
-    absl::StrAppend(&words, " (", Visible(holder.owner), ")");
+    absl::StrAppend(&words, " (", Escape(holder.owner), ")");
   }
   absl::StrAppend(&words, ", token ", holder.token.ToString(), ", for another ",
                   Words(holder.remaining));
@@ -45,7 +45,8 @@ std::string RefusalInWords(absl::string_view doing, const Answer& answer) {
   std::string words = absl::StrCat(doing, ": ");
   if (answer.outcome != Outcome::kHeld || !answer.holder.has_value()) {
     absl::StrAppend(&words, OutcomeName(answer.outcome));
-    if (!answer.text.empty()) absl::StrAppend(&words, ": ", answer.text);
+    if (!answer.text.empty())
+      absl::StrAppend(&words, ": ", Escape(answer.text));
     if (!answer.holder.has_value()) return words;
     absl::StrAppend(&words, ": ");
   }
@@ -77,10 +78,7 @@ absl::StatusOr<LocalReply> Ask(const ClientOptions& options,
 }  // namespace
 
 absl::Status WriteJson(const Json& body, const WaitDeadline& deadline) {
-  return WriteOutput(
-      absl::StrCat(body.dump(-1, ' ', false, Json::error_handler_t::replace),
-                   "\n"),
-      deadline);
+  return WriteOutput(absl::StrCat(ToLine(body), "\n"), deadline);
 }
 
 void Complain(absl::string_view text) {
@@ -98,8 +96,6 @@ void AddToken(Json& body, const FencingToken& token) {
   number << token.ToNumber();
   body["token_number"] = number.str();
 }
-
-std::string Visible(absl::string_view text) { return absl::CEscape(text); }
 
 std::string Environment(const char* name) {
   const char* value = getenv(name);
@@ -171,7 +167,7 @@ ExitCode Refuse(const ClientOptions& options, absl::string_view doing,
       AddToken(body, answer.holder->token);
       body["holder"] = HolderToJson(*answer.holder);
     }
-    if (!answer.text.empty()) body["text"] = answer.text;
+    if (!answer.text.empty()) AddText(body, "text", answer.text);
     // The exit code says more than that nobody reads the rest.
     static_cast<void>(
         WriteJson(body, WaitDeadline::After(options.timeout)).ok());

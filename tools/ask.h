@@ -14,8 +14,8 @@
 #include "io/local/client.h"
 #include "io/local/protocol.h"
 #include "io/wait_deadline.h"
-#include "nlohmann/json.hpp"
 #include "tools/exit_codes.h"
+#include "tools/json_text.h"
 
 namespace cachalot::tools {
 
@@ -36,11 +36,8 @@ struct ClientOptions {
 inline constexpr uint16_t kDefaultPort = 7946;
 inline constexpr char kProgram[] = "cachalot";
 
-// In the order in which they are added: a reader finds what matters first.
-using Json = nlohmann::ordered_json;
-
-// Writes one line to standard output. Bytes that are not UTF-8 (keys may be
-// any) become U+FFFD.
+// Writes one line to standard output. Text that may hold any bytes (keys,
+// owners, names) is to be added with AddText().
 absl::Status WriteJson(const Json& body,
                        const WaitDeadline& deadline = WaitDeadline::Never());
 // Writes "PROGRAM: TEXT" to standard error.
@@ -49,9 +46,6 @@ void Complain(absl::string_view text);
 ExitCode Finish(const absl::Status& written);
 
 void AddToken(Json& body, const FencingToken& token);
-// Keys and labels may hold any byte; a terminal should not see all of them.
-std::string Visible(absl::string_view text);
-
 // Empty if it is not set.
 std::string Environment(const char* name);
 

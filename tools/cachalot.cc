@@ -1,10 +1,14 @@
 // cachalot: runs an agent, and talks to one.
 
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "io/escape.h"
 #include "tools/agent.h"
 #include "tools/agent_flags.h"
 #include "tools/ask.h"
@@ -12,6 +16,7 @@
 #include "tools/exit_codes.h"
 #include "tools/flags.h"
 #include "tools/lock_commands.h"
+#include "tools/output.h"
 #include "tools/version.h"
 
 namespace cachalot::tools {
@@ -66,10 +71,34 @@ CLI::App& AddClientCommand(CLI::App& app, ClientOptions& options,
   return command;
 }
 
+// Adds the flag that says that `texts` are escaped as all output is.
+void AddEscaped(CLI::App& command, std::vector<std::string*> texts,
+                const std::string& what_is) {
+  const std::string description =
+      absl::StrCat(what_is,
+                   " written as this program prints them: \\\\ is a "
+                   "backslash, \\xNN a byte in hexadecimal");
+  const CLI::Option* escaped = command.add_flag("--escaped", description);
+  command.parse_complete_callback([escaped, texts = std::move(texts)] {
+    if (escaped->count() == 0) return;
+    for (std::string* text : texts) {
+      std::optional<std::string> bytes = Unescape(*text);
+      if (!bytes.has_value()) {
+        throw CLI::ValidationError(
+            "--escaped", absl::StrCat("\"", *text,
+                                      "\" has a backslash that starts neither "
+                                      "\\\\ nor \\xNN"));
+      }
+      *text = *std::move(bytes);
+    }
+  });
+}
+
 void AddKey(CLI::App& command, LockArguments& lock) {
   command.add_option("key", lock.key, "the lock's name, 1 to 1024 bytes")
       ->required()
       ->type_name("");
+  AddEscaped(command, {&lock.key, &lock.owner}, "KEY and LABEL are");
 }
 
 void AddOwner(CLI::App& command, LockArguments& lock,
@@ -197,14 +226,17 @@ void AddListCommands(CLI::App& app, CommandLine& line) {
                                      "cachalot locks --prefix nightly-");
   locks.add_option("--prefix", line.list.prefix, "only keys that begin so")
       ->type_name("TEXT");
+  AddEscaped(locks, {&line.list.prefix}, "TEXT is");
   locks.add_flag("--local", line.list.local,
                  "what this agent knows, without asking the leader");
   locks.callback(
       [&line] { line.exit_code = ListLocks(line.client, line.list); });
 
-  CLI::App& members =
-      AddClientCommand(app, line.client, "members", "list the members",
-                       "cachalot members --json");
+  CLI::App& members = AddClientCommand(
+      app, line.client, "members",
+      "list the members that are there or whose votes are needed",
+      "cachalot members --json");
+  members.add_flag("--all", line.list.all, "also those who failed or left");
   members.add_flag("--local", line.list.local,
                    "what this agent knows, without asking the leader");
   members.callback(
@@ -223,6 +255,7 @@ void AddListCommands(CLI::App& app, CommandLine& line) {
 }
 
 int Main(int argc, char** argv) {
+  ReserveStandardStreams();
   CommandLine line;
   CLI::App app("cachalot: locks that are safe across a cluster.");
   app.footer(absl::StrCat(

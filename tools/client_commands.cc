@@ -1,7 +1,9 @@
 #include "tools/client_commands.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -10,6 +12,7 @@
 #include "engine/request.h"
 #include "engine/survival.h"
 #include "io/agent_status.h"
+#include "io/escape.h"
 #include "io/local/protocol.h"
 #include "tools/ask.h"
 #include "tools/output.h"
@@ -22,11 +25,11 @@ namespace {
 
 Json LockToJson(const LockInfo& lock) {
   Json body;
-  body["key"] = lock.key;
+  AddText(body, "key", lock.key);
   AddToken(body, lock.token);
-  body["holder"] = lock.holder_name;
+  AddText(body, "holder", lock.holder_name);
   body["holder_id"] = lock.holder.node.ToString();
-  body["owner"] = lock.owner;
+  AddText(body, "owner", lock.owner);
   body["remaining_ms"] = absl::ToInt64Milliseconds(lock.remaining);
   body["waiters"] = lock.waiters;
   return body;
@@ -34,7 +37,7 @@ Json LockToJson(const LockInfo& lock) {
 
 Json MemberToJson(const MemberInfo& member) {
   Json body;
-  body["name"] = member.name;
+  AddText(body, "name", member.name);
   body["id"] = member.id.ToString();
   body["address"] = member.address.ToString();
   body["state"] = MemberStateName(member.state);
@@ -49,17 +52,18 @@ Json SurvivalToJson(const Survival& survival) {
   body["voters_alive"] = survival.alive_count();
   body["voters"] = Json::array();
   for (const Survival::Voter& voter : survival.voters) {
-    body["voters"].push_back({{"name", voter.name},
-                              {"id", voter.id.ToString()},
-                              {"address", voter.address.ToString()},
-                              {"alive", voter.is_alive}});
+    Json& each = body["voters"].emplace_back(Json::object());
+    AddText(each, "name", voter.name);
+    each["id"] = voter.id.ToString();
+    each["address"] = voter.address.ToString();
+    each["alive"] = voter.is_alive;
   }
   return body;
 }
 
 Json StatusToJson(const AgentStatus& status) {
   Json body;
-  body["name"] = status.name;
+  AddText(body, "name", status.name);
   body["id"] = status.id.ToString();
   body["address"] = status.address.ToString();
   body["cluster"] = status.cluster.IsNone() ? "" : status.cluster.ToString();
@@ -87,6 +91,38 @@ Json StatusToJson(const AgentStatus& status) {
                      {"streams_malformed", status.streams_malformed},
                      {"local_malformed", status.local_malformed}};
   return body;
+}
+
+// Whether a member counts: it is there, or its vote is still needed.
+bool Counts(const MemberInfo& member) {
+  return member.state == MemberState::kAlive ||
+         member.state == MemberState::kSuspect ||
+         member.role == MemberRole::kVoter ||
+         member.role == MemberRole::kLeader;
+}
+
+// Those to be shown, ordered by name; those of one name by id.
+std::vector<MemberInfo> ToShow(std::vector<MemberInfo> members, bool all) {
+  if (!all) {
+    members.erase(std::remove_if(members.begin(), members.end(),
+                                 [](const auto& m) { return !Counts(m); }),
+                  members.end());
+  }
+  std::sort(members.begin(), members.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.name, a.id) < std::tie(b.name, b.id);
+  });
+  return members;
+}
+
+// "n1 (1ea2f691)", the name if it is known.
+std::string LeaderInWords(const AgentStatus& status) {
+  if (status.leader.IsNone()) return "none";
+  for (const Survival::Voter& voter : status.survival.voters) {
+    if (voter.id != status.leader || voter.name.empty()) continue;
+    return absl::StrCat(Escape(voter.name), " (", voter.id.ToShortString(),
+                        ")");
+  }
+  return status.leader.ToString();
 }
 
 // All pages of the list.
@@ -123,9 +159,9 @@ ExitCode ListLocks(const ClientOptions& options,
   }
   Table table({"KEY", "HOLDER", "LEFT", "WAITERS", "TOKEN", "OWNER"});
   for (const LockInfo& lock : locks) {
-    table.Add({Visible(lock.key), lock.holder_name, Words(lock.remaining),
-               absl::StrCat(lock.waiters), lock.token.ToString(),
-               Visible(lock.owner)});
+    table.Add({Escape(lock.key), Escape(lock.holder_name),
+               Words(lock.remaining), absl::StrCat(lock.waiters),
+               lock.token.ToString(), Escape(lock.owner)});
   }
   return Finish(WriteOutput(table.ToString()));
 }
@@ -137,7 +173,8 @@ ExitCode ListMembers(const ClientOptions& options,
       {.operation = LocalOperation::kListMembers, .is_local = arguments.local},
       "members");
   if (!asked.reply.has_value()) return asked.exit_code;
-  const std::vector<MemberInfo>& members = asked.reply->answer.members;
+  const std::vector<MemberInfo> members =
+      ToShow(asked.reply->answer.members, arguments.all);
   if (options.json) {
     Json list = Json::array();
     for (const MemberInfo& member : members) {
@@ -147,7 +184,7 @@ ExitCode ListMembers(const ClientOptions& options,
   }
   Table table({"NAME", "ADDRESS", "STATE", "ROLE", "ID"});
   for (const MemberInfo& member : members) {
-    table.Add({member.name, member.address.ToString(),
+    table.Add({Escape(member.name), member.address.ToString(),
                MemberStateName(member.state), MemberRoleName(member.role),
                member.id.ToShortString()});
   }
@@ -166,14 +203,13 @@ ExitCode ShowStatus(const ClientOptions& options) {
   if (options.json) {
     return Finish(WriteJson(StatusToJson(status)));
   }
-  Table table({"name", status.name});
+  Table table({"name", Escape(status.name)});
   table.Add({"id", status.id.ToString()});
   table.Add({"address", status.address.ToString()});
   table.Add({"standing", Describe(status.standing)});
   table.Add({"role", MemberRoleName(status.role)});
   table.Add({"term", absl::StrCat(status.term.value())});
-  table.Add(
-      {"leader", status.leader.IsNone() ? "none" : status.leader.ToString()});
+  table.Add({"leader", LeaderInWords(status)});
   table.Add({"cluster",
              status.cluster.IsNone() ? "none" : status.cluster.ToString()});
   table.Add({"members alive", absl::StrCat(status.members_alive)});

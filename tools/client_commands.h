@@ -15,6 +15,7 @@ namespace cachalot::tools {
 struct ListArguments {
   std::string prefix;
   bool local = false;  // what the agent knows, without asking the leader
+  bool all = false;    // members: also those who failed or left
 };
 
 ExitCode ListLocks(const ClientOptions& options,

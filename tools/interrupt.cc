@@ -12,6 +12,7 @@
 
 #include "absl/time/clock.h"
 #include "engine/check.h"
+#include "tools/wall_wait.h"
 
 namespace cachalot::tools {
 
@@ -34,6 +35,14 @@ bool IsAtTerminal() {
   return isatty(STDIN_FILENO) == 1 || isatty(STDOUT_FILENO) == 1 ||
          isatty(STDERR_FILENO) == 1;
 }
+
+class MachineClock : public WallClock {
+ public:
+  absl::Time Now() override { return absl::Now(); }
+  bool Pause(absl::Duration duration) override {
+    return tools::Pause(duration);
+  }
+};
 
 void ReadSignals() {
   signalfd_siginfo signal;
@@ -100,13 +109,14 @@ bool Pause(absl::Duration duration) {
   return !Interrupted();
 }
 
+bool SleepUntil(const WaitDeadline& deadline) {
+  WaitUntilReadable(-1, deadline);
+  return !Interrupted();
+}
+
 bool SleepUntil(absl::Time time) {
-  while (!Interrupted()) {
-    const absl::Duration left = time - absl::Now();
-    if (left <= absl::ZeroDuration()) return true;
-    Pause(std::min(left, absl::Seconds(1)));
-  }
-  return false;
+  MachineClock clock;
+  return WaitForTimeOfDay(time, clock) && !Interrupted();
 }
 
 }  // namespace cachalot::tools

@@ -42,6 +42,7 @@ bool WaitUntilReadable(int fd, absl::Time deadline);
 
 // False if an interrupt came first.
 bool Pause(absl::Duration duration);
+bool SleepUntil(const WaitDeadline& deadline);
 // Until a time of day that a person named: the wall clock is looked at again at
 // least each second, in case it was set.
 bool SleepUntil(absl::Time time);

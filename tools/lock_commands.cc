@@ -11,6 +11,7 @@
 #include "absl/strings/string_view.h"
 #include "engine/ids.h"
 #include "engine/request.h"
+#include "io/escape.h"
 #include "io/local/client.h"
 #include "io/local/protocol.h"
 #include "io/wait_deadline.h"
@@ -33,14 +34,14 @@ absl::Status WriteDone(const ClientOptions& options, absl::string_view done,
   if (options.json) {
     Json body;
     body["outcome"] = OutcomeName(Outcome::kOk);
-    body["key"] = arguments.key;
+    AddText(body, "key", arguments.key);
     if (!token.IsNone()) AddToken(body, token);
     return WriteJson(body, deadline);
   }
   if (arguments.print_token) {
     return WriteOutput(absl::StrCat(token.ToString(), "\n"), deadline);
   }
-  std::string words = absl::StrCat(done, " ", Visible(arguments.key));
+  std::string words = absl::StrCat(done, " ", Escape(arguments.key));
   if (!token.IsNone()) absl::StrAppend(&words, ", token ", token.ToString());
   return WriteOutput(absl::StrCat(words, "\n"), deadline);
 }
@@ -71,7 +72,7 @@ void SayWhatReleasesIt(const ClientOptions& options,
                        const FencingToken& token) {
   if (options.json || arguments.print_token) return;
   std::string command = "release it with: cachalot release ";
-  if (Visible(arguments.key) == arguments.key) {
+  if (Escape(arguments.key) == arguments.key) {
     absl::StrAppend(&command, Quoted(arguments.key));
   } else {
     absl::StrAppend(&command, "KEY");
@@ -167,12 +168,12 @@ absl::StatusOr<Proof> FindProof(const LockArguments& arguments,
     const std::optional<FencingToken> token = FencingToken::Parse(typed);
     if (token.has_value() && !token->IsNone()) return Proof{.token = *token};
     return absl::InvalidArgumentError(
-        absl::StrCat("\"", Visible(typed),
+        absl::StrCat("\"", Escape(typed),
                      "\" is not a token; they look like 1763913600.17.0"));
   }
   if (!owner.empty()) return Proof{.owner = std::move(owner)};
   return absl::InvalidArgumentError(absl::StrCat(
-      "only its holder may ", command, " ", Visible(arguments.key),
+      "only its holder may ", command, " ", Escape(arguments.key),
       ": say --token TOKEN, as lock and try print it, or the --owner LABEL "
       "that the lock was taken with"));
 }
@@ -181,7 +182,7 @@ absl::StatusOr<Proof> FindProof(const LockArguments& arguments,
 
 ExitCode Acquire(const ClientOptions& options, const LockArguments& arguments) {
   CatchInterrupts();
-  const std::string doing = absl::StrCat("not locked ", Visible(arguments.key));
+  const std::string doing = absl::StrCat("not locked ", Escape(arguments.key));
   const WaitDeadline deadline =
       WaitDeadline::After(options.timeout + arguments.wait);
   const absl::StatusOr<std::unique_ptr<LocalClient>> client =
@@ -213,7 +214,7 @@ ExitCode Acquire(const ClientOptions& options, const LockArguments& arguments) {
   const Answer kept = Keep(**client, arguments, answer.token,
                            WaitDeadline::After(options.timeout));
   if (kept.outcome != Outcome::kOk) {
-    Complain(absl::StrCat("lost ", Visible(arguments.key), ": ", kept.text));
+    Complain(absl::StrCat("lost ", Escape(arguments.key), ": ", kept.text));
     return ExitCodeOf(kept.outcome);
   }
   SayWhatReleasesIt(options, arguments, answer.token);
@@ -230,7 +231,7 @@ ExitCode Renew(const ClientOptions& options, const LockArguments& arguments) {
                    .owner = proof->owner,
                    .token = proof->token,
                    .ttl = arguments.ttl},
-                  absl::StrCat("not renewed ", Visible(arguments.key)));
+                  absl::StrCat("not renewed ", Escape(arguments.key)));
   if (!asked.reply.has_value()) return asked.exit_code;
   return Finish(
       WriteDone(options, "renewed", arguments, asked.reply->answer.token));
@@ -245,7 +246,7 @@ ExitCode Release(const ClientOptions& options, const LockArguments& arguments) {
                    .key = arguments.key,
                    .owner = proof->owner,
                    .token = proof->token},
-                  absl::StrCat("not released ", Visible(arguments.key)));
+                  absl::StrCat("not released ", Escape(arguments.key)));
   if (!asked.reply.has_value()) return asked.exit_code;
   return Finish(WriteDone(options, "released", arguments, FencingToken()));
 }

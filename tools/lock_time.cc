@@ -49,13 +49,13 @@ std::optional<absl::Time> TimeOfDay(absl::string_view text, absl::Time now,
       zone);
 }
 
-// "+1m30s", after `now`.
-std::optional<absl::Time> After(absl::string_view text, absl::Time now) {
+// "+1m30s".
+std::optional<absl::Duration> After(absl::string_view text) {
   absl::Duration wait;
   if (!absl::ConsumePrefix(&text, "+")) return std::nullopt;
   if (!absl::ParseDuration(text, &wait)) return std::nullopt;
   if (wait == absl::InfiniteDuration()) return std::nullopt;
-  return now + wait;
+  return wait;
 }
 
 // "2026-11-23T14:30:00+01:00".
@@ -74,9 +74,11 @@ std::optional<absl::Time> Rfc3339(absl::string_view text) {
 
 }  // namespace
 
-absl::StatusOr<absl::Time> ParseLockTime(absl::string_view text, absl::Time now,
-                                         absl::TimeZone zone) {
-  std::optional<absl::Time> time = After(text, now);
+absl::StatusOr<LockTime> ParseLockTime(absl::string_view text, absl::Time now,
+                                       absl::TimeZone zone) {
+  const std::optional<absl::Duration> after = After(text);
+  std::optional<absl::Time> time;
+  if (after.has_value()) time = now + *after;
   if (!time.has_value()) time = TimeOfDay(text, now, zone);
   if (!time.has_value()) time = Rfc3339(text);
   if (!time.has_value()) {
@@ -91,7 +93,7 @@ absl::StatusOr<absl::Time> ParseLockTime(absl::string_view text, absl::Time now,
         absl::FormatDuration(absl::Trunc(now - *time, absl::Seconds(1))),
         " ago"));
   }
-  return *time;
+  return LockTime{.time = *time, .after = after};
 }
 
 }  // namespace cachalot::tools

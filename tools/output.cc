@@ -1,6 +1,7 @@
 #include "tools/output.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include <cstdio>
 
 #include "absl/strings/str_cat.h"
+#include "engine/check.h"
 
 namespace cachalot::tools {
 
@@ -28,6 +30,15 @@ absl::Status Failed(int error_number) {
 }
 
 }  // namespace
+
+void ReserveStandardStreams() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (fcntl(fd, F_GETFD) >= 0) continue;
+    // The lowest number that is free: this one.
+    const int opened = open("/dev/null", O_RDONLY);
+    CHECK(opened == fd || opened < 0) << "opened " << opened;
+  }
+}
 
 absl::Status WriteOutput(absl::string_view text, const WaitDeadline& deadline) {
   if (std::fflush(stdout) != 0) return Failed(errno);

@@ -6,7 +6,8 @@
 
 namespace cachalot::tools {
 
-// Rows of words under a header, in aligned columns, for people to read.
+// Rows of words under a header, in aligned columns, for people to read. Text
+// from others is to be escaped (io/escape.h) before it is added.
 class Table {
  public:
   explicit Table(std::vector<std::string> header);

@@ -22,9 +22,11 @@
 #include "absl/time/time.h"
 #include "engine/request.h"
 #include "io/coordinator.h"
+#include "io/wait_deadline.h"
 #include "tools/exit_codes.h"
 #include "tools/interrupt.h"
 #include "tools/lock_time.h"
+#include "tools/output.h"
 #include "tools/words.h"
 
 namespace cachalot::tools {
@@ -104,23 +106,51 @@ void Renew(HeldLock& lock) {
                   : absl::StrCat("not renewed: ", status.message()));
 }
 
+bool EndsFirst(const WaitDeadline& a, const WaitDeadline& b) {
+  return a.left() < b.left();
+}
+
 // Says who holds the lock, and renews our own once, until interrupted.
 void Watch(Coordinator& coordinator, std::optional<HeldLock>& lock) {
-  absl::Time next_status = absl::Now() + StatusInterval();
-  absl::Time renewal =
-      lock.has_value() ? absl::Now() + RenewAfter() : absl::InfiniteFuture();
-  while (SleepUntil(std::min(next_status, renewal))) {
-    if (absl::Now() >= renewal) {
+  // By a clock that nobody sets: a renewal must not be late.
+  WaitDeadline next_status = WaitDeadline::After(StatusInterval());
+  WaitDeadline renewal = lock.has_value() ? WaitDeadline::After(RenewAfter())
+                                          : WaitDeadline::Never();
+  while (SleepUntil(std::min(next_status, renewal, EndsFirst))) {
+    if (renewal.has_passed()) {
       Renew(*lock);
-      renewal = absl::InfiniteFuture();
-    } else {
+      renewal = WaitDeadline::Never();
+    }
+    if (next_status.has_passed()) {
       SayWhoHoldsIt(coordinator);
-      next_status += StatusInterval();
+      next_status = WaitDeadline::After(StatusInterval());
     }
   }
 }
 
-ExitCode Run(CoordinatorOptions options, absl::Time lock_time) {
+// When to try for the lock. An interval counts from when this is made.
+class LockMoment {
+ public:
+  explicit LockMoment(const LockTime& time)
+      : time_(time),
+        after_(WaitDeadline::After(
+            time.after.value_or(absl::InfiniteDuration()))) {}
+
+  // False if an interrupt came first.
+  bool Wait() const {
+    return time_.after.has_value() ? SleepUntil(after_)
+                                   : SleepUntil(time_.time);
+  }
+  std::string ToString() const {
+    return absl::FormatTime("%H:%M:%S", time_.time, absl::LocalTimeZone());
+  }
+
+ private:
+  const LockTime time_;
+  const WaitDeadline after_;
+};
+
+ExitCode Run(CoordinatorOptions options, const LockMoment& moment) {
   absl::StatusOr<std::unique_ptr<Coordinator>> created =
       Coordinator::Create(std::move(options));
   if (!created.ok()) return Fail("time_lock", created.status());
@@ -129,10 +159,8 @@ ExitCode Run(CoordinatorOptions options, absl::Time lock_time) {
 
   std::optional<HeldLock> lock;
   if (Connect(coordinator)) {
-    Say(absl::StrCat(
-        "connected; waiting for ",
-        absl::FormatTime("%H:%M:%S", lock_time, absl::LocalTimeZone())));
-    if (SleepUntil(lock_time)) lock = TryForLock(coordinator);
+    Say(absl::StrCat("connected; waiting for ", moment.ToString()));
+    if (moment.Wait()) lock = TryForLock(coordinator);
     if (lock.has_value()) {
       Say(absl::StrCat("locked ", kKey, " for ", Words(Lease()), ", token ",
                        lock->token().ToString()));
@@ -152,6 +180,7 @@ ExitCode Run(CoordinatorOptions options, absl::Time lock_time) {
 }
 
 ExitCode Main(int argc, char** argv) {
+  ReserveStandardStreams();
   CoordinatorOptions options;
   std::string seed;
   std::string time_text;
@@ -176,12 +205,13 @@ ExitCode Main(int argc, char** argv) {
     return app.exit(error) == 0 ? ExitCode::kOk : ExitCode::kInvalid;
   }
 
-  const absl::StatusOr<absl::Time> lock_time =
+  const absl::StatusOr<LockTime> lock_time =
       ParseLockTime(time_text, absl::Now(), absl::LocalTimeZone());
   if (!lock_time.ok()) return Fail("time_lock", lock_time.status());
+  const LockMoment moment(*lock_time);
   options.seeds = {seed};
   CatchInterrupts();
-  return Run(std::move(options), *lock_time);
+  return Run(std::move(options), moment);
 }
 
 }  // namespace

@@ -333,7 +333,7 @@ TEST_F(OneAgentTest, ATokenMustBeATokenAndTheHolders) {
 TEST_F(OneAgentTest, AKeyOfAnyBytesIsShownEscaped) {
   const std::string token = Try("a\tb\xff");
   const CommandResult words = Ask({"locks"});
-  EXPECT_THAT(words.output, HasSubstr("a\\tb\\377"));
+  EXPECT_THAT(words.output, HasSubstr("a\\x09b\\xff"));
   const CommandResult json = Ask({"locks", "--json"});
   EXPECT_EQ(json.exit_status.value, 0) << json.output;
   EXPECT_EQ(Release("a\tb\xff", token).exit_status.value, 0);

@@ -1,6 +1,10 @@
 #include "tools/lock_time.h"
 
+#include <optional>
+
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -15,7 +19,9 @@ const absl::Time kNow =
     absl::FromCivil(absl::CivilSecond(2026, 11, 23, 12, 30, 0), kZone);
 
 absl::StatusOr<absl::Time> Parse(absl::string_view text) {
-  return ParseLockTime(text, kNow, kZone);
+  const absl::StatusOr<LockTime> parsed = ParseLockTime(text, kNow, kZone);
+  if (!parsed.ok()) return parsed.status();
+  return parsed->time;
 }
 
 TEST(LockTimeTest, ATimeOfDayIsTodayInTheZone) {
@@ -38,6 +44,13 @@ TEST(LockTimeTest, Rfc3339CarriesItsOwnZone) {
 TEST(LockTimeTest, APlusCountsFromNow) {
   EXPECT_EQ(Parse("+30s").value(), kNow + absl::Seconds(30));
   EXPECT_EQ(Parse("+1m30s").value(), kNow + absl::Seconds(90));
+}
+
+TEST(LockTimeTest, OnlyAPlusIsIndependentOfTheWallClock) {
+  EXPECT_EQ(ParseLockTime("+90s", kNow, kZone)->after, absl::Seconds(90));
+  EXPECT_EQ(ParseLockTime("14:30", kNow, kZone)->after, std::nullopt);
+  EXPECT_EQ(ParseLockTime("2026-11-24T12:30:00Z", kNow, kZone)->after,
+            std::nullopt);
 }
 
 TEST(LockTimeTest, AMomentInThePastIsRefusedAndSaysHowLongAgo) {

@@ -15,6 +15,16 @@ TEST(TableTest, ColumnsAreAsWideAsTheirWidestCell) {
             "a-longer-key  n2      1m30s\n");
 }
 
+TEST(TableTest, ColumnsAreCountedAsATerminalShowsThem) {
+  Table table({"KEY", "LEFT"});
+  table.Add({"Schl\xc3\xbcssel", "12s"});
+  table.Add({"\xe9\x8d\xb5", "12s"});
+  EXPECT_EQ(table.ToString(),
+            "KEY        LEFT\n"
+            "Schl\xc3\xbcssel  12s\n"
+            "\xe9\x8d\xb5         12s\n");
+}
+
 TEST(TableTest, EmptyCellsLeaveNoSpacesAtTheEnd) {
   Table table({"KEY", "OWNER"});
   table.Add({"demo", ""});

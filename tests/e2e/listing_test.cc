@@ -1,0 +1,116 @@
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "io/escape.h"
+#include "tools/agent_cluster.h"
+#include "tools/child_process.h"
+#include "tools/json_text.h"
+
+namespace cachalot::tools {
+namespace {
+
+using testing::AllOf;
+using testing::ContainsRegex;
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr absl::Duration Patience() { return absl::Seconds(30); }
+
+// Three agents, all of which vote.
+class ListingTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    cluster_ = new AgentCluster(AgentCluster::Create({.size = 3}).value());
+    ASSERT_TRUE(cluster_->StartAll().ok());
+    const absl::Status status = cluster_->AwaitVoters(0, Patience());
+    ASSERT_TRUE(status.ok()) << status;
+  }
+  static void TearDownTestSuite() {
+    delete cluster_;
+    cluster_ = nullptr;
+  }
+
+  static CommandResult Ask(int agent, std::vector<std::string> command) {
+    command.insert(command.begin(), FindCachalot().value());
+    command.insert(command.end(), {"--agent", cluster_->SocketOf(agent)});
+    return RunCommand(std::move(command), absl::Now() + Patience()).value();
+  }
+  static Json AskInJson(int agent, std::vector<std::string> command) {
+    command.push_back("--json");
+    return Json::parse(Ask(agent, std::move(command)).output, nullptr,
+                       /*allow_exceptions=*/false);
+  }
+
+  static AgentCluster* cluster_;
+};
+
+AgentCluster* ListingTest::cluster_ = nullptr;
+
+// All bytes that an argument can have.
+std::string AllBytes() {
+  std::string text;
+  for (int byte = 1; byte < 256; ++byte) text += static_cast<char>(byte);
+  return text;
+}
+
+TEST_F(ListingTest, AnyKeyIsPrintedAndReadWithoutLoss) {
+  for (const std::string& key :
+       {std::string("plain"), std::string("Schl\xc3\xbcssel"),
+        std::string("two\nlines"), std::string("back\\slash"),
+        std::string("a\\xff"), std::string("a\xff"), std::string(" ends "),
+        std::string("\x1b[2J"), AllBytes()}) {
+    const Json taken = AskInJson(0, {"try", key, "--owner", key.substr(0, 64)});
+    ASSERT_TRUE(taken.is_object()) << key;
+    EXPECT_EQ(ReadText(taken, "key"), key);
+    const std::string token = ReadText(taken, "token");
+
+    const Json locks = AskInJson(1, {"locks"});
+    ASSERT_EQ(locks["locks"].size(), 1u) << locks;
+    EXPECT_EQ(ReadText(locks["locks"][0], "key"), key);
+    EXPECT_EQ(ReadText(locks["locks"][0], "owner"), key.substr(0, 64));
+
+    const std::string escaped = Escape(key);
+    const std::string table = Ask(1, {"locks"}).output;
+    EXPECT_THAT(table, HasSubstr(absl::StrCat("\n", escaped, "  n1  ")));
+    EXPECT_THAT(table, Not(HasSubstr("\x1b")));
+    EXPECT_THAT(Ask(1, {"locks", "--escaped", "--prefix", escaped}).output,
+                HasSubstr(absl::StrCat("\n", escaped, "  ")));
+    EXPECT_THAT(Ask(1, {"try", key}).output,
+                HasSubstr(absl::StrCat("not locked ", escaped, ": ")));
+    const CommandResult released =
+        Ask(0, {"release", "--escaped", escaped, "--token", token});
+    EXPECT_EQ(released.exit_status.value, 0) << released.output;
+    EXPECT_THAT(released.output,
+                HasSubstr(absl::StrCat("released ", escaped, "\n")));
+  }
+}
+
+TEST_F(ListingTest, ABadEscapeIsRefused) {
+  const CommandResult result = Ask(0, {"try", "--escaped", "a\\n"});
+  EXPECT_EQ(result.exit_status.value, 2);
+  EXPECT_THAT(result.output, AllOf(HasSubstr("a\\n"), HasSubstr("\\xNN")));
+}
+
+// Last: it ends an agent.
+TEST_F(ListingTest, ZMembersShowsThoseWhoCountAndAllTheGoneToo) {
+  EXPECT_THAT(Ask(0, {"members"}).output, ContainsRegex("\nn1 .*\nn2 .*\nn3 "));
+  EXPECT_THAT(Ask(0, {"status"}).output,
+              HasSubstr("survives 1 more death: its voters are n"));
+  ASSERT_EQ(Ask(2, {"leave"}).exit_status.value, 0);
+  ASSERT_TRUE(Eventually("n3 to be gone", Patience(), [&] {
+                return AskInJson(0, {"members"})["members"].size() == 2;
+              }).ok());
+  EXPECT_THAT(Ask(0, {"members"}).output, Not(HasSubstr("n3")));
+  EXPECT_THAT(Ask(0, {"members", "--all"}).output,
+              ContainsRegex("\nn1 .*\nn2 .*\nn3 .* left "));
+  EXPECT_EQ(AskInJson(0, {"members", "--all"})["members"].size(), 3u);
+}
+
+}  // namespace
+}  // namespace cachalot::tools
