@@ -180,9 +180,15 @@ absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Create(
   absl::StatusOr<std::unique_ptr<Driver>> running =
       Driver::Create(*std::move(driver));
   if (!running.ok()) return running.status();
+  return Over(*std::move(running), *std::move(log), std::move(options));
+}
+
+absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Over(
+    std::unique_ptr<EngineDriver> driver, std::shared_ptr<Logger> log,
+    CoordinatorOptions options) {
   std::unique_ptr<Coordinator> coordinator(new Coordinator(
-      *std::move(log),
-      LockService::Create(*std::move(running),
+      std::move(log),
+      LockService::Create(std::move(driver),
                           {.on_standing = std::move(options.on_standing),
                            .on_left = std::move(options.on_left)}),
       std::move(options.seeds)));

@@ -56,6 +56,7 @@
 //   NotFound            Create(): no such host.
 namespace cachalot {
 
+class EngineDriver;
 class LocalServer;
 
 struct CoordinatorOptions {
@@ -241,6 +242,13 @@ class Coordinator {
   const std::string& name() const;
 
  private:
+  friend class CoordinatorPeer;  // tests/io/judge
+
+  // A coordinator of what `driver` runs, with the part of the options that is
+  // not the driver's.
+  static absl::StatusOr<std::unique_ptr<Coordinator>> Over(
+      std::unique_ptr<EngineDriver> driver, std::shared_ptr<Logger> log,
+      CoordinatorOptions options);
   Coordinator(std::shared_ptr<Logger> log, std::shared_ptr<LockService> service,
               std::vector<std::string> seeds);
 

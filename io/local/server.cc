@@ -8,8 +8,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -168,7 +168,7 @@ class LocalServer::Connection
   FrameWriter writer_;
   size_t in_flight_ = 0;
   // Acquires that wait for their answer, by the program's number.
-  absl::flat_hash_map<uint64_t, RequestId> acquires_;
+  absl::btree_map<uint64_t, RequestId> acquires_;
   // To be released when the connection ends. Some may be lost already: those
   // are dropped when the list has doubled.
   std::vector<std::shared_ptr<Grant>> grants_;
