@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "engine/action.h"
 #include "engine/address.h"
 #include "engine/ids.h"
@@ -51,6 +52,8 @@ struct AgentStatus {
   uint64_t streams_malformed = 0;
   uint64_t frames_received = 0;
   uint64_t datagrams_received = 0;
+  // The longest that the member's thread was away from its sockets.
+  absl::Duration longest_turn;
   uint64_t local_malformed = 0;  // connections to the local socket, closed
 };
 

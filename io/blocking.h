@@ -13,16 +13,34 @@
 
 namespace cachalot {
 
-// Runs `run(done)` on the driver's thread; if the service has stopped, `done`
-// fails here and now. `Callback` takes a status or a StatusOr.
+// Runs `run(done)` on the driver's thread; if the service has stopped, or has
+// too much to do, `done` fails here and now. `Callback` takes a status or a
+// StatusOr.
 template <typename Callback, typename Run>
 void PostCall(LockService& service, Callback done, Run run) {
+  if (service.is_forked()) return done(service.ClosedError());
+  const absl::Status begun = service.BeginPostedCall();
+  if (!begun.ok()) return done(begun);
+  auto shared = std::make_shared<Callback>(std::move(done));
+  const bool is_posted =
+      service.Post([&service, shared, run = std::move(run)]() mutable {
+        service.FinishPostedCall();
+        run(std::move(*shared));
+      });
+  if (!is_posted) {
+    service.FinishPostedCall();
+    (*shared)(service.ClosedError());
+  }
+}
+
+// The same without a limit, for what may not be refused and is limited by what
+// it gives up.
+template <typename Callback, typename Run>
+void PostAlways(LockService& service, Callback done, Run run) {
   auto shared = std::make_shared<Callback>(std::move(done));
   const bool is_posted = service.Post(
       [shared, run = std::move(run)]() mutable { run(std::move(*shared)); });
-  if (!is_posted) {
-    (*shared)(service.ClosedError());
-  }
+  if (!is_posted) (*shared)(service.ClosedError());
 }
 
 // Waits for what `start(done)` begins. Fails on the driver's thread, which

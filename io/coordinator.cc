@@ -190,7 +190,8 @@ absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Over(
       std::move(log),
       LockService::Create(std::move(driver),
                           {.on_standing = std::move(options.on_standing),
-                           .on_left = std::move(options.on_left)}),
+                           .on_left = std::move(options.on_left)},
+                          options.limits),
       std::move(options.seeds)));
   if (!options.local_socket.empty()) {
     LocalServerOptions local = {.path = options.local_socket};
@@ -263,23 +264,25 @@ RequestId Coordinator::LockAsync(absl::string_view key, absl::Duration ttl,
       .ttl = ttl,
       .wait = std::clamp(options.wait, absl::ZeroDuration(), limits::WaitMax()),
       .owner = std::move(options.owner)};
-  PostCall(*service_, std::move(done),
-           [service = service_, request, body = std::move(body),
-            terms = HoldTerms{.on_change = std::move(options.on_change)}](
-               LockCallback done) mutable {
-             LockService::GrantCallback answer =
-                 [service, done = std::move(done)](
-                     const Answer& answer,
-                     std::shared_ptr<Grant> grant) mutable {
-                   if (grant == nullptr) {
-                     done(ToStatus(answer));
-                   } else {
-                     done(HeldLock(std::move(service), std::move(grant)));
-                   }
-                 };
-             service->Acquire(request, std::move(body), std::move(terms),
-                              std::move(answer));
-           });
+  PostCall(
+      *service_, std::move(done),
+      [service = service_, request, body = std::move(body),
+       terms =
+           HoldTerms{.on_change = std::move(options.on_change),
+                     .renew = options.renew,
+                     .max_hold = options.max_hold}](LockCallback done) mutable {
+        LockService::GrantCallback answer =
+            [service, done = std::move(done)](
+                const Answer& answer, std::shared_ptr<Grant> grant) mutable {
+              if (grant == nullptr) {
+                done(ToStatus(answer));
+              } else {
+                done(HeldLock(std::move(service), std::move(grant)));
+              }
+            };
+        service->Acquire(request, std::move(body), std::move(terms),
+                         std::move(answer));
+      });
   return request;
 }
 

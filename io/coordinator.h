@@ -18,6 +18,7 @@
 #include "engine/options.h"
 #include "engine/request.h"
 #include "io/agent_status.h"
+#include "io/caller_limits.h"
 #include "io/grant.h"
 #include "io/held_lock.h"
 #include "io/log.h"
@@ -87,6 +88,9 @@ struct CoordinatorOptions {
   ConsensusOptions consensus;
   LeaseOptions lease;
 
+  // How much the callers of this member may have open at a time.
+  CallerLimits limits;
+
   // Called on the driver's thread whenever the node joins or loses a cluster,
   // its leader or its session. Must not block.
   std::function<void(const Standing&)> on_standing;
@@ -120,6 +124,12 @@ struct LockOptions {
   // takes. Called on the driver's thread; must not block or throw; may call
   // the asynchronous forms, and may destroy its HeldLock.
   ChangeCallback on_change;
+  // Keeps the lock renewed, each time for its ttl, in the member's own thread:
+  // until it is released or lost, or `max_hold` after the grant, when its lease
+  // ends. A process that hangs keeps such a lock; `max_hold` bounds that. Not
+  // below the ttl.
+  bool renew = false;
+  absl::Duration max_hold = absl::InfiniteDuration();
 };
 
 // One member of a cluster. Thread-safe.
@@ -170,8 +180,8 @@ class Coordinator {
   // the order of arrival. A second Lock() of a key in one process waits like
   // anybody else's.
   //
-  // Errors: DeadlineExceeded, InvalidArgument, ResourceExhausted, Unavailable,
-  // FailedPrecondition, Unknown.
+  // Errors: DeadlineExceeded, InvalidArgument, ResourceExhausted
+  // (CoordinatorOptions::limits), Unavailable, FailedPrecondition, Unknown.
   absl::StatusOr<HeldLock> Lock(absl::string_view key, absl::Duration ttl,
                                 LockOptions options = {});
   // The number is for Withdraw().

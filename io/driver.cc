@@ -115,7 +115,7 @@ void Driver::Learn(Event event) { learnt_.push_back(std::move(event)); }
 // The engine has forgotten what is lost.
 FastInstant Driver::LeaseBeliefEnd(RequestId request) const {
   const std::optional<Client::Held> held = node_->client().Find(request);
-  return held.has_value() ? held->belief_end : FastInstant();
+  return held.has_value() ? held->lease_end : FastInstant();
 }
 
 FastInstant Driver::SessionBeliefEnd() const {

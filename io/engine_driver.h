@@ -61,6 +61,8 @@ class EngineDriver {
   virtual FastInstant LeaseBeliefEnd(RequestId request) const = 0;
   // The same of the session's lease, on which all locks of this node depend.
   virtual FastInstant SessionBeliefEnd() const = 0;
+  // Which session that is.
+  virtual SessionId Session() const { return SessionId(); }
 
   // Read for lists and status only.
   virtual const Node& node() const = 0;

@@ -97,12 +97,19 @@ void EventLoop::Remove(int fd) {
 }
 
 void EventLoop::Wait(absl::Duration timeout) {
+  NoteTurn();
   const bool may_sleep = timeout > absl::ZeroDuration();
   if (may_sleep) Arm(timeout);
   std::array<epoll_event, kEventsPerWaitMax> events;
   const int count = epoll_wait(epoll_.get(), events.data(), kEventsPerWaitMax,
                                may_sleep ? -1 : 0);
+  awake_since_ = BootTime();
   for (int i = 0; i < count; ++i) Dispatch(events[static_cast<size_t>(i)]);
+}
+
+void EventLoop::NoteTurn() {
+  if (awake_since_ == 0) return;
+  longest_turn_ = std::max(longest_turn_, BootTime() - awake_since_);
 }
 
 void EventLoop::Wake() {

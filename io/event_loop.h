@@ -48,6 +48,12 @@ class EventLoop {
   // reason.
   void Wait(absl::Duration timeout);
 
+  // The longest time from the return of the kernel's wait to the next one, in
+  // which whatever became ready had to wait. For the loop's thread.
+  absl::Duration longest_turn() const {
+    return absl::Nanoseconds(longest_turn_);
+  }
+
   // Ends the present or the next Wait(). Any thread.
   void Wake();
 
@@ -60,6 +66,8 @@ class EventLoop {
 
   EventLoop(FileDescriptor epoll, FileDescriptor timer, FileDescriptor waker);
 
+  // The turn that began with the last wait has ended.
+  void NoteTurn();
   // Sees to it that the timer fires no later than `timeout` from now.
   void Arm(absl::Duration timeout);
   void Dispatch(const epoll_event& event);
@@ -71,6 +79,9 @@ class EventLoop {
   // When the timer fires, in CLOCK_BOOTTIME; the largest value if it is not
   // armed.
   int64_t armed_for_;
+  // In CLOCK_BOOTTIME; 0: it has not waited yet.
+  int64_t awake_since_ = 0;
+  int64_t longest_turn_ = 0;
 };
 
 }  // namespace cachalot

@@ -1,14 +1,23 @@
 #include "io/grant.h"
 
+#include <algorithm>
+
 namespace cachalot {
 
 absl::Duration Grant::Remaining(FastInstant now) {
   if (belief_.load() == Belief::kLost) return absl::ZeroDuration();
-  const absl::Duration left =
-      FastInstant::FromNanoseconds(belief_end_.load()) - now;
+  const int64_t end = std::min(lease_end_.load(), session_end_->load());
+  const absl::Duration left = FastInstant::FromNanoseconds(end) - now;
   if (left > absl::ZeroDuration()) return left;
   Lose(LossReason::kExpired);
   return absl::ZeroDuration();
+}
+
+absl::Duration Grant::LeaseRemaining(FastInstant now) {
+  if (Remaining(now) == absl::ZeroDuration()) return absl::ZeroDuration();
+  const absl::Duration left =
+      FastInstant::FromNanoseconds(lease_end_.load()) - now;
+  return std::max(left, absl::ZeroDuration());
 }
 
 Belief Grant::BeliefAt(FastInstant now) {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <thread>
 #include <utility>
@@ -40,10 +41,16 @@ class Grant {
     FencingToken token;
   };
 
-  Grant(Identity identity, FastInstant belief_end, ChangeCallback on_change)
+  // The end of belief in the session's lease, in nanoseconds: one for all
+  // grants of the session, so that a keep-alive touches none of them.
+  using SessionEnd = std::atomic<int64_t>;
+
+  Grant(Identity identity, FastInstant lease_end,
+        std::shared_ptr<const SessionEnd> session_end, ChangeCallback on_change)
       : identity_(std::move(identity)),
         on_change_(std::move(on_change)),
-        belief_end_(belief_end.nanoseconds()) {}
+        session_end_(std::move(session_end)),
+        lease_end_(lease_end.nanoseconds()) {}
   Grant(const Grant&) = delete;
   Grant& operator=(const Grant&) = delete;
 
@@ -57,6 +64,8 @@ class Grant {
   // `now` must be a fresh reading. Once zero, always zero: who was told that
   // a lock is lost is not told later that it was not.
   absl::Duration Remaining(FastInstant now);
+  // The same of the lock's own lease, without the session's.
+  absl::Duration LeaseRemaining(FastInstant now);
   // kLost as soon as nothing remains, though the news may not be out yet.
   Belief BeliefAt(FastInstant now);
   // kNone while it is not lost.
@@ -69,9 +78,14 @@ class Grant {
   // begins, and none runs, but for one that this is called from.
   void Silence() ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // True the first time. One release for each grant, by its holder and to the
+  // engine, is never refused: there are no more of them than grants.
+  bool BeginHoldersRelease() { return !is_release_asked_.exchange(true); }
+
   // --- For the driver's thread ----------------------------------------------
 
-  void set_belief_end(FastInstant end) { belief_end_.store(end.nanoseconds()); }
+  void set_lease_end(FastInstant end) { lease_end_.store(end.nanoseconds()); }
+  bool BeginRelease() { return !std::exchange(is_release_sent_, true); }
   // Takes in what the engine says, and tells the holder.
   void Change(Belief belief, LossReason reason) ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -80,10 +94,14 @@ class Grant {
 
   const Identity identity_;
   const ChangeCallback on_change_;
-  std::atomic<int64_t> belief_end_;
+  const std::shared_ptr<const SessionEnd> session_end_;
+  std::atomic<int64_t> lease_end_;
   std::atomic<Belief> belief_{Belief::kHeld};
   std::atomic<LossReason> loss_reason_{LossReason::kNone};
-  bool is_loss_told_ = false;  // of the driver's thread
+  std::atomic<bool> is_release_asked_{false};
+  // Of the driver's thread.
+  bool is_loss_told_ = false;
+  bool is_release_sent_ = false;
 
   absl::Mutex mutex_;
   bool is_silent_ ABSL_GUARDED_BY(mutex_) = false;

@@ -35,6 +35,11 @@ absl::Duration HeldLock::remaining() const {
   return grant_->Remaining(service_->ReadClock().fast);
 }
 
+absl::Duration HeldLock::lease_remaining() const {
+  if (service_->is_forked()) return absl::ZeroDuration();
+  return grant_->LeaseRemaining(service_->ReadClock().fast);
+}
+
 Belief HeldLock::state() const {
   if (service_->is_forked()) return Belief::kLost;
   return grant_->BeliefAt(service_->ReadClock().fast);
@@ -73,11 +78,15 @@ void HeldLock::ReleaseAsync(StatusCallback done) {
   grant_->Silence();
   // Nobody believes in the lock from here on, whenever the release arrives.
   grant_->Lose(LossReason::kReleased);
-  PostCall(*service_, std::move(done),
-           [service = service_.get(),
-            claim = ClaimOf(*grant_)](StatusCallback done) {
-             service->Release(claim, AnswerWithStatus(std::move(done)));
-           });
+  auto release = [service = service_.get(),
+                  claim = ClaimOf(*grant_)](StatusCallback done) {
+    service->Release(claim, AnswerWithStatus(std::move(done)));
+  };
+  if (grant_->BeginHoldersRelease()) {
+    PostAlways(*service_, std::move(done), std::move(release));
+  } else {
+    PostCall(*service_, std::move(done), std::move(release));
+  }
 }
 
 void HeldLock::Detach() { grant_.reset(); }

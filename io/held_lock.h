@@ -44,7 +44,16 @@ class [[nodiscard]] HeldLock {
 
   // For how much longer nobody else can hold the lock, by a fresh look at the
   // clock. Zero once it is lost, and from then on.
+  //
+  // This is the earlier of two ends: that of the lock's own lease, for which it
+  // was taken or renewed, and that of the member's session, which the member
+  // renews by itself every few seconds for as long as it reaches the cluster
+  // (LeaseOptions::session_ttl). A lock that is held for an hour shows a few
+  // seconds here, again and again.
   absl::Duration remaining() const;
+  // The first of the two alone: how long the lock can be kept without being
+  // renewed, if the session is.
+  absl::Duration lease_remaining() const;
   Belief state() const;
   // Why it is lost; kNone while it is not. In a child of fork(): kClosed.
   LossReason loss_reason() const;

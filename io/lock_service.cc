@@ -2,20 +2,33 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 #include <utility>
-#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "engine/event.h"
+#include "engine/limits.h"
 #include "engine/node.h"
 #include "io/service_log.h"
 
 namespace cachalot {
 namespace {
 
-Answer Closed(Outcome outcome) {
-  return {.outcome = outcome,
-          .text = "this member was closed before the answer came"};
+constexpr char kClosed[] = "this member was closed before the answer came";
+// What one client of the engine may have open (limits::kRequestsPerSessionMax,
+// half of which is for callers), divided so that no kind keeps out another: a
+// process full of waiters must be able to release.
+constexpr size_t kAcquiresInEngineMax = 7168;
+constexpr size_t kQuestionsInEngineMax = 512;
+constexpr size_t kRenewalsInEngineMax = 512;
+static_assert(kAcquiresInEngineMax + kQuestionsInEngineMax +
+                  kRenewalsInEngineMax <=
+              limits::kRequestsPerSessionMax / 2);
+
+Answer Closed(Outcome outcome) { return {.outcome = outcome, .text = kClosed}; }
+
+Answer Refused(Outcome outcome, std::string text) {
+  return {.outcome = outcome, .text = std::move(text)};
 }
 
 Answer Left() {
@@ -61,18 +74,46 @@ std::vector<std::pair<RequestId, Value>> TakeInOrder(
 }  // namespace
 
 std::shared_ptr<LockService> LockService::Create(
-    std::unique_ptr<EngineDriver> driver, Watcher watcher) {
+    std::unique_ptr<EngineDriver> driver, Watcher watcher,
+    CallerLimits limits) {
+  limits.acquires_max = std::min(limits.acquires_max, kAcquiresInEngineMax);
   std::shared_ptr<LockService> service(
-      new LockService(std::move(driver), std::move(watcher)));
+      new LockService(std::move(driver), std::move(watcher), limits));
   service->driver_->SetDelegate(service.get());
   return service;
 }
 
-LockService::LockService(std::unique_ptr<EngineDriver> driver, Watcher watcher)
+LockService::LockService(std::unique_ptr<EngineDriver> driver, Watcher watcher,
+                         CallerLimits limits)
     : driver_(std::move(driver)),
       watcher_(std::move(watcher)),
+      limits_(limits),
       address_(driver_->node().options().address),
-      name_(driver_->node().options().name) {}
+      name_(driver_->node().options().name),
+      questions_({.in_engine_max = kQuestionsInEngineMax,
+                  .questions_max = limits.calls_max,
+                  .patience = driver_->node().options().lease.request_timeout},
+                 [this](RequestId request, Request body) {
+                   Submit(request, std::move(body));
+                 }),
+      renewals_({.in_engine_max = kRenewalsInEngineMax,
+                 .questions_max = kRenewalsInEngineMax,
+                 .patience = driver_->node().options().lease.request_timeout},
+                [this](RequestId request, Request body) {
+                  Submit(request, std::move(body));
+                }),
+      session_end_(std::make_shared<Grant::SessionEnd>(0)) {}
+
+void LockService::UpdateSession() {
+  const SessionId session = driver_->Session();
+  const int64_t end = driver_->SessionBeliefEnd().nanoseconds();
+  if (session == session_) {
+    session_end_->store(end);
+    return;
+  }
+  session_ = session;
+  session_end_ = std::make_shared<Grant::SessionEnd>(end);
+}
 
 void LockService::Stop() {
   driver_->Stop();
@@ -125,15 +166,62 @@ CallerScope::~CallerScope() {
   --service_->callers_;
 }
 
+absl::Status LockService::BeginPostedCall() {
+  if (++posted_calls_ <= limits_.posted_calls_max) return absl::OkStatus();
+  --posted_calls_;
+  return absl::ResourceExhaustedError(
+      absl::StrCat("more than ", limits_.posted_calls_max,
+                   " calls wait for this member's thread: wait for answers "
+                   "before asking for more"));
+}
+
+Answer LockService::CheckAcquire(const AcquireRequest& body,
+                                 const HoldTerms& terms) const {
+  if (has_left_) return Left();
+  if (terms.renew && terms.max_hold < body.ttl) {
+    return Refused(
+        Outcome::kInvalid,
+        absl::StrCat("max_hold is ", absl::FormatDuration(terms.max_hold),
+                     "; it must not be below the ttl, ",
+                     absl::FormatDuration(body.ttl)));
+  }
+  if (acquisitions_.size() >= limits_.acquires_max) {
+    return Refused(Outcome::kBusy,
+                   absl::StrCat("more than ", limits_.acquires_max,
+                                " requests for locks of this process wait"));
+  }
+  const auto held = locks_of_owners_.find(OwnerKey(terms.scope, body.owner));
+  if (held != locks_of_owners_.end() &&
+      held->second >= limits_.locks_per_owner_max) {
+    return Refused(Outcome::kBusy,
+                   absl::StrCat("owner \"", body.owner, "\" holds or asks for ",
+                                limits_.locks_per_owner_max,
+                                " locks here, as many as one owner may"));
+  }
+  return {.outcome = Outcome::kOk};
+}
+
+void LockService::CountOwner(LockScope scope, const std::string& owner) {
+  ++locks_of_owners_[OwnerKey(scope, owner)];
+}
+
+void LockService::UncountOwner(LockScope scope, const std::string& owner) {
+  const auto found = locks_of_owners_.find(OwnerKey(scope, owner));
+  if (--found->second == 0) locks_of_owners_.erase(found);
+}
+
 void LockService::Acquire(RequestId request, AcquireRequest body,
                           HoldTerms terms, GrantCallback done) {
-  if (has_left_) {
-    done(Left(), nullptr);
+  Answer refusal = CheckAcquire(body, terms);
+  if (refusal.outcome != Outcome::kOk) {
+    done(std::move(refusal), nullptr);
     return;
   }
   LogWaiting(driver_->log(), body);
+  CountOwner(terms.scope, body.owner);
   acquisitions_.emplace(request, Acquisition{.key = body.key,
                                              .owner = body.owner,
+                                             .ttl = body.ttl,
                                              .terms = std::move(terms),
                                              .done = std::move(done)});
   Submit(request, std::move(body));
@@ -167,7 +255,15 @@ void LockService::Release(const HeldClaim& claim, AnswerCallback done) {
     return;
   }
   // The engine ends belief, says so in a notice, and then sends the release.
-  Ask(ReleaseRequest{.key = claim.key, .token = *token}, std::move(done));
+  const std::shared_ptr<Grant> grant = FindGrant(claim.key, *token);
+  QuestionQueue::Limit limit = QuestionQueue::Limit::kApplies;
+  if (grant != nullptr) {
+    schedule_.Remove(grant->request());
+    // One for each grant: as many as there are grants.
+    if (grant->BeginRelease()) limit = QuestionQueue::Limit::kNone;
+  }
+  Ask(ReleaseRequest{.key = claim.key, .token = *token}, std::move(done),
+      limit);
 }
 
 void LockService::ListLocks(ListLocksRequest body, AnswerCallback done) {
@@ -245,6 +341,9 @@ AgentStatus LockService::Status() const {
       .streams_malformed = transport.streams_malformed,
       .frames_received = transport.frames_received,
       .datagrams_received = transport.datagrams_received,
+      .longest_turn = driver_->loop() == nullptr
+                          ? absl::ZeroDuration()
+                          : driver_->loop()->longest_turn(),
   };
   for (const MemberInfo& member : node.Members()) {
     if (member.id == status.id) status.role = member.role;
@@ -257,32 +356,64 @@ void LockService::Submit(RequestId request, Request body) {
   driver_->Learn(RequestSubmitted{request, std::move(body)});
 }
 
-void LockService::Ask(Request body, AnswerCallback done) {
+void LockService::Ask(Request body, AnswerCallback done,
+                      QuestionQueue::Limit limit) {
   if (has_left_) {
     done(Left());
     return;
   }
-  const RequestId request = NewRequest();
-  const bool is_read = std::holds_alternative<ListLocksRequest>(body) ||
-                       std::holds_alternative<ListMembersRequest>(body);
-  questions_.emplace(request,
-                     Question{.is_read = is_read, .done = std::move(done)});
-  Submit(request, std::move(body));
+  questions_.Ask(ReadClock().fast, NewRequest(), std::move(body), limit,
+                 std::move(done));
 }
 
 std::shared_ptr<Grant> LockService::AddGrant(RequestId request,
                                              Acquisition acquisition,
                                              FencingToken token) {
+  const HoldTerms& terms = acquisition.terms;
+  if (terms.renew) {
+    const FastInstant now = ReadClock().fast;
+    const FastInstant until = terms.max_hold == absl::InfiniteDuration()
+                                  ? FastInstant::Never()
+                                  : now + terms.max_hold;
+    schedule_.Add(now, request, acquisition.ttl, until);
+  }
+  UpdateSession();
   auto grant = std::make_shared<Grant>(
       Grant::Identity{.request = request,
                       .key = std::move(acquisition.key),
                       .owner = std::move(acquisition.owner),
-                      .scope = acquisition.terms.scope,
+                      .scope = terms.scope,
                       .token = token},
-      driver_->LeaseBeliefEnd(request), std::move(acquisition.terms.on_change));
+      driver_->LeaseBeliefEnd(request), session_end_,
+      std::move(acquisition.terms.on_change));
   grants_.insert_or_assign(request, grant);
   grants_by_key_.insert_or_assign(grant->key(), grant);
   return grant;
+}
+
+void LockService::RenewDue(FastInstant now) {
+  while (renewals_.size() < kRenewalsInEngineMax) {
+    const std::optional<RenewalSchedule::Due> due = schedule_.TakeDue(now);
+    if (!due.has_value()) return;
+    RenewNow(now, *due);
+  }
+}
+
+void LockService::RenewNow(FastInstant now, const RenewalSchedule::Due& due) {
+  const std::shared_ptr<Grant>& grant = grants_.at(due.grant);
+  renewals_.Ask(
+      now, NewRequest(),
+      RenewRequest{
+          .key = grant->key(), .token = grant->token(), .ttl = due.ttl},
+      QuestionQueue::Limit::kNone, [this, now, grant](const Answer& answer) {
+        UpdateBelief(*grant);
+        if (answer.outcome == Outcome::kOk) {
+          schedule_.Schedule(now, grant->request());
+        } else {
+          // What is lost has been removed from the schedule, or will be.
+          schedule_.Retry(ReadClock().fast, grant->request());
+        }
+      });
 }
 
 std::shared_ptr<Grant> LockService::FindGrant(absl::string_view key,
@@ -293,6 +424,8 @@ std::shared_ptr<Grant> LockService::FindGrant(absl::string_view key,
 }
 
 void LockService::DropGrant(const Grant& grant) {
+  schedule_.Remove(grant.request());
+  UncountOwner(grant.scope(), grant.owner());
   const auto by_key = grants_by_key_.find(grant.key());
   if (by_key != grants_by_key_.end() && by_key->second.get() == &grant) {
     grants_by_key_.erase(by_key);
@@ -301,21 +434,17 @@ void LockService::DropGrant(const Grant& grant) {
 }
 
 void LockService::UpdateBelief(Grant& grant) {
-  grant.set_belief_end(driver_->LeaseBeliefEnd(grant.request()));
+  grant.set_lease_end(driver_->LeaseBeliefEnd(grant.request()));
 }
 
 void LockService::AbandonCalls() {
   // The callbacks may come back to the service, which now refuses them.
   auto acquisitions = TakeInOrder(acquisitions_);
-  auto questions = TakeInOrder(questions_);
   auto leavers = std::exchange(leavers_, {});
   for (auto& [request, acquisition] : acquisitions) {
     acquisition.done(Closed(Outcome::kUnknown), nullptr);
   }
-  for (auto& [request, question] : questions) {
-    question.done(
-        Closed(question.is_read ? Outcome::kLeaving : Outcome::kUnknown));
-  }
+  questions_.Abandon(kClosed);
   for (AnswerCallback& done : leavers) done(Closed(Outcome::kUnknown));
 }
 
@@ -329,13 +458,8 @@ void LockService::AbandonGrants() {
 }
 
 void LockService::OnAnswer(RequestId request, Answer answer) {
-  const auto question = questions_.find(request);
-  if (question != questions_.end()) {
-    AnswerCallback done = std::move(question->second.done);
-    questions_.erase(question);
-    done(std::move(answer));
-    return;
-  }
+  if (questions_.OnAnswer(request, answer)) return;
+  if (renewals_.OnAnswer(request, answer)) return;
   const auto found = acquisitions_.find(request);
   if (found == acquisitions_.end()) return;
   Acquisition acquisition = std::move(found->second);
@@ -345,6 +469,8 @@ void LockService::OnAnswer(RequestId request, Answer answer) {
   std::shared_ptr<Grant> grant;
   if (answer.outcome == Outcome::kOk) {
     grant = AddGrant(request, std::move(acquisition), answer.token);
+  } else {
+    UncountOwner(acquisition.terms.scope, acquisition.owner);
   }
   done(std::move(answer), std::move(grant));
 }
@@ -386,15 +512,17 @@ void LockService::OnLeft() {
   if (watcher_.on_left != nullptr) watcher_.on_left();
 }
 
-void LockService::OnTurnEnded(const Now&) {
-  const FastInstant end = driver_->SessionBeliefEnd();
-  if (end != session_belief_end_) {
-    session_belief_end_ = end;
-    for (auto& [request, grant] : grants_) {
-      UpdateBelief(*grant);
-    }
-  }
+void LockService::OnTurnEnded(const Now& now) {
+  UpdateSession();
+  questions_.OnTime(now.fast);
+  RenewDue(now.fast);
   if (on_turn_ended_ != nullptr) on_turn_ended_();
+}
+
+FastInstant LockService::NextDeadline() const {
+  const FastInstant next = questions_.NextDeadline();
+  if (renewals_.size() >= kRenewalsInEngineMax) return next;
+  return std::min(next, schedule_.NextDeadline());
 }
 
 }  // namespace cachalot

@@ -2,6 +2,7 @@
 #define IO_LOCK_SERVICE_H_
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -23,11 +24,14 @@
 #include "engine/instant.h"
 #include "engine/request.h"
 #include "io/agent_status.h"
+#include "io/caller_limits.h"
 #include "io/engine_driver.h"
 #include "io/event_loop.h"
 #include "io/fork_guard.h"
 #include "io/grant.h"
 #include "io/lock_scope.h"
+#include "io/question_queue.h"
+#include "io/renewal_schedule.h"
 
 namespace cachalot {
 
@@ -45,6 +49,9 @@ struct HeldClaim {
 struct HoldTerms {
   LockScope scope = LockScope::kEmbedder;
   ChangeCallback on_change;  // may be null
+  // Renews the lock until it is lost, or until this long after the grant.
+  bool renew = false;
+  absl::Duration max_hold = absl::InfiniteDuration();
 };
 
 // The locks of one process: its calls in flight and its grants. Both the
@@ -67,7 +74,8 @@ class LockService : private EngineDriver::Delegate {
   };
 
   static std::shared_ptr<LockService> Create(
-      std::unique_ptr<EngineDriver> driver, Watcher watcher);
+      std::unique_ptr<EngineDriver> driver, Watcher watcher,
+      CallerLimits limits = {});
 
   // Errors: those of EngineDriver::Start().
   absl::Status Start() { return driver_->Start(); }
@@ -86,6 +94,10 @@ class LockService : private EngineDriver::Delegate {
   }
   // Why Post() returned false. FailedPrecondition.
   absl::Status ClosedError() const;
+  // Counts a call that is about to be posted; FinishPostedCall() when the
+  // driver's thread has come to it. Errors: ResourceExhausted.
+  absl::Status BeginPostedCall();
+  void FinishPostedCall() { --posted_calls_; }
   bool IsOnThread() const { return driver_->IsOnThread(); }
   Now ReadClock() { return driver_->ReadClock(); }
   // Waits until locks can be taken.
@@ -107,6 +119,7 @@ class LockService : private EngineDriver::Delegate {
                GrantCallback done);
   void Withdraw(RequestId request);
   void Renew(const HeldClaim& claim, absl::Duration ttl, AnswerCallback done);
+  // Never refused for there being too much at once, the first time.
   void Release(const HeldClaim& claim, AnswerCallback done);
   void ListLocks(ListLocksRequest body, AnswerCallback done);
   void ListMembers(AnswerCallback done);
@@ -135,26 +148,33 @@ class LockService : private EngineDriver::Delegate {
   struct Acquisition {
     std::string key;
     std::string owner;
+    absl::Duration ttl;
     HoldTerms terms;
     GrantCallback done;
   };
-  // Anything else that was asked, until it is answered.
-  struct Question {
-    bool is_read = false;  // changes nothing
-    AnswerCallback done;
-  };
+  using OwnerKey = std::pair<LockScope, std::string>;
 
-  LockService(std::unique_ptr<EngineDriver> driver, Watcher watcher);
+  LockService(std::unique_ptr<EngineDriver> driver, Watcher watcher,
+              CallerLimits limits);
 
   void Submit(RequestId request, Request body);
-  void Ask(Request body, AnswerCallback done);
+  void Ask(Request body, AnswerCallback done,
+           QuestionQueue::Limit limit = QuestionQueue::Limit::kApplies);
+  // Why an acquire is refused before it is asked; kOk if it is not.
+  Answer CheckAcquire(const AcquireRequest& body, const HoldTerms& terms) const;
+  void CountOwner(LockScope scope, const std::string& owner);
+  void UncountOwner(LockScope scope, const std::string& owner);
+  // Renews what keeps itself and is due.
+  void RenewDue(FastInstant now);
+  void RenewNow(FastInstant now, const RenewalSchedule::Due& due);
   std::shared_ptr<Grant> AddGrant(RequestId request, Acquisition acquisition,
                                   FencingToken token);
   // The grant of `key` that `token` names, or null.
   std::shared_ptr<Grant> FindGrant(absl::string_view key,
                                    FencingToken token) const;
   void DropGrant(const Grant& grant);
-  // Takes over what the engine believes of its lease.
+  // Takes over what the engine believes of the session, or of a lock's lease.
+  void UpdateSession();
   void UpdateBelief(Grant& grant);
   // Answers all that is in flight, and tells holders that their locks are lost.
   void AbandonCalls();
@@ -165,24 +185,31 @@ class LockService : private EngineDriver::Delegate {
   void OnStanding(const AnnounceStanding& standing) override;
   void OnLeft() override;
   void OnTurnEnded(const Now& now) override;
-  FastInstant NextDeadline() const override { return FastInstant::Never(); }
+  FastInstant NextDeadline() const override;
 
   const ForkGuard fork_guard_;
   const std::unique_ptr<EngineDriver> driver_;
   const Watcher watcher_;
+  const CallerLimits limits_;
   absl::AnyInvocable<void()> on_turn_ended_;
   const Address address_;
   const std::string name_;
   std::atomic<uint64_t> last_request_{0};
+  std::atomic<size_t> posted_calls_{0};
 
   // Of the driver's thread.
   absl::flat_hash_map<RequestId, Acquisition> acquisitions_;
-  absl::flat_hash_map<RequestId, Question> questions_;
+  QuestionQueue questions_;
+  QuestionQueue renewals_;  // those of schedule_
   absl::flat_hash_map<RequestId, std::shared_ptr<Grant>> grants_;
   // The grant that a key means; the others of that key are lost.
   absl::flat_hash_map<std::string, std::shared_ptr<Grant>> grants_by_key_;
-  // As last told to the grants.
-  FastInstant session_belief_end_;
+  absl::flat_hash_map<OwnerKey, size_t> locks_of_owners_;
+  RenewalSchedule schedule_;
+  // What the grants of this session read. Those of an earlier one keep theirs,
+  // so that it never moves again.
+  SessionId session_;
+  std::shared_ptr<Grant::SessionEnd> session_end_;
   Standing standing_;
   std::vector<AnswerCallback> leavers_;
   bool has_left_ = false;

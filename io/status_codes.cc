@@ -42,8 +42,7 @@ absl::Status ToStatus(const Answer& answer) {
     case Outcome::kInvalid:
       return absl::InvalidArgumentError(Explain(answer, "invalid request"));
     case Outcome::kBusy:
-      return absl::ResourceExhaustedError(
-          Explain(answer, "too many requests in flight"));
+      return absl::ResourceExhaustedError(Explain(answer, "too much at once"));
     case Outcome::kUnavailable:
       return absl::UnavailableError(
           Explain(answer, "no leader of a cluster was reached in time"));
