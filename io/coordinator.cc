@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <functional>
+#include <optional>
+#include <stop_token>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -142,6 +144,17 @@ absl::StatusOr<Value> ReadOnThread(const std::shared_ptr<LockService>& service,
   });
 }
 
+absl::Status Cancelled() {
+  return absl::CancelledError("cancelled by the caller; the lock is not held");
+}
+
+void PostWithdraw(const std::shared_ptr<LockService>& service,
+                  RequestId request) {
+  // A service that is closed has answered all requests.
+  static_cast<void>(service->Post(
+      [service = service.get(), request] { service->Withdraw(request); }));
+}
+
 void PostRenew(LockService& service, HeldClaim claim, absl::Duration ttl,
                StatusCallback done) {
   PostCall(
@@ -232,7 +245,7 @@ Coordinator::~Coordinator() {
   if (log_ != nullptr) log_->Stop(absl::InfiniteDuration());
 }
 
-absl::Status Coordinator::Connect(absl::Duration timeout) {
+absl::Status Coordinator::Connect(TimeSpan timeout, std::stop_token stop) {
   if (service_->is_forked()) return service_->ClosedError();
   if (service_->IsOnThread()) {
     return absl::FailedPreconditionError(
@@ -240,29 +253,40 @@ absl::Status Coordinator::Connect(absl::Duration timeout) {
   }
   const CallerScope scope(service_);
   const std::vector<std::string> seeds = seeds_;
-  const absl::Status ready = service_->WaitUntilReady(timeout);
+  const absl::Status ready = service_->WaitUntilReady(timeout, stop);
   if (!absl::IsDeadlineExceeded(ready)) return ready;
-  return absl::DeadlineExceededError(absl::StrCat(
-      "no cluster with a leader was found in ", absl::FormatDuration(timeout),
-      "; asked ", absl::StrJoin(seeds_, ", "), " and will go on asking"));
+  return absl::DeadlineExceededError(
+      absl::StrCat("no cluster with a leader was found in ",
+                   absl::FormatDuration(absl::Duration(timeout)), "; asked ",
+                   absl::StrJoin(seeds_, ", "), " and will go on asking"));
 }
 
-absl::StatusOr<HeldLock> Coordinator::Lock(absl::string_view key,
-                                           absl::Duration ttl,
+absl::StatusOr<HeldLock> Coordinator::Lock(absl::string_view key, TimeSpan ttl,
                                            LockOptions options) {
-  return RunBlocking<absl::StatusOr<HeldLock>>(
-      service_, [&](LockCallback done) {
-        LockAsync(key, ttl, std::move(options), std::move(done));
+  const std::stop_token stop = options.stop;
+  if (stop.stop_requested()) return Cancelled();
+  std::optional<std::stop_callback<std::function<void()>>> canceller;
+  absl::StatusOr<HeldLock> lock =
+      RunBlocking<absl::StatusOr<HeldLock>>(service_, [&](LockCallback done) {
+        const RequestId request =
+            LockAsync(key, ttl, std::move(options), std::move(done));
+        canceller.emplace(stop, [service = service_, request] {
+          PostWithdraw(service, request);
+        });
       });
+  // Granted and cancelled at one time: given back.
+  if (lock.ok() && stop.stop_requested()) return Cancelled();
+  return lock;
 }
 
-RequestId Coordinator::LockAsync(absl::string_view key, absl::Duration ttl,
+RequestId Coordinator::LockAsync(absl::string_view key, TimeSpan ttl,
                                  LockOptions options, LockCallback done) {
   const RequestId request = service_->NewRequest();
   AcquireRequest body = {
       .key = std::string(key),
       .ttl = ttl,
-      .wait = std::clamp(options.wait, absl::ZeroDuration(), limits::WaitMax()),
+      .wait = std::clamp<absl::Duration>(options.wait, absl::ZeroDuration(),
+                                         limits::WaitMax()),
       .owner = std::move(options.owner)};
   PostCall(
       *service_, std::move(done),
@@ -287,44 +311,42 @@ RequestId Coordinator::LockAsync(absl::string_view key, absl::Duration ttl,
 }
 
 absl::StatusOr<HeldLock> Coordinator::TryLock(absl::string_view key,
-                                              absl::Duration ttl,
+                                              TimeSpan ttl,
                                               LockOptions options) {
   options.wait = absl::ZeroDuration();
   return Lock(key, ttl, std::move(options));
 }
 
-RequestId Coordinator::TryLockAsync(absl::string_view key, absl::Duration ttl,
+RequestId Coordinator::TryLockAsync(absl::string_view key, TimeSpan ttl,
                                     LockOptions options, LockCallback done) {
   options.wait = absl::ZeroDuration();
   return LockAsync(key, ttl, std::move(options), std::move(done));
 }
 
 void Coordinator::Withdraw(RequestId request) {
-  // A coordinator that is closed has answered all requests.
-  static_cast<void>(service_->Post(
-      [service = service_.get(), request] { service->Withdraw(request); }));
+  PostWithdraw(service_, request);
 }
 
-absl::Status Coordinator::Renew(absl::string_view key, absl::Duration ttl,
+absl::Status Coordinator::Renew(absl::string_view key, TimeSpan ttl,
                                 absl::string_view owner) {
   return RunBlocking<absl::Status>(service_, [&](StatusCallback done) {
     RenewAsync(key, ttl, owner, std::move(done));
   });
 }
 
-absl::Status Coordinator::Renew(absl::string_view key, absl::Duration ttl,
+absl::Status Coordinator::Renew(absl::string_view key, TimeSpan ttl,
                                 FencingToken token) {
   return RunBlocking<absl::Status>(service_, [&](StatusCallback done) {
     RenewAsync(key, ttl, token, std::move(done));
   });
 }
 
-void Coordinator::RenewAsync(absl::string_view key, absl::Duration ttl,
+void Coordinator::RenewAsync(absl::string_view key, TimeSpan ttl,
                              absl::string_view owner, StatusCallback done) {
   PostRenew(*service_, ByOwner(key, owner), ttl, std::move(done));
 }
 
-void Coordinator::RenewAsync(absl::string_view key, absl::Duration ttl,
+void Coordinator::RenewAsync(absl::string_view key, TimeSpan ttl,
                              FencingToken token, StatusCallback done) {
   PostRenew(*service_, ByToken(key, token), ttl, std::move(done));
 }

@@ -4,7 +4,10 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -23,7 +26,9 @@
 #include "io/held_lock.h"
 #include "io/log.h"
 #include "io/log_event.h"
+#include "io/run_result.h"
 #include "io/status_codes.h"
+#include "io/time_span.h"
 
 // Cachalot in a process: one member of a cluster, and the locks it takes.
 //
@@ -83,7 +88,7 @@ struct CoordinatorOptions {
   // A group, by name or number, whose members may use it too. Empty: none.
   std::string local_socket_group;
 
-  absl::Duration birth_delay = absl::Seconds(2);
+  TimeSpan birth_delay = absl::Seconds(2);
   MembershipOptions membership;
   ConsensusOptions consensus;
   LeaseOptions lease;
@@ -111,7 +116,10 @@ struct CoordinatorOptions {
 struct LockOptions {
   // How long to wait for the lock, whatever its lease. Infinite: for as long as
   // it takes (a week).
-  absl::Duration wait = absl::InfiniteDuration();
+  TimeSpan wait = absl::InfiniteDuration();
+  // Ends a blocking call: Cancelled, and the lock is not held then. The
+  // asynchronous forms have Withdraw().
+  std::stop_token stop;
   // Who in this process asks. Shown to others; lets the lock be renewed and
   // released by its key under the same owner. Empty: only by its HeldLock or
   // its token.
@@ -129,9 +137,11 @@ struct LockOptions {
   // ends. A process that hangs keeps such a lock; `max_hold` bounds that. Not
   // below the ttl.
   bool renew = false;
-  absl::Duration max_hold = absl::InfiniteDuration();
+  TimeSpan max_hold = absl::InfiniteDuration();
 };
 
+// Durations are absl's or std::chrono's, as TimeSpan says.
+//
 // One member of a cluster. Thread-safe.
 //
 // Each operation has a blocking form and one that calls back. Callbacks come
@@ -173,8 +183,9 @@ class Coordinator {
 
   // Waits until locks can be taken. Not needed: a Lock() waits by itself.
   // Errors: DeadlineExceeded (names the seeds that were tried; it goes on
-  // trying), FailedPrecondition (in a callback; after Leave(); closed).
-  absl::Status Connect(absl::Duration timeout);
+  // trying), Cancelled (by `stop`), FailedPrecondition (in a callback; after
+  // Leave(); closed).
+  absl::Status Connect(TimeSpan timeout, std::stop_token stop = {});
 
   // Takes `key` (1 to 1024 bytes) for `ttl` (100 ms to 24 h), waiting for it in
   // the order of arrival. A second Lock() of a key in one process waits like
@@ -182,18 +193,36 @@ class Coordinator {
   //
   // Errors: DeadlineExceeded, InvalidArgument, ResourceExhausted
   // (CoordinatorOptions::limits), Unavailable, FailedPrecondition, Unknown.
-  absl::StatusOr<HeldLock> Lock(absl::string_view key, absl::Duration ttl,
+  absl::StatusOr<HeldLock> Lock(absl::string_view key, TimeSpan ttl,
                                 LockOptions options = {});
   // The number is for Withdraw().
-  RequestId LockAsync(absl::string_view key, absl::Duration ttl,
-                      LockOptions options, LockCallback done);
+  RequestId LockAsync(absl::string_view key, TimeSpan ttl, LockOptions options,
+                      LockCallback done);
 
   // The same without waiting; `options.wait` means nothing.
   // Errors: AlreadyExists instead of DeadlineExceeded.
-  absl::StatusOr<HeldLock> TryLock(absl::string_view key, absl::Duration ttl,
+  absl::StatusOr<HeldLock> TryLock(absl::string_view key, TimeSpan ttl,
                                    LockOptions options = {});
-  RequestId TryLockAsync(absl::string_view key, absl::Duration ttl,
+  RequestId TryLockAsync(absl::string_view key, TimeSpan ttl,
                          LockOptions options, LockCallback done);
+
+  // Runs `fn` while it holds `key`, which is kept renewed meanwhile and given
+  // up afterwards, also if `fn` throws. `fn` takes the HeldLock&, or a
+  // std::stop_token that trips when the lock is in danger or lost, or nothing.
+  //
+  // Returns what `fn` does (an absl::Status or absl::StatusOr as it is, a value
+  // in a StatusOr, nothing as OK), also if the lock was lost meanwhile: `fn` is
+  // the one to ask the token. If the lock was not granted `fn` is not called,
+  // and the error is that of Lock().
+  template <typename Fn>
+  RunResult<Fn> RunUnderLock(absl::string_view key, LockOptions options,
+                             Fn fn) {
+    return RunUnderLock(key, absl::Seconds(15), std::move(options),
+                        std::move(fn));
+  }
+  template <typename Fn>
+  RunResult<Fn> RunUnderLock(absl::string_view key, TimeSpan ttl,
+                             LockOptions options, Fn fn);
 
   // Takes back a LockAsync() that has not been answered: it is answered with
   // Cancelled.
@@ -207,13 +236,12 @@ class Coordinator {
   //
   // Errors: InvalidArgument (`ttl`; neither token nor owner),
   // FailedPrecondition, PermissionDenied, Unavailable, Unknown.
-  absl::Status Renew(absl::string_view key, absl::Duration ttl,
+  absl::Status Renew(absl::string_view key, TimeSpan ttl,
                      absl::string_view owner = "");
-  absl::Status Renew(absl::string_view key, absl::Duration ttl,
-                     FencingToken token);
-  void RenewAsync(absl::string_view key, absl::Duration ttl,
-                  absl::string_view owner, StatusCallback done);
-  void RenewAsync(absl::string_view key, absl::Duration ttl, FencingToken token,
+  absl::Status Renew(absl::string_view key, TimeSpan ttl, FencingToken token);
+  void RenewAsync(absl::string_view key, TimeSpan ttl, absl::string_view owner,
+                  StatusCallback done);
+  void RenewAsync(absl::string_view key, TimeSpan ttl, FencingToken token,
                   StatusCallback done);
   absl::Status Release(absl::string_view key, absl::string_view owner = "");
   absl::Status Release(absl::string_view key, FencingToken token);
@@ -267,6 +295,24 @@ class Coordinator {
   const std::vector<std::string> seeds_;  // as they were written
   std::unique_ptr<LocalServer> local_server_;
 };
+
+template <typename Fn>
+RunResult<Fn> Coordinator::RunUnderLock(absl::string_view key, TimeSpan ttl,
+                                        LockOptions options, Fn fn) {
+  options.renew = true;
+  absl::StatusOr<HeldLock> lock = Lock(key, ttl, std::move(options));
+  if (!lock.ok()) return lock.status();
+  // A release that fails is one that comes later, by the end of the lease.
+  if constexpr (std::is_void_v<decltype(CallUnderLock(fn, *lock))>) {
+    CallUnderLock(fn, *lock);
+    lock->Release().IgnoreError();
+    return absl::OkStatus();
+  } else {
+    RunResult<Fn> result = CallUnderLock(fn, *lock);
+    lock->Release().IgnoreError();
+    return result;
+  }
+}
 
 }  // namespace cachalot
 

@@ -34,6 +34,7 @@ void Grant::Lose(LossReason reason) {
 void Grant::Change(Belief belief, LossReason reason) {
   if (belief == Belief::kLost) {
     Lose(reason);
+    Trip();
     if (is_loss_told_) return;
     is_loss_told_ = true;
   } else {
@@ -43,11 +44,33 @@ void Grant::Change(Belief belief, LossReason reason) {
            !belief_.compare_exchange_weak(current, belief)) {
     }
     if (current == Belief::kLost) return;
+    if (belief == Belief::kSuspect) Trip();
   }
   Tell({.key = key(),
         .token = token(),
         .belief = belief,
         .reason = belief == Belief::kLost ? loss_reason() : reason});
+}
+
+std::stop_token Grant::StopToken() {
+  std::stop_token token;
+  {
+    const absl::MutexLock lock(&mutex_);
+    if (!stop_.stop_possible()) stop_ = std::stop_source();
+    token = stop_.get_token();
+  }
+  // After the source is there: who changes the belief later finds it.
+  if (belief_.load() != Belief::kHeld) Trip();
+  return token;
+}
+
+void Grant::Trip() {
+  std::stop_source source(std::nostopstate);
+  {
+    const absl::MutexLock lock(&mutex_);
+    source = stop_;
+  }
+  source.request_stop();
 }
 
 void Grant::Tell(const LockChange& change) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <utility>
@@ -71,6 +72,12 @@ class Grant {
   // kNone while it is not lost.
   LossReason loss_reason() const { return loss_reason_.load(); }
 
+  // Trips for good when the lock is first suspect, or lost. What was registered
+  // with it runs on the driver's thread, or on the holder's if that gives the
+  // lock up.
+  std::stop_token StopToken() ABSL_LOCKS_EXCLUDED(mutex_);
+  void Trip() ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Belief is over: the holder gives the lock up, or has seen its end.
   void Lose(LossReason reason);
 
@@ -105,6 +112,8 @@ class Grant {
 
   absl::Mutex mutex_;
   bool is_silent_ ABSL_GUARDED_BY(mutex_) = false;
+  // Without state until somebody wants a token.
+  std::stop_source stop_ ABSL_GUARDED_BY(mutex_){std::nostopstate};
   // The thread on which the holder is being told something; none: no thread.
   std::thread::id teller_ ABSL_GUARDED_BY(mutex_);
 };

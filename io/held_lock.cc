@@ -45,16 +45,23 @@ Belief HeldLock::state() const {
   return grant_->BeliefAt(service_->ReadClock().fast);
 }
 
+std::stop_token HeldLock::stop_token() const {
+  if (!service_->is_forked()) return grant_->StopToken();
+  std::stop_source over;
+  over.request_stop();
+  return over.get_token();
+}
+
 LossReason HeldLock::loss_reason() const {
   return service_->is_forked() ? LossReason::kClosed : grant_->loss_reason();
 }
 
-absl::Status HeldLock::Renew(absl::Duration ttl) {
+absl::Status HeldLock::Renew(TimeSpan ttl) {
   return RunBlocking<absl::Status>(
       service_, [&](StatusCallback done) { RenewAsync(ttl, std::move(done)); });
 }
 
-void HeldLock::RenewAsync(absl::Duration ttl, StatusCallback done) {
+void HeldLock::RenewAsync(TimeSpan ttl, StatusCallback done) {
   if (service_->is_forked()) return done(service_->ClosedError());
   // Lost is final, also where the engine has not noticed yet.
   if (state() == Belief::kLost) {
@@ -78,6 +85,7 @@ void HeldLock::ReleaseAsync(StatusCallback done) {
   grant_->Silence();
   // Nobody believes in the lock from here on, whenever the release arrives.
   grant_->Lose(LossReason::kReleased);
+  grant_->Trip();
   auto release = [service = service_.get(),
                   claim = ClaimOf(*grant_)](StatusCallback done) {
     service->Release(claim, AnswerWithStatus(std::move(done)));

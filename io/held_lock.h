@@ -1,7 +1,9 @@
 #ifndef IO_HELD_LOCK_H_
 #define IO_HELD_LOCK_H_
 
+#include <chrono>
 #include <memory>
+#include <stop_token>
 #include <string>
 
 #include "absl/functional/any_invocable.h"
@@ -10,6 +12,7 @@
 #include "engine/ids.h"
 #include "engine/request.h"
 #include "io/grant.h"
+#include "io/time_span.h"
 
 namespace cachalot {
 
@@ -55,14 +58,25 @@ class [[nodiscard]] HeldLock {
   // renewed, if the session is.
   absl::Duration lease_remaining() const;
   Belief state() const;
+  std::chrono::nanoseconds remaining_chrono() const {
+    return absl::ToChronoNanoseconds(remaining());
+  }
+  std::chrono::nanoseconds lease_remaining_chrono() const {
+    return absl::ToChronoNanoseconds(lease_remaining());
+  }
+  // Trips, for good, when the lock becomes suspect or is lost or released:
+  // begin nothing new, and end what is under way. Functions registered with it
+  // run on the member's thread and must not block; the destructor of a
+  // std::stop_callback waits for them.
+  std::stop_token stop_token() const;
   // Why it is lost; kNone while it is not. In a child of fork(): kClosed.
   LossReason loss_reason() const;
 
   // Extends the lease to `ttl` from now; never shortens it.
   // Errors: FailedPrecondition (lost), InvalidArgument (`ttl`), Unavailable,
   // Unknown.
-  absl::Status Renew(absl::Duration ttl);
-  void RenewAsync(absl::Duration ttl, StatusCallback done);
+  absl::Status Renew(TimeSpan ttl);
+  void RenewAsync(TimeSpan ttl, StatusCallback done);
 
   // Gives the lock up. It is lost from the call on, whatever the answer: with
   // Unavailable or Unknown others may have to wait for the lease to end. Not

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <optional>
+#include <stop_token>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -131,17 +132,24 @@ absl::Status LockService::ClosedError() const {
                      : absl::FailedPreconditionError("this member was closed");
 }
 
-absl::Status LockService::WaitUntilReady(absl::Duration timeout) {
+absl::Status LockService::WaitUntilReady(absl::Duration timeout,
+                                         std::stop_token stop) {
   if (is_forked()) return ForkedError();
-  const auto is_decided = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return is_ready_ || is_leaving_ || is_stopped_;
+  const auto is_decided = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return is_ready_ || is_leaving_ || is_stopped_ || stop.stop_requested();
   };
+  // Whoever unlocks the mutex looks at the conditions of those who wait.
+  const std::stop_callback on_stop(
+      stop, [this] { const absl::MutexLock lock(&mutex_); });
   const absl::MutexLock lock(&mutex_);
   mutex_.AwaitWithTimeout(absl::Condition(&is_decided), timeout);
   if (is_stopped_) return ClosedError();
   if (is_leaving_) {
     return absl::FailedPreconditionError(
         "this member has left, or is leaving: create another");
+  }
+  if (stop.stop_requested()) {
+    return absl::CancelledError("cancelled by the caller");
   }
   if (is_ready_) return absl::OkStatus();
   return absl::DeadlineExceededError("not ready in time");
@@ -405,7 +413,9 @@ void LockService::RenewNow(FastInstant now, const RenewalSchedule::Due& due) {
       now, NewRequest(),
       RenewRequest{
           .key = grant->key(), .token = grant->token(), .ttl = due.ttl},
-      QuestionQueue::Limit::kNone, [this, now, grant](const Answer& answer) {
+      QuestionQueue::Limit::kNone,
+      [this, now, grant, ttl = due.ttl](const Answer& answer) {
+        LogRenewed(driver_->log(), grant->key(), grant->token(), ttl, answer);
         UpdateBelief(*grant);
         if (answer.outcome == Outcome::kOk) {
           schedule_.Schedule(now, grant->request());

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
@@ -101,9 +102,9 @@ class LockService : private EngineDriver::Delegate {
   bool IsOnThread() const { return driver_->IsOnThread(); }
   Now ReadClock() { return driver_->ReadClock(); }
   // Waits until locks can be taken.
-  // Errors: DeadlineExceeded, FailedPrecondition (leaving, left, stopped or
-  // forked).
-  absl::Status WaitUntilReady(absl::Duration timeout)
+  // Errors: DeadlineExceeded, Cancelled, FailedPrecondition (leaving, left,
+  // stopped or forked).
+  absl::Status WaitUntilReady(absl::Duration timeout, std::stop_token stop)
       ABSL_LOCKS_EXCLUDED(mutex_);
   // Waits until no CallerScope of another thread is left. After Stop().
   void AwaitCallers() ABSL_LOCKS_EXCLUDED(mutex_);

@@ -89,9 +89,9 @@ TEST(RenewalScheduleTest, NoLeaseReachesPastItsEnd) {
   EXPECT_EQ(schedule.size(), 0u);
 }
 
-// 100,000 locks that were taken in one moment.
+// Many locks that were taken in one moment.
 TEST(RenewalScheduleTest, SpreadsManyLocks) {
-  constexpr int kLocks = 100'000;
+  constexpr int kLocks = 20'000;
   RenewalSchedule schedule;
   for (uint64_t i = 1; i <= kLocks; ++i) {
     schedule.Add(At(absl::ZeroDuration()), RequestId(i), Ttl(),

@@ -90,7 +90,7 @@ void VirtualDriver::Learn(Event event) {
 FastInstant VirtualDriver::LeaseBeliefEnd(RequestId request) const {
   ++work_.lookups;
   const std::optional<Client::Held> held = node_.client().Find(request);
-  return held.has_value() ? held->belief_end : FastInstant();
+  return held.has_value() ? held->lease_end : FastInstant();
 }
 
 FastInstant VirtualDriver::SessionBeliefEnd() const {

@@ -86,6 +86,7 @@ class VirtualDriver : public EngineDriver {
   void Learn(Event event) override;
   FastInstant LeaseBeliefEnd(RequestId request) const override;
   FastInstant SessionBeliefEnd() const override;
+  SessionId Session() const override { return node_.client().session(); }
   const Node& node() const override { return node_; }
   const TransportStats& transport_stats() const override { return stats_; }
   EventLoop* loop() override { return loop_.get(); }
