@@ -4,7 +4,9 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <deque>
+#include <future>
 #include <system_error>
 #include <thread>
 
@@ -90,6 +92,9 @@ struct Logger::State {
     return !queue.empty() || is_stopping;
   }
   void Run() ABSL_LOCKS_EXCLUDED(mutex);
+  bool HasEnded() const {
+    return end.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+  }
 
   const LogFunction write;
   const pid_t process = getpid();
@@ -100,7 +105,11 @@ struct Logger::State {
   uint64_t lost ABSL_GUARDED_BY(mutex) = 0;       // in all
   uint64_t lost_told ABSL_GUARDED_BY(mutex) = 0;  // of these
   bool is_stopping ABSL_GUARDED_BY(mutex) = false;
-  bool has_ended ABSL_GUARDED_BY(mutex) = false;
+
+  // Not a condition of the mutex: Abseil's timed waits end when the wall clock
+  // says so, which may be set back.
+  std::promise<void> ended;
+  const std::future<void> end = ended.get_future();
 };
 
 void Logger::State::Run() {
@@ -118,8 +127,7 @@ void Logger::State::Run() {
     for (const LogRecord& record : records) write(record);
     if (newly_lost > 0) write(LinesLost(newly_lost));
   }
-  const absl::MutexLock lock(&mutex);
-  has_ended = true;
+  ended.set_value();
 }
 
 absl::StatusOr<std::unique_ptr<Logger>> Logger::Create(LogLevel level,
@@ -151,28 +159,34 @@ void Logger::Write(LogRecord record) {
   state_->queue.push_back(std::move(record));
 }
 
+bool Logger::MakeRoom() {
+  if (getpid() != state_->process) return false;
+  const absl::MutexLock lock(&state_->mutex);
+  if (state_->queue.size() < kQueueMax) return true;
+  ++state_->lost;
+  return false;
+}
+
 bool Logger::Stop(absl::Duration patience) {
   if (getpid() != state_->process) {
     // The thread is the parent's; only its handle is here.
     if (state_->thread.joinable()) state_->thread.detach();
     return true;
   }
-  bool has_ended = false;
+  // Left to itself, or joined, before: it is not waited for again.
+  if (!state_->thread.joinable()) return state_->HasEnded();
   {
     const absl::MutexLock lock(&state_->mutex);
-    // Left to itself before: it is not waited for again.
-    if (!state_->thread.joinable()) return state_->has_ended;
     state_->is_stopping = true;
-    state_->mutex.AwaitWithTimeout(absl::Condition(&state_->has_ended),
-                                   patience);
-    has_ended = state_->has_ended;
   }
-  if (has_ended) {
+  if (patience == absl::InfiniteDuration() ||
+      state_->end.wait_for(absl::ToChronoNanoseconds(patience)) ==
+          std::future_status::ready) {
     state_->thread.join();
-  } else {
-    state_->thread.detach();
+    return true;
   }
-  return has_ended;
+  state_->thread.detach();
+  return false;
 }
 
 uint64_t Logger::lost() const {

@@ -70,6 +70,8 @@ class Logger {
   ~Logger();
 
   bool IsOn(LogLevel level) const { return level >= level_; }
+  // Whether a record would be kept. If not, it is counted as lost.
+  bool MakeRoom();
 
   // Never waits for `write`. Lost after Stop().
   void Write(LogRecord record);
@@ -107,7 +109,8 @@ inline bool Logs(const Logger* logger, LogEvent event) {
 //   });
 template <typename Make>
 void LogTo(Logger* logger, LogEvent event, const Make& make) {
-  if (Logs(logger, event)) logger->Write(event, make());
+  // A node that loses 100,000 locks at once makes no text for most of them.
+  if (Logs(logger, event) && logger->MakeRoom()) logger->Write(event, make());
 }
 
 // The same for what strangers can cause as often as they like: at most one

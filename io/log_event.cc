@@ -51,8 +51,8 @@ constexpr LogEventInfo kEvents[] = {
     {kLockRefused, kDebug, "lock_refused", "key, owner, outcome, holder"},
     {kLockRenewed, kDebug, "lock_renewed", "key, token, ttl_ms, outcome"},
     {kLockReleased, kDebug, "lock_released", "key, owner, token, reason"},
-    {kLockSuspect, kInfo, "lock_suspect", "key, owner, token"},
-    {kLockCertain, kInfo, "lock_certain", "key, owner, token"},
+    {kLockSuspect, kDebug, "lock_suspect", "key, owner, token"},
+    {kLockCertain, kDebug, "lock_certain", "key, owner, token"},
     {kLockLost, kWarning, "lock_lost", "key, owner, token, reason"},
 
     {kSeedUnresolved, kWarning, "seed_unresolved", "seed, reason"},

@@ -88,7 +88,9 @@ void LogAcquired(Logger* log, absl::string_view key, absl::string_view owner,
         answer.holder.has_value() ? answer.holder->holder_name : "";
     std::string message = absl::StrCat("not granted ", KeyInWords(key, owner),
                                        ": ", OutcomeName(answer.outcome));
-    if (!holder.empty()) absl::StrAppend(&message, " by ", Escape(holder));
+    if (!holder.empty()) {
+      absl::StrAppend(&message, ", held by ", Escape(holder));
+    }
     if (!answer.text.empty()) {
       absl::StrAppend(&message, ", ", Escape(answer.text));
     }

@@ -79,6 +79,13 @@ absl::Status CheckSocketMode(const AgentOptions& options) {
 
 // What the library would refuse too, in the words of the command line.
 absl::Status RequireSeeds(const AgentOptions& options) {
+  const bool is_own_seed =
+      options.join.size() == 1 && options.join[0] == options.bind;
+  if (is_own_seed && options.bootstrap_expect == 0) {
+    return absl::InvalidArgumentError(
+        "--bootstrap-expect 0 never founds a cluster, and --join names nobody "
+        "but this agent: leave one of them out");
+  }
   if (!options.join.empty() || options.bootstrap_expect.value_or(0) > 0) {
     return absl::OkStatus();
   }

@@ -11,6 +11,7 @@
 #include "engine/address.h"
 #include "engine/check.h"
 #include "io/socket.h"
+#include "io/wait_deadline.h"
 #include "tools/interrupt.h"
 #include "tools/words.h"
 
@@ -31,8 +32,8 @@ constexpr absl::Duration PollInterval() { return absl::Milliseconds(50); }
 
 absl::Status Eventually(absl::string_view what, absl::Duration timeout,
                         absl::FunctionRef<bool()> is_so) {
-  const absl::Time deadline = absl::Now() + timeout;
-  while (absl::Now() < deadline) {
+  const WaitDeadline deadline = WaitDeadline::After(timeout);
+  while (!deadline.has_passed()) {
     if (is_so()) return absl::OkStatus();
     if (!Pause(PollInterval())) {
       return absl::CancelledError("interrupted");

@@ -26,31 +26,34 @@ Json HolderToJson(const LockInfo& lock) {
   AddText(body, "name", lock.holder_name);
   body["id"] = lock.holder.node.ToString();
   AddText(body, "owner", lock.owner);
-  body["remaining_ms"] = absl::ToInt64Milliseconds(lock.remaining);
+  AddTimesLeft(body, lock);
   return body;
 }
 
 std::string HolderInWords(const LockInfo& holder) {
   std::string words = Escape(holder.holder_name);
   if (!holder.owner.empty()) {
-    absl::StrAppend(&words, " (", Escape(holder.owner), ")");
+    absl::StrAppend(&words, " (owner ", Escape(holder.owner), ")");
   }
-  absl::StrAppend(&words, ", token ", holder.token.ToString(), ", for another ",
-                  Words(holder.remaining));
+  absl::StrAppend(&words, ", token ", holder.token.ToString(), "; ",
+                  TimesLeftInWords(holder));
   return words;
 }
 
 // Why nothing was done, or what is not known; for stderr.
 std::string RefusalInWords(absl::string_view doing, const Answer& answer) {
   std::string words = absl::StrCat(doing, ": ");
-  if (answer.outcome != Outcome::kHeld || !answer.holder.has_value()) {
-    absl::StrAppend(&words, OutcomeName(answer.outcome));
-    if (!answer.text.empty())
-      absl::StrAppend(&words, ": ", Escape(answer.text));
-    if (!answer.holder.has_value()) return words;
-    absl::StrAppend(&words, ": ");
+  if (answer.holder.has_value() && answer.outcome == Outcome::kHeld) {
+    return absl::StrCat(words, "held by ", HolderInWords(*answer.holder));
   }
-  absl::StrAppend(&words, "held by ", HolderInWords(*answer.holder));
+  if (answer.holder.has_value() && answer.outcome == Outcome::kTimedOut) {
+    return absl::StrCat(words, "still held by ", HolderInWords(*answer.holder));
+  }
+  absl::StrAppend(&words, OutcomeName(answer.outcome));
+  if (!answer.text.empty()) absl::StrAppend(&words, ": ", Escape(answer.text));
+  if (answer.holder.has_value()) {
+    absl::StrAppend(&words, ": held by ", HolderInWords(*answer.holder));
+  }
   return words;
 }
 
@@ -87,6 +90,13 @@ void Complain(absl::string_view text) {
 
 ExitCode Finish(const absl::Status& written) {
   return written.ok() ? ExitCode::kOk : Fail(kProgram, written);
+}
+
+void AddTimesLeft(Json& body, const LockInfo& lock) {
+  body["remaining_ms"] = absl::ToInt64Milliseconds(lock.remaining);
+  body["lease_remaining_ms"] = absl::ToInt64Milliseconds(lock.lease_remaining);
+  body["session_remaining_ms"] =
+      absl::ToInt64Milliseconds(lock.session_remaining);
 }
 
 void AddToken(Json& body, const FencingToken& token) {

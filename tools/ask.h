@@ -46,6 +46,8 @@ void Complain(absl::string_view text);
 ExitCode Finish(const absl::Status& written);
 
 void AddToken(Json& body, const FencingToken& token);
+// The lock's lease, its session's, and the earlier end of the two.
+void AddTimesLeft(Json& body, const LockInfo& lock);
 // Empty if it is not set.
 std::string Environment(const char* name);
 

@@ -222,7 +222,11 @@ void AddLockCommands(CLI::App& app, CommandLine& line) {
 
 void AddListCommands(CLI::App& app, CommandLine& line) {
   CLI::App& locks = AddClientCommand(app, line.client, "locks",
-                                     "list the locks that are held",
+                                     "list the locks that are held; each is "
+                                     "free when its lease ends, or the session "
+                                     "of its holder's agent, whichever is "
+                                     "first; holders renew the one, agents the "
+                                     "other",
                                      "cachalot locks --prefix nightly-");
   locks.add_option("--prefix", line.list.prefix, "only keys that begin so")
       ->type_name("TEXT");

@@ -30,7 +30,7 @@ Json LockToJson(const LockInfo& lock) {
   AddText(body, "holder", lock.holder_name);
   body["holder_id"] = lock.holder.node.ToString();
   AddText(body, "owner", lock.owner);
-  body["remaining_ms"] = absl::ToInt64Milliseconds(lock.remaining);
+  AddTimesLeft(body, lock);
   body["waiters"] = lock.waiters;
   return body;
 }
@@ -157,11 +157,13 @@ ExitCode ListLocks(const ClientOptions& options,
     for (const LockInfo& lock : locks) list.push_back(LockToJson(lock));
     return Finish(WriteJson({{"locks", list}}));
   }
-  Table table({"KEY", "HOLDER", "LEFT", "WAITERS", "TOKEN", "OWNER"});
+  Table table({"KEY", "HOLDER", "LEASE LEFT", "SESSION LEFT", "WAITERS",
+               "TOKEN", "OWNER"});
   for (const LockInfo& lock : locks) {
     table.Add({Escape(lock.key), Escape(lock.holder_name),
-               Words(lock.remaining), absl::StrCat(lock.waiters),
-               lock.token.ToString(), Escape(lock.owner)});
+               Words(lock.lease_remaining), Words(lock.session_remaining),
+               absl::StrCat(lock.waiters), lock.token.ToString(),
+               Escape(lock.owner)});
   }
   return Finish(WriteOutput(table.ToString()));
 }

@@ -22,11 +22,13 @@
 #include "absl/time/time.h"
 #include "engine/request.h"
 #include "io/coordinator.h"
+#include "io/escape.h"
 #include "io/wait_deadline.h"
 #include "tools/exit_codes.h"
 #include "tools/interrupt.h"
 #include "tools/lock_time.h"
 #include "tools/output.h"
+#include "tools/version.h"
 #include "tools/words.h"
 
 namespace cachalot::tools {
@@ -53,15 +55,16 @@ void SayChange(const LockChange& change) {
 }
 
 // Waits until this node can take locks. False if interrupted before.
-bool Connect(Coordinator& coordinator) {
-  // In short waits, so that Ctrl+C is heard.
-  constexpr int kTriesPerLine = 10;
-  for (int tries = 1; !Interrupted(); ++tries) {
-    const absl::Status status = coordinator.Connect(absl::Milliseconds(500));
-    if (status.ok()) return true;
-    if (tries % kTriesPerLine == 0) Say(status.message());
+bool Connect(Coordinator& coordinator, const std::string& seed) {
+  WaitDeadline next_line = WaitDeadline::After(absl::Seconds(5));
+  // Not in one long Connect(): Ctrl+C is to be heard.
+  while (!coordinator.Connect(absl::ZeroDuration()).ok()) {
+    if (!Pause(absl::Milliseconds(50))) return false;
+    if (!next_line.has_passed()) continue;
+    Say(absl::StrCat("no cluster with a leader was found yet; asking ", seed));
+    next_line = WaitDeadline::After(absl::Seconds(5));
   }
-  return false;
+  return true;
 }
 
 // Tries for the lock until there is an answer: held by us, or by another.
@@ -92,9 +95,8 @@ void SayWhoHoldsIt(Coordinator& coordinator) {
   }
   for (const LockInfo& lock : *locks) {
     if (lock.key != kKey) continue;
-    Say(absl::StrCat(kKey, " is held by ", lock.holder_name, ", token ",
-                     lock.token.ToString(), ", for another ",
-                     Words(lock.remaining)));
+    Say(absl::StrCat(kKey, " is held by ", Escape(lock.holder_name), ", token ",
+                     lock.token.ToString(), "; ", TimesLeftInWords(lock)));
     return;
   }
   Say(absl::StrCat(kKey, " is free"));
@@ -151,6 +153,7 @@ class LockMoment {
 };
 
 ExitCode Run(CoordinatorOptions options, const LockMoment& moment) {
+  const std::string seed = options.seeds[0];
   absl::StatusOr<std::unique_ptr<Coordinator>> created =
       Coordinator::Create(std::move(options));
   if (!created.ok()) return Fail("time_lock", created.status());
@@ -158,11 +161,14 @@ ExitCode Run(CoordinatorOptions options, const LockMoment& moment) {
   Say(absl::StrCat("listening on ", coordinator.address().ToString()));
 
   std::optional<HeldLock> lock;
-  if (Connect(coordinator)) {
+  if (Connect(coordinator, seed)) {
     Say(absl::StrCat("connected; waiting for ", moment.ToString()));
     if (moment.Wait()) lock = TryForLock(coordinator);
     if (lock.has_value()) {
-      Say(absl::StrCat("locked ", kKey, " for ", Words(Lease()), ", token ",
+      // What is left at first is the session's: it is shorter than the lease.
+      Say(absl::StrCat("locked ", kKey, " for ", Words(Lease()),
+                       ", and for as long as this node's session is renewed (",
+                       Words(lock->remaining()), " left), token ",
                        lock->token().ToString()));
     }
     Watch(coordinator, lock);
@@ -194,6 +200,7 @@ ExitCode Main(int argc, char** argv) {
   app.add_option("lock_time", time_text,
                  "when to try: 14:30, 14:30:15, 2026-11-23T14:30:00Z or +30s")
       ->required();
+  app.set_version_flag("--version", VersionLine("time_lock"));
   app.footer(
       "Example, in three terminals:\n"
       "  time_lock localhost:7946 localhost:7946 +30s\n"

@@ -24,6 +24,12 @@ std::string Words(absl::Duration duration) {
   return words == "0" ? "0s" : words;
 }
 
+std::string TimesLeftInWords(const LockInfo& lock) {
+  return absl::StrCat("its lease has ", Words(lock.lease_remaining),
+                      " left, its agent's session ",
+                      Words(lock.session_remaining), "; both may be renewed");
+}
+
 bool ReadDuration(const std::string& text, absl::Duration& duration) {
   absl::Duration read;
   if (!absl::ParseDuration(text, &read)) return false;

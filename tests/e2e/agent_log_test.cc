@@ -253,6 +253,18 @@ TEST(AgentFlagsTest, AnErrorNamesTheFlagAndItsRange) {
   }
 }
 
+TEST(AgentFlagsTest, WhoFoundsNothingMustNameAnother) {
+  const CommandResult result =
+      RunCommand({FindCachalot().value(), "agent", "--bind", "127.0.0.1:7946",
+                  "--join", "127.0.0.1:7946", "--bootstrap-expect", "0",
+                  "--socket", "/tmp/cachalot-no-such-agent.sock"},
+                 absl::Now() + Patience())
+          .value();
+  EXPECT_EQ(result.exit_status.value, 2);
+  EXPECT_THAT(result.output,
+              AllOf(HasSubstr("--bootstrap-expect 0"), HasSubstr("--join")));
+}
+
 TEST(VersionTest, SaysWhichVersionAndWhichWireVersion) {
   const CommandResult result = RunCommand({FindCachalot().value(), "--version"},
                                           absl::Now() + Patience())

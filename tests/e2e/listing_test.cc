@@ -91,6 +91,32 @@ TEST_F(ListingTest, AnyKeyIsPrintedAndReadWithoutLoss) {
   }
 }
 
+TEST_F(ListingTest, LocksShowsLeaseAndSessionApart) {
+  const Json taken = AskInJson(0, {"try", "times", "--ttl", "10m"});
+  const std::string table = Ask(1, {"locks", "--prefix", "times"}).output;
+  EXPECT_THAT(table, ContainsRegex("LEASE LEFT +SESSION LEFT"));
+  EXPECT_THAT(table, ContainsRegex("times +n1 +9m[0-9]+s +[0-9.]+s "));
+  const Json lock = AskInJson(1, {"locks", "--prefix", "times"})["locks"][0];
+  EXPECT_GT(lock["lease_remaining_ms"], 590'000);
+  EXPECT_LE(lock["session_remaining_ms"], 10'000);
+  EXPECT_EQ(lock["remaining_ms"], lock["session_remaining_ms"]);
+  Ask(0, {"release", "times", "--token", ReadText(taken, "token")});
+}
+
+TEST_F(ListingTest, AWaitThatEndedSaysWhoHoldsTheLock) {
+  const Json taken =
+      AskInJson(0, {"try", "busy", "--ttl", "10m", "--owner", "job-7"});
+  const CommandResult refused = Ask(1, {"lock", "busy", "--wait", "300ms"});
+  EXPECT_EQ(refused.exit_status.value, 1);
+  EXPECT_THAT(refused.output,
+              ContainsRegex("not locked busy: still held by n1 "
+                            "\\(owner job-7\\), token [0-9.]+; its lease has "
+                            "9m[0-9]+s left, its agent's session [0-9.]+s;"));
+  EXPECT_THAT(Ask(1, {"try", "busy"}).output,
+              HasSubstr("not locked busy: held by n1 (owner job-7), token "));
+  Ask(0, {"release", "busy", "--token", ReadText(taken, "token")});
+}
+
 TEST_F(ListingTest, ABadEscapeIsRefused) {
   const CommandResult result = Ask(0, {"try", "--escaped", "a\\n"});
   EXPECT_EQ(result.exit_status.value, 2);

@@ -116,6 +116,28 @@ TEST(LoggerTest, AFunctionThatBlocksCostsRecordsThatAreCounted) {
   EXPECT_THAT(kept.Messages().back(), HasSubstr("17 lines lost"));
 }
 
+TEST(LoggerTest, NoTextIsMadeForAFullQueue) {
+  absl::Notification begun;
+  absl::Notification go_on;
+  const std::unique_ptr<Logger> logger =
+      Logger::Create(LogLevel::kInfo, [&](const LogRecord&) {
+        if (!begun.HasBeenNotified()) begun.Notify();
+        go_on.WaitForNotification();
+      }).value();
+  logger->Write(LogEvent::kStarted, {"first"});
+  begun.WaitForNotification();
+  int made = 0;
+  for (size_t i = 0; i < 2 * Logger::kQueueMax; ++i) {
+    LogTo(logger.get(), LogEvent::kLockLost, [&] {
+      ++made;
+      return LogText{"lost"};
+    });
+  }
+  EXPECT_EQ(made, static_cast<int>(Logger::kQueueMax));
+  EXPECT_EQ(logger->lost(), Logger::kQueueMax);
+  go_on.Notify();
+}
+
 TEST(LoggerTest, StoppingIsBoundedAlsoWhileTheFunctionBlocks) {
   // Owned by the function, since it outlives the test's locals.
   auto go_on = std::make_shared<absl::Notification>();

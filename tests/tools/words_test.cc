@@ -1,5 +1,7 @@
 #include "tools/words.h"
 
+#include "absl/time/time.h"
+#include "engine/request.h"
 #include "gtest/gtest.h"
 
 namespace cachalot::tools {
@@ -12,6 +14,14 @@ TEST(WordsTest, TheShorterATimeTheFinerItIsSaid) {
   EXPECT_EQ(Words(absl::ZeroDuration()), "0s");
   EXPECT_EQ(Words(absl::Microseconds(3)), "0s");
   EXPECT_EQ(Words(-absl::Milliseconds(1500)), "-1.5s");
+}
+
+TEST(WordsTest, ShowsTheLeaseAndTheSessionApart) {
+  EXPECT_EQ(TimesLeftInWords({.remaining = absl::Milliseconds(8600),
+                              .lease_remaining = absl::Seconds(110),
+                              .session_remaining = absl::Milliseconds(8600)}),
+            "its lease has 1m50s left, its agent's session 8.6s; both may be "
+            "renewed");
 }
 
 TEST(WordsTest, ReadsDurationsWithUnits) {
