@@ -1,6 +1,7 @@
 // Measures three real agents on loopback through their local sockets.
 //
 //   bazel run -c opt //tools:bench -- --clients=1,64,256 --seconds=3 --json
+//   bazel run -c opt //tools:bench -- --workload=held --seconds=20 --json
 //
 // Each client takes a lock and releases it, again and again, over a connection
 // that it shares with others; a figure counts pairs, from the request for the
@@ -28,6 +29,7 @@
 #include "nlohmann/json.hpp"
 #include "tools/agent_cluster.h"
 #include "tools/exit_codes.h"
+#include "tools/held_workload.h"
 #include "tools/histogram.h"
 #include "tools/interrupt.h"
 
@@ -137,6 +139,7 @@ struct Options {
   std::string workload = "uncontended";
   std::string via = "all";
   std::vector<int> clients = {1, 64, 256};
+  std::vector<int> locks = {10'000, 50'000, 100'000};
   double seconds = 3;
   bool json = false;
 };
@@ -259,12 +262,56 @@ absl::Status Run(const Options& options) {
   return absl::OkStatus();
 }
 
+void PrintHeld(const Options& options, const HeldFigures& figures) {
+  const auto in_ms = [](absl::Duration duration) {
+    return std::round(absl::ToDoubleMilliseconds(duration) * 10) / 10;
+  };
+  if (options.json) {
+    nlohmann::ordered_json line;
+    line["workload"] = options.workload;
+    line["held"] = figures.held;
+    line["longest_stall_ms"] = in_ms(figures.longest_stall);
+    line["holders_stall_ms"] = in_ms(figures.holders_stall);
+    line["lost"] = figures.lost;
+    line["taking_ms"] = in_ms(figures.taking);
+    std::printf("%s\n", line.dump().c_str());
+  } else {
+    std::printf("%-12s %8d %17.1f %17.1f %6lu %10.1f\n",
+                options.workload.c_str(), figures.held,
+                in_ms(figures.longest_stall), in_ms(figures.holders_stall),
+                static_cast<unsigned long>(figures.lost),
+                in_ms(figures.taking));
+  }
+  std::fflush(stdout);
+}
+
+absl::Status RunHeld(const Options& options) {
+  if (!options.json) {
+    std::printf("%-12s %8s %17s %17s %6s %10s\n", "workload", "held",
+                "longest stall ms", "holder's stall ms", "lost", "taking ms");
+  }
+  for (const int locks : options.locks) {
+    if (Interrupted()) return absl::CancelledError("interrupted");
+    const absl::StatusOr<HeldFigures> figures = MeasureHeld(
+        locks, absl::Seconds(options.seconds), options.workload == "renewed");
+    if (!figures.ok()) return figures.status();
+    PrintHeld(options, *figures);
+  }
+  return absl::OkStatus();
+}
+
 ExitCode Main(int argc, char** argv) {
   Options options;
   CLI::App app("Measures lock and release on three agents on loopback.");
   app.add_option("--workload", options.workload,
-                 "uncontended: every client has a key of its own")
-      ->check(CLI::IsMember({"uncontended"}));
+                 "uncontended: every client has a key of its own; held: one "
+                 "of three members in this process holds many locks for "
+                 "--seconds; renewed: the same, and they renew themselves")
+      ->check(CLI::IsMember({"uncontended", "held", "renewed"}));
+  app.add_option("--locks", options.locks,
+                 "held, renewed: how many, each in turn")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 1'000'000));
   app.add_option("--via", options.via,
                  "the agents that clients are connected to; a single client "
                  "takes the leader's")
@@ -283,7 +330,8 @@ ExitCode Main(int argc, char** argv) {
     return app.exit(error) == 0 ? ExitCode::kOk : ExitCode::kInvalid;
   }
   CatchInterrupts();
-  const absl::Status status = Run(options);
+  const bool is_uncontended = options.workload == "uncontended";
+  const absl::Status status = is_uncontended ? Run(options) : RunHeld(options);
   return status.ok() ? ExitCode::kOk : Fail("bench", status);
 }
 
