@@ -1,5 +1,6 @@
 // cachalot: runs an agent, and talks to one.
 
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -7,6 +8,7 @@
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "io/escape.h"
 #include "tools/agent.h"
@@ -15,9 +17,12 @@
 #include "tools/client_commands.h"
 #include "tools/exit_codes.h"
 #include "tools/flags.h"
+#include "tools/hold_lock.h"
 #include "tools/lock_commands.h"
 #include "tools/output.h"
+#include "tools/run_command.h"
 #include "tools/version.h"
+#include "tools/watchdog.h"
 
 namespace cachalot::tools {
 namespace {
@@ -29,25 +34,23 @@ struct CommandLine {
   ClientOptions client;
   LockArguments lock;
   absl::Duration wait = absl::Seconds(30);  // of `lock` alone
+  bool hold = false;                        // of `lock` alone
+  RunArguments run;
   ListArguments list;
   ExitCode exit_code = ExitCode::kOk;
+  std::optional<int> run_exit_code;  // of `run`: whatever its command returns
 };
 
 CLI::App& AddCommand(CLI::App& app, const std::string& name,
-                     const std::string& description,
-                     const std::string& example) {
+                     const std::string& description, const std::string& example,
+                     absl::string_view exit_codes = ExitCodesHelp()) {
   CLI::App& command = *app.add_subcommand(name, description);
-  command.footer(
-      absl::StrCat("Example:\n  ", example, "\n\n", ExitCodesHelp()));
+  command.footer(absl::StrCat("Example:\n  ", example, "\n\n", exit_codes));
   return command;
 }
 
-// What all commands have that talk to an agent.
-CLI::App& AddClientCommand(CLI::App& app, ClientOptions& options,
-                           const std::string& name,
-                           const std::string& description,
-                           const std::string& example) {
-  CLI::App& command = AddCommand(app, name, description, example);
+// Which agent, and for how long it is waited for.
+void AddAgentOptions(CLI::App& command, ClientOptions& options) {
   CLI::Option* agent =
       command
           .add_option("--agent", options.socket,
@@ -65,9 +68,18 @@ CLI::App& AddClientCommand(CLI::App& app, ClientOptions& options,
       .add_option("--agent-user", options.agent_user,
                   "trust an agent of this user, too, besides root's and yours")
       ->type_name("USER");
-  command.add_flag("--json", options.json, "answer in one line of JSON");
   AddDuration(command, "--timeout", options.timeout,
               "how long the agent may take");
+}
+
+// What all commands have that print what an agent answers.
+CLI::App& AddClientCommand(CLI::App& app, ClientOptions& options,
+                           const std::string& name,
+                           const std::string& description,
+                           const std::string& example) {
+  CLI::App& command = AddCommand(app, name, description, example);
+  AddAgentOptions(command, options);
+  command.add_flag("--json", options.json, "answer in one line of JSON");
   return command;
 }
 
@@ -178,6 +190,46 @@ void AddAgent(CLI::App& app, CommandLine& line) {
   command.callback([&line] { line.exit_code = RunAgent(line.agent); });
 }
 
+void AddRun(CLI::App& app, CommandLine& line) {
+  RunArguments& run = line.run;
+  CLI::App& command = AddCommand(
+      app, "run", "run a command while holding a lock",
+      "cachalot run nightly --wait 5m -- ./backup --all", RunExitCodesHelp());
+  command.description(
+      "run a command while holding a lock\n\n"
+      "The lock is kept renewed for as long as the command, or anything that "
+      "it "
+      "started,\nruns; when the last of them is gone, however that came, it is "
+      "free at once. Should\nthe lock be about to be lost, because the agent "
+      "is "
+      "stopped, dead or cut off, the\ncommand is ended before another can have "
+      "it. The command finds CACHALOT_KEY,\nCACHALOT_TOKEN, CACHALOT_EPOCH and "
+      "CACHALOT_AGENT in its environment.\n");
+  AddAgentOptions(command, line.client);
+  AddDuration(command, "--wait", run.lock.wait,
+              "how long to wait for the lock");
+  AddDuration(command, "--ttl", run.lock.ttl, "the lease, renewed meanwhile");
+  AddOwner(command, run.lock, "a label that is shown to others");
+  command
+      .add_option("--on-lost", run.on_lost,
+                  "when the lock is about to be lost: term (SIGTERM, then "
+                  "SIGKILL), kill (SIGKILL) or warn (say so) [term]")
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, OnLost>{{"term", OnLost::kTerminate},
+                                        {"kill", OnLost::kKill},
+                                        {"warn", OnLost::kWarn}},
+          CLI::ignore_case))
+      ->type_name("HOW");
+  AddDuration(command, "--grace", run.grace,
+              "between SIGTERM and SIGKILL; at most a third of the lease");
+  AddKey(command, run.lock);
+  command.add_option("command", run.command, "what to run, after --")
+      ->required()
+      ->type_name("");
+  command.callback(
+      [&line] { line.run_exit_code = Run(line.client, line.run); });
+}
+
 void AddLockCommands(CLI::App& app, CommandLine& line) {
   LockArguments& lock = line.lock;
 
@@ -198,9 +250,13 @@ void AddLockCommands(CLI::App& app, CommandLine& line) {
                        "  cachalot release nightly --token \"$token\"");
   AddAcquire(wait, lock);
   AddDuration(wait, "--wait", line.wait, "how long to wait for it");
+  wait.add_flag("--hold", line.hold,
+                "hold the lock, renewed, until standard input ends or a signal "
+                "comes, and say with exit code 76 if it was lost");
   wait.callback([&line] {
     line.lock.wait = line.wait;
-    line.exit_code = Acquire(line.client, line.lock);
+    line.exit_code = line.hold ? Hold(line.client, line.lock)
+                               : Acquire(line.client, line.lock);
   });
 
   CLI::App& renew =
@@ -265,12 +321,13 @@ int Main(int argc, char** argv) {
   app.footer(absl::StrCat(
       "Example:\n"
       "  cachalot agent --bind localhost:7946 --join localhost:7946 &\n"
-      "  cachalot lock nightly-backup --ttl 1m\n"
+      "  cachalot run nightly-backup -- ./backup\n"
       "  cachalot locks\n\n",
       ExitCodesHelp()));
   app.set_version_flag("--version", VersionLine("cachalot"));
   app.require_subcommand(1);
   AddAgent(app, line);
+  AddRun(app, line);
   AddLockCommands(app, line);
   AddListCommands(app, line);
   try {
@@ -279,7 +336,7 @@ int Main(int argc, char** argv) {
     const bool is_help = app.exit(error) == 0;
     return static_cast<int>(is_help ? ExitCode::kOk : ExitCode::kInvalid);
   }
-  return static_cast<int>(line.exit_code);
+  return line.run_exit_code.value_or(static_cast<int>(line.exit_code));
 }
 
 }  // namespace

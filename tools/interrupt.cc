@@ -81,6 +81,8 @@ std::optional<int> InterruptSignal() {
   return first_signal;
 }
 
+int InterruptFd() { return signals_fd; }
+
 void LetNextInterruptEndTheProcess() {
   if (signals_fd < 0) return;
   ReadSignals();

@@ -31,6 +31,9 @@ bool Interrupted();
 // The first that came.
 std::optional<int> InterruptSignal();
 
+// Readable once one has come, for poll(2); -1 if they are not caught.
+int InterruptFd();
+
 // Lets the next one end the process at once, after the first has been seen.
 void LetNextInterruptEndTheProcess();
 

@@ -26,26 +26,6 @@ namespace {
 // An agent that runs takes a request back, or a lock, at once.
 constexpr absl::Duration GiveBackTimeout() { return absl::Seconds(2); }
 
-// "ok" and what was done to which lock.
-absl::Status WriteDone(const ClientOptions& options, absl::string_view done,
-                       const LockArguments& arguments,
-                       const FencingToken& token) {
-  const WaitDeadline deadline = WaitDeadline::After(options.timeout);
-  if (options.json) {
-    Json body;
-    body["outcome"] = OutcomeName(Outcome::kOk);
-    AddText(body, "key", arguments.key);
-    if (!token.IsNone()) AddToken(body, token);
-    return WriteJson(body, deadline);
-  }
-  if (arguments.print_token) {
-    return WriteOutput(absl::StrCat(token.ToString(), "\n"), deadline);
-  }
-  std::string words = absl::StrCat(done, " ", Escape(arguments.key));
-  if (!token.IsNone()) absl::StrAppend(&words, ", token ", token.ToString());
-  return WriteOutput(absl::StrCat(words, "\n"), deadline);
-}
-
 // A word for a shell.
 std::string Quoted(absl::string_view word) {
   constexpr absl::string_view kPlain =
@@ -109,29 +89,6 @@ Answer Withdraw(LocalClient& client, uint64_t acquire, absl::Status reason) {
   return NoAnswer(reason);
 }
 
-// The answer of the acquire; without one, why nothing was taken.
-Answer Take(const ClientOptions& options, LocalClient& client,
-            LocalRequest request, const WaitDeadline& deadline) {
-  const absl::Duration wait = request.wait;
-  const uint64_t id = client.Send(std::move(request));
-  const absl::Status flushed = client.Flush(deadline.left());
-  if (!flushed.ok()) return NoAnswer(flushed);
-  absl::StatusOr<std::optional<LocalReply>> reply = Await(client, id, deadline);
-  if (!reply.ok()) {
-    return {.outcome = Outcome::kUnavailable,
-            .text = absl::StrCat(reply.status().message(),
-                                 ", which gives the lock back")};
-  }
-  if (reply->has_value()) return (*reply)->answer;
-  if (Interrupted()) {
-    return Withdraw(client, id, absl::CancelledError("interrupted"));
-  }
-  return Withdraw(
-      client, id,
-      absl::UnavailableError(absl::StrCat("no answer from the agent within ",
-                                          Words(wait + options.timeout))));
-}
-
 // Leaves the lock to the agent when this connection ends.
 Answer Keep(LocalClient& client, const LockArguments& arguments,
             const FencingToken& token, const WaitDeadline& deadline) {
@@ -180,6 +137,74 @@ absl::StatusOr<Proof> FindProof(const LockArguments& arguments,
 
 }  // namespace
 
+absl::Status WriteDone(const ClientOptions& options, absl::string_view done,
+                       const LockArguments& arguments,
+                       const FencingToken& token) {
+  const WaitDeadline deadline = WaitDeadline::After(options.timeout);
+  if (options.json) {
+    Json body;
+    body["outcome"] = OutcomeName(Outcome::kOk);
+    AddText(body, "key", arguments.key);
+    if (!token.IsNone()) AddToken(body, token);
+    return WriteJson(body, deadline);
+  }
+  if (arguments.print_token) {
+    return WriteOutput(absl::StrCat(token.ToString(), "\n"), deadline);
+  }
+  std::string words = absl::StrCat(done, " ", Escape(arguments.key));
+  if (!token.IsNone()) absl::StrAppend(&words, ", token ", token.ToString());
+  return WriteOutput(absl::StrCat(words, "\n"), deadline);
+}
+
+Answer TakeLock(const ClientOptions& options, LocalClient& client,
+                LocalRequest request, const WaitDeadline& deadline) {
+  const absl::Duration wait = request.wait;
+  const uint64_t id = client.Send(std::move(request));
+  const absl::Status flushed = client.Flush(deadline.left());
+  if (!flushed.ok()) return NoAnswer(flushed);
+  absl::StatusOr<std::optional<LocalReply>> reply = Await(client, id, deadline);
+  if (!reply.ok()) {
+    return {.outcome = Outcome::kUnavailable,
+            .text = absl::StrCat(reply.status().message(),
+                                 ", which gives the lock back")};
+  }
+  if (reply->has_value()) return (*reply)->answer;
+  if (Interrupted()) {
+    return Withdraw(client, id, absl::CancelledError("interrupted"));
+  }
+  return Withdraw(
+      client, id,
+      absl::UnavailableError(absl::StrCat("no answer from the agent within ",
+                                          Words(wait + options.timeout))));
+}
+
+LocalRequest HoldRequest(const LockArguments& arguments) {
+  return {.operation = LocalOperation::kAcquire,
+          .key = arguments.key,
+          .owner = arguments.owner.empty() ? Environment("CACHALOT_OWNER")
+                                           : arguments.owner,
+          .ttl = arguments.ttl,
+          .wait = arguments.wait,
+          .release_on_disconnect = true,
+          .keep_renewed = true};
+}
+
+ExitCode RefuseHold(const ClientOptions& options,
+                    const LockArguments& arguments, const Answer& answer) {
+  const ExitCode code = Refuse(
+      options, absl::StrCat("not locked ", Escape(arguments.key)), answer);
+  if (code >= ExitCode::kHungUp) return code;  // a signal
+  switch (answer.outcome) {
+    case Outcome::kHeld:
+    case Outcome::kTimedOut:
+      return ExitCode::kNotAcquired;
+    case Outcome::kInvalid:
+      return ExitCode::kInvalid;
+    default:
+      return ExitCode::kUnreachable;
+  }
+}
+
 ExitCode Acquire(const ClientOptions& options, const LockArguments& arguments) {
   CatchInterrupts();
   const std::string doing = absl::StrCat("not locked ", Escape(arguments.key));
@@ -188,16 +213,10 @@ ExitCode Acquire(const ClientOptions& options, const LockArguments& arguments) {
   const absl::StatusOr<std::unique_ptr<LocalClient>> client =
       ConnectToAgent(options, deadline);
   if (!client.ok()) return Refuse(options, doing, NoAnswer(client.status()));
+  LocalRequest request = HoldRequest(arguments);
+  request.keep_renewed = false;
   const Answer answer =
-      Take(options, **client,
-           {.operation = LocalOperation::kAcquire,
-            .key = arguments.key,
-            .owner = arguments.owner.empty() ? Environment("CACHALOT_OWNER")
-                                             : arguments.owner,
-            .ttl = arguments.ttl,
-            .wait = arguments.wait,
-            .release_on_disconnect = true},
-           deadline);
+      TakeLock(options, **client, std::move(request), deadline);
   if (answer.outcome != Outcome::kOk) return Refuse(options, doing, answer);
   const absl::Status written =
       WriteDone(options, "locked", arguments, answer.token);

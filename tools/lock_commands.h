@@ -3,7 +3,14 @@
 
 #include <string>
 
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "engine/ids.h"
+#include "engine/request.h"
+#include "io/local/client.h"
+#include "io/local/protocol.h"
+#include "io/wait_deadline.h"
 #include "tools/ask.h"
 #include "tools/exit_codes.h"
 
@@ -31,6 +38,22 @@ ExitCode Acquire(const ClientOptions& options, const LockArguments& arguments);
 // it is another lock's, then $CACHALOT_OWNER.
 ExitCode Renew(const ClientOptions& options, const LockArguments& arguments);
 ExitCode Release(const ClientOptions& options, const LockArguments& arguments);
+
+// --- Parts that `run` and `lock --hold` share --------------------------------
+
+// Asks for the lock, which hangs on `client`'s connection. The answer; without
+// one, or interrupted, why nothing was taken.
+Answer TakeLock(const ClientOptions& options, LocalClient& client,
+                LocalRequest request, const WaitDeadline& deadline);
+// For a lock that lasts as long as its connection and is kept renewed.
+LocalRequest HoldRequest(const LockArguments& arguments);
+// Prints that the lock was not taken, and says how `run` ends then.
+ExitCode RefuseHold(const ClientOptions& options,
+                    const LockArguments& arguments, const Answer& answer);
+// Writes "DONE KEY, token TOKEN", or its form for machines.
+absl::Status WriteDone(const ClientOptions& options, absl::string_view done,
+                       const LockArguments& arguments,
+                       const FencingToken& token);
 
 }  // namespace cachalot::tools
 

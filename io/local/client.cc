@@ -55,13 +55,9 @@ absl::StatusOr<FileDescriptor> OpenConnection(
     const std::string& path, const LocalClient::ConnectOptions& options) {
   const absl::StatusOr<SocketAddress> address = ToUnixAddress(path);
   if (!address.ok()) return address.status();
-  FileDescriptor fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  FileDescriptor fd(
+      socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd.is_open()) return SystemError("socket", errno);
-  // Blocking, each time for so long: there is no event for room in the queue.
-  if (setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &kLookInterval,
-                 sizeof kLookInterval) != 0) {
-    return SystemError("SO_SNDTIMEO", errno);
-  }
   const WaitDeadline deadline = WaitDeadline::After(options.timeout);
   while (connect(fd.get(), address->get(), address->length) != 0) {
     if (errno != EAGAIN && errno != EINTR) return ConnectError(path, errno);
@@ -72,6 +68,12 @@ absl::StatusOr<FileDescriptor> OpenConnection(
       return absl::DeadlineExceededError(
           absl::StrCat("the agent at ", path, " accepted no connection within ",
                        absl::FormatDuration(options.timeout)));
+    }
+    // There is no event for room in the queue: block, each time for a while.
+    if (fcntl(fd.get(), F_SETFL, 0) != 0 ||
+        setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &kLookInterval,
+                   sizeof kLookInterval) != 0) {
+      return SystemError("SO_SNDTIMEO", errno);
     }
   }
   if (fcntl(fd.get(), F_SETFL, O_NONBLOCK) != 0) {
@@ -129,13 +131,14 @@ absl::StatusOr<std::unique_ptr<LocalClient>> LocalClient::ConnectToAny(
         CheckAgent(path, socket->get(), options.trusted_user);
     if (!agent.ok()) return agent.status();
     return std::unique_ptr<LocalClient>(
-        new LocalClient(*std::move(socket), *std::move(agent)));
+        new LocalClient(*std::move(socket), path, *std::move(agent)));
   }
   return NoAgent(paths);
 }
 
-LocalClient::LocalClient(FileDescriptor socket, Peer agent)
+LocalClient::LocalClient(FileDescriptor socket, std::string path, Peer agent)
     : socket_(std::move(socket)),
+      path_(std::move(path)),
       agent_(std::move(agent)),
       reader_(kLocalFrameBytesMax),
       buffer_(kReadBytesMax) {}

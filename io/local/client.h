@@ -70,15 +70,18 @@ class LocalClient {
   // For poll(): readable when replies have come. Replies may also have been
   // read already; Receive(absl::ZeroDuration()) tells.
   int fd() const { return socket_.get(); }
+  // Where the agent listens, and who it is.
+  const std::string& path() const { return path_; }
   const Peer& agent() const { return agent_; }
 
  private:
-  LocalClient(FileDescriptor socket, Peer agent);
+  LocalClient(FileDescriptor socket, std::string path, Peer agent);
 
   // Reads what has come, without waiting for it.
   absl::Status ReadSome();
 
   const FileDescriptor socket_;
+  const std::string path_;
   const Peer agent_;
   uint64_t last_id_ = 0;
   FrameReader reader_;

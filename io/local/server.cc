@@ -257,22 +257,22 @@ void LocalServer::Connection::Acquire(LocalRequest request) {
                        .text = "this request's number is in use"});
     return;
   }
-  service()->Acquire(number,
-                     {.key = std::move(request.key),
-                      .ttl = request.ttl,
-                      .wait = request.wait,
-                      .owner = std::move(request.owner)},
-                     {.scope = LockScope::kLocalSocket,
-                      .on_change =
-                          [server = server_](const LockChange& change) {
-                            server->OnChange(change);
-                          }},
-                     [self = shared_from_this(), id = request.id,
-                      release_on_disconnect = request.release_on_disconnect](
-                         Answer answer, std::shared_ptr<Grant> grant) {
-                       self->OnAcquired(id, std::move(answer), std::move(grant),
-                                        release_on_disconnect);
-                     });
+  service()->Acquire(
+      number,
+      {.key = std::move(request.key),
+       .ttl = request.ttl,
+       .wait = request.wait,
+       .owner = std::move(request.owner)},
+      {.scope = LockScope::kLocalSocket,
+       .on_change = [server = server_](
+                        const LockChange& change) { server->OnChange(change); },
+       .renew = request.keep_renewed},
+      [self = shared_from_this(), id = request.id,
+       release_on_disconnect = request.release_on_disconnect](
+          Answer answer, std::shared_ptr<Grant> grant) {
+        self->OnAcquired(id, std::move(answer), std::move(grant),
+                         release_on_disconnect);
+      });
 }
 
 void LocalServer::Connection::OnAcquired(uint64_t id, Answer answer,

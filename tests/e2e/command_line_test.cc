@@ -42,6 +42,15 @@ TEST(HelpTest, EachCommandShowsAnExampleAndItsExitCodes) {
   }
 }
 
+TEST(HelpTest, RunHasExitCodesOfItsOwn) {
+  const CommandResult result = Cachalot({"run", "--help"});
+  EXPECT_EQ(result.exit_status.value, 0);
+  for (const char* code : {"75", "76", "77", "126", "127", "128 + N"}) {
+    EXPECT_THAT(result.output, HasSubstr(code));
+  }
+  EXPECT_THAT(result.output, HasSubstr("cachalot run nightly"));
+}
+
 TEST(HelpTest, WhatIsNoCommandIsInvalid) {
   EXPECT_EQ(Cachalot({}).exit_status.value, 2);
   EXPECT_EQ(Cachalot({"lokc", "printer"}).exit_status.value, 2);
@@ -129,6 +138,31 @@ TEST(NoClusterTest, AnAgentWhoseSeedIsSilentKeepsTryingAndLocksAreUnavailable) {
   EXPECT_EQ(result.exit_status.value, 4) << result.output;
   agent.Signal(SIGTERM);
   EXPECT_EQ(agent.Wait(absl::Now() + Patience())->value, 0);
+}
+
+TEST(AgentSignalTest, WhatWasIgnoredAtTheStartDoesNotEndIt) {
+  const int port = FreePort();
+  const std::string socket = absl::StrCat("/tmp/cachalot-e2e-", port, ".sock");
+  const auto answers = [&] {
+    return Cachalot({"status", "--agent", socket}).exit_status.ok();
+  };
+  // As nohup and a script's "&" have it; without them, SIGHUP is ignored where
+  // there is no terminal.
+  for (const char* prelude : {"trap '' HUP INT; ", ""}) {
+    ChildProcess agent =
+        ChildProcess::Start(
+            {"/bin/sh", "-c",
+             absl::StrCat(prelude, "exec ", FindCachalot().value(),
+                          " agent --bind 127.0.0.1:", port,
+                          " --join 127.0.0.1:1 --socket ", socket)})
+            .value();
+    ASSERT_TRUE(Eventually("the agent's socket", Patience(), answers).ok());
+    agent.Signal(SIGHUP);
+    if (*prelude != '\0') agent.Signal(SIGINT);
+    EXPECT_TRUE(answers());
+    agent.Signal(SIGTERM);
+    EXPECT_EQ(agent.Wait(absl::Now() + Patience())->value, 0);
+  }
 }
 
 // One agent, which is a cluster.
