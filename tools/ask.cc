@@ -57,8 +57,15 @@ std::string RefusalInWords(absl::string_view doing, const Answer& answer) {
   return words;
 }
 
-// Errors: those of ConnectToAgent(), Unavailable (the request was not sent),
-// Unknown (no answer; it may have happened).
+// Whether nothing is changed, so that it does not matter if it happened.
+bool IsRead(LocalOperation operation) {
+  return operation == LocalOperation::kListLocks ||
+         operation == LocalOperation::kListMembers ||
+         operation == LocalOperation::kStatus;
+}
+
+// Errors: those of ConnectToAgent(), Unavailable (the request was not sent, or
+// only reads), Unknown (no answer; it may have happened).
 absl::StatusOr<LocalReply> Ask(const ClientOptions& options,
                                LocalRequest request) {
   const WaitDeadline deadline = WaitDeadline::After(options.timeout);
@@ -66,16 +73,22 @@ absl::StatusOr<LocalReply> Ask(const ClientOptions& options,
       ConnectToAgent(options, deadline);
   if (!connected.ok()) return connected.status();
   LocalClient& client = **connected;
+  const bool is_read = IsRead(request.operation);
   const uint64_t id = client.Send(std::move(request));
   const absl::Status flushed = client.Flush(deadline.left());
   if (!flushed.ok()) return flushed;
   absl::StatusOr<std::optional<LocalReply>> reply = Await(client, id, deadline);
-  if (!reply.ok()) return reply.status();
-  if (reply->has_value()) return **std::move(reply);
-  return absl::UnknownError(
-      Interrupted() ? "interrupted before the agent answered"
-                    : absl::StrCat("no answer from the agent within ",
-                                   Words(options.timeout)));
+  if (reply.ok() && reply->has_value()) return **std::move(reply);
+  std::string why;
+  if (!reply.ok()) {
+    why = std::string(reply.status().message());
+  } else if (Interrupted()) {
+    why = "interrupted before the agent answered";
+  } else {
+    why = absl::StrCat("no answer from the agent within ",
+                       Words(options.timeout));
+  }
+  return is_read ? absl::UnavailableError(why) : absl::UnknownError(why);
 }
 
 }  // namespace

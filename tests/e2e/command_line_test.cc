@@ -373,6 +373,33 @@ TEST_F(OneAgentTest, AKeyOfAnyBytesIsShownEscaped) {
   EXPECT_EQ(Release("a\tb\xff", token).exit_status.value, 0);
 }
 
+TEST_F(OneAgentTest, OnlyWhatMayHaveHappenedIsUnknown) {
+  const std::string token = Try("silent");
+  cluster_->ProcessOf(0).Signal(SIGSTOP);
+  for (const char* command : {"status", "locks", "members"}) {
+    const CommandResult result = Ask({command, "--timeout", "100ms"});
+    EXPECT_EQ(result.exit_status.value, 4);
+    EXPECT_THAT(result.output, HasSubstr("no answer from the agent within"));
+  }
+  // It hangs on the connection, which is gone.
+  EXPECT_EQ(Ask({"try", "other", "--timeout", "100ms"}).exit_status.value, 4);
+  EXPECT_EQ(Ask({"release", "silent", "--token", token, "--timeout", "100ms"})
+                .exit_status.value,
+            5);
+  cluster_->ProcessOf(0).Signal(SIGCONT);
+  for (const char* key : {"silent", "other"}) {
+    std::string locks;
+    EXPECT_TRUE(
+        Eventually("the lock to be free", Patience(),
+                   [&] {
+                     locks = Ask({"locks", "--json", "--prefix", key}).output;
+                     return locks.find("\"locks\":[]") != std::string::npos;
+                   })
+            .ok())
+        << locks;
+  }
+}
+
 TEST_F(OneAgentTest, ATakenPortIsNamed) {
   const CommandResult result =
       Cachalot({"agent", "--bind", cluster_->AddressOf(0), "--join",
