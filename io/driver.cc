@@ -185,7 +185,7 @@ void Driver::TakeTurn() {
   transport_->OnTime(now_.fast);
   if (has_stepped_) EndTurn();
   if (fork_guard_.IsForked()) return;
-  if (log_observer_ != nullptr) log_observer_->LookAtSurvival(now_.fast);
+  if (log_observer_ != nullptr) log_observer_->Look(now_.fast);
   delegate_->OnTurnEnded(now_);
 }
 

@@ -16,6 +16,7 @@ constexpr LogEventInfo kEvents[] = {
     {kStalled, kWarning, "stalled", "late_ms"},
     {kLinesLost, kWarning, "lines_lost", "lines, reason"},
     {kDecision, kDebug, "decision", ""},
+    {kStillSeeking, kWarning, "still_seeking", "seeds, met, seeking_ms"},
 
     {kClusterFounded, kInfo, "cluster_founded", "cluster, epoch, voters"},
     {kClusterJoined, kInfo, "cluster_joined", "cluster, epoch"},
@@ -56,8 +57,6 @@ constexpr LogEventInfo kEvents[] = {
     {kLockLost, kWarning, "lock_lost", "key, owner, token, reason"},
 
     {kSeedUnresolved, kWarning, "seed_unresolved", "seed, reason"},
-    {kSeedUnreachable, kWarning, "seed_unreachable",
-     "seed, reason, address, repeats, others"},
     {kPeerUnreachable, kWarning, "peer_unreachable",
      "reason, address, repeats, others"},
     {kAddressChanged, kInfo, "address_changed", "host, addresses"},

@@ -25,6 +25,7 @@ enum class LogEvent : uint8_t {
   kStalled,
   kLinesLost,
   kDecision,
+  kStillSeeking,
   // Its cluster.
   kClusterFounded,
   kClusterJoined,
@@ -58,7 +59,6 @@ enum class LogEvent : uint8_t {
   kLockLost,
   // The network.
   kSeedUnresolved,
-  kSeedUnreachable,
   kPeerUnreachable,
   kAddressChanged,
   kStrangerRefused,

@@ -6,13 +6,16 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
+#include "engine/address.h"
 #include "engine/request.h"
 #include "io/escape.h"
 
 namespace cachalot {
 namespace {
 
-constexpr absl::Duration SurvivalInterval() { return absl::Seconds(1); }
+constexpr absl::Duration LookInterval() { return absl::Seconds(1); }
+constexpr absl::Duration SeekingPatience() { return absl::Seconds(5); }
+constexpr absl::Duration SeekingInterval() { return absl::Minutes(1); }
 // Names of so many are written out in a message.
 constexpr size_t kNamesMax = 10;
 
@@ -126,9 +129,54 @@ void LogObserver::Observe(const Observation& observation) {
   if (next_ != nullptr) next_->Observe(observation);
 }
 
-void LogObserver::LookAtSurvival(FastInstant now) {
+void LogObserver::Look(FastInstant now) {
   if (node_ == nullptr || now < next_look_) return;
-  next_look_ = now + SurvivalInterval();
+  next_look_ = now + LookInterval();
+  LookAtSurvival();
+  LookForCluster(now);
+}
+
+void LogObserver::LookForCluster(FastInstant now) {
+  if (!node_->identity().cluster.IsNone() || node_->has_left()) {
+    next_seeking_.reset();
+    return;
+  }
+  if (!next_seeking_.has_value()) {
+    seeking_since_ = now;
+    next_seeking_ = now + SeekingPatience();
+  }
+  if (now < *next_seeking_) return;
+  next_seeking_ = now + SeekingInterval();
+  LogTo(log_, LogEvent::kStillSeeking, [&] {
+    const std::string seeds = absl::StrJoin(
+        node_->options().seeds, ", ", [](std::string* text, const Address& a) {
+          absl::StrAppend(text, a.ToString());
+        });
+    std::vector<NodeId> met;
+    for (const auto& [id, fact] : node_->membership().others()) {
+      if (fact.state == MemberState::kAlive) met.push_back(id);
+    }
+    const int expected = node_->options().bootstrap_expect;
+    std::string message = absl::StrCat("no cluster found for ",
+                                       InWords(now - seeking_since_), ": ");
+    if (!met.empty()) {
+      absl::StrAppend(&message, NamesOf(met), " have none either");
+    } else {
+      absl::StrAppend(&message, "nobody answers at ",
+                      seeds.empty() ? "any seed" : seeds);
+    }
+    if (expected > 1) {
+      absl::StrAppend(&message, "; waits for ", expected,
+                      " that expect as many");
+    }
+    return LogText{std::move(message),
+                   {{"seeds", seeds},
+                    {"met", uint64_t{met.size()}},
+                    {"seeking_ms", Milliseconds(now - seeking_since_)}}};
+  });
+}
+
+void LogObserver::LookAtSurvival() {
   if (!Logs(log_, LogEvent::kSurvivalChanged)) return;
   Survival survival = node_->FindSurvival();
   const bool is_steady = survival_seen_ == survival;

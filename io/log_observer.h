@@ -29,11 +29,14 @@ class LogObserver : public Observer {
   void Note(absl::string_view decision) override;
   void Observe(const Observation& observation) override;
 
-  // To be called now and then: tells how many deaths the cluster survives when
-  // that has changed and stayed so for a second.
-  void LookAtSurvival(FastInstant now);
+  // To be called now and then. Tells how many deaths the cluster survives, when
+  // that has changed and stayed so for a second; and, after 5 s and then each
+  // minute, that no cluster was found.
+  void Look(FastInstant now);
 
  private:
+  void LookAtSurvival();
+  void LookForCluster(FastInstant now);
   std::string NameOf(NodeId id) const;
   // "n1, n2, n3", escaped.
   std::string NamesOf(const std::vector<NodeId>& ids) const;
@@ -60,6 +63,8 @@ class LogObserver : public Observer {
   const Node* node_ = nullptr;
 
   FastInstant next_look_;
+  std::optional<FastInstant> next_seeking_;  // unset: is in a cluster
+  FastInstant seeking_since_;
   std::optional<Survival> survival_seen_;
   std::optional<Survival> survival_told_;
 };

@@ -6,11 +6,15 @@
 #include <variant>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
 #include "engine/address.h"
 #include "engine/ids.h"
+#include "engine/instant.h"
+#include "engine/node.h"
 #include "engine/observer.h"
+#include "engine/options.h"
 #include "engine/request.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -124,7 +128,8 @@ TEST(LogObserverTest, EachRecordHasTheFieldsOfItsEvent) {
     EXPECT_EQ(record.level, InfoOf(record.event).level) << record.event;
     EXPECT_NE(record.message, "") << record.event;
   }
-  // All but lines_lost, survival_changed and those of the network.
+  // All but lines_lost, survival_changed, still_seeking and those of the
+  // network.
   EXPECT_EQ(seen.size(), 20u + 1 + 12);
 }
 
@@ -151,6 +156,31 @@ TEST(LogObserverTest, SaysWhatHappenedAndWhy) {
   EXPECT_THAT(MessageOf(Stalled{absl::Milliseconds(1234)}),
               HasSubstr("ran 1.234s late"));
   EXPECT_THAT(MessageOf(ExpiryProposed{{}, 1}), HasSubstr("expires 1 lock"));
+}
+
+TEST(LogObserverTest, WhoFindsNoClusterSaysWhereItLooked) {
+  NodeOptions options;
+  options.seed = 1;
+  options.address = Address::V4(10, 0, 0, 1, 7946);
+  options.seeds = {Address::V4(10, 0, 0, 9, 7946)};
+  options.bootstrap_expect = 3;
+  const absl::StatusOr<Node> node = Node::Create(options, Now());
+  ASSERT_TRUE(node.ok()) << node.status();
+  const std::vector<LogRecord> records = Written([&](Logger* log) {
+    LogObserver observer(log, nullptr);
+    observer.set_node(&*node);
+    for (int second = 0; second < 70; ++second) {
+      observer.Look(FastInstant() + absl::Seconds(second));
+    }
+  });
+  ASSERT_EQ(records.size(), 2u);
+  for (const LogRecord& record : records) {
+    EXPECT_EQ(record.event, LogEvent::kStillSeeking);
+  }
+  EXPECT_EQ(records[0].message,
+            "no cluster found for 5s: nobody answers at 10.0.0.9:7946; waits "
+            "for 3 that expect as many");
+  EXPECT_THAT(records[1].message, HasSubstr("no cluster found for 1m5s"));
 }
 
 TEST(LogObserverTest, WhoWasGoneBeforeIsNoNews) {
