@@ -244,7 +244,9 @@ void RateLimitedLog::WriteWith(const LeftOut& left_out, LogEvent event,
     absl::StrAppend(&text.message, " (and ", left_out.others,
                     " from other addresses)");
   }
-  text.fields.push_back({"address", address.ToString()});
+  if (!address.IsNone()) {
+    text.fields.push_back({"address", address.ToString()});
+  }
   text.fields.push_back({"repeats", left_out.repeats});
   text.fields.push_back({"others", left_out.others});
   logger_->Write(event, std::move(text));

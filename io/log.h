@@ -133,7 +133,9 @@ class RateLimitedLog {
   RateLimitedLog(Logger* logger, const Options& options)
       : logger_(logger), options_(options) {}
 
-  // As LogTo() above, with the field "address" added. `now` never falls.
+  // As LogTo() above, with the fields "address" (unless `address` is none: it
+  // is about no particular one), "repeats" and "others" added. `now` never
+  // falls.
   template <typename Make>
   void Write(FastInstant now, LogEvent event, const Address& address,
              const Make& make) {

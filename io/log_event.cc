@@ -62,7 +62,8 @@ constexpr LogEventInfo kEvents[] = {
     {kAddressChanged, kInfo, "address_changed", "host, addresses"},
     {kStrangerRefused, kWarning, "stranger_refused",
      "reason, address, repeats, others"},
-    {kDescriptorsShort, kWarning, "descriptors_short", "reason"},
+    {kDescriptorsShort, kWarning, "descriptors_short",
+     "reason, repeats, others"},
     {kLocalClientRefused, kWarning, "local_client_refused", "reason"},
 };
 

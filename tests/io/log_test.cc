@@ -224,6 +224,21 @@ TEST_F(RateLimitedLogTest, OneOfAnAddressInAnInterval) {
   EXPECT_EQ(std::get<uint64_t>(last.fields[1].value), 59u);
 }
 
+TEST_F(RateLimitedLogTest, WhatIsAboutNoAddressNamesNone) {
+  for (int i = 0; i < 3; ++i) {
+    log_.Write(FastInstant(), LogEvent::kDescriptorsShort, Address(), [] {
+      return LogText{"short", {{"reason", std::string("short")}}};
+    });
+  }
+  EXPECT_THAT(Messages(), ElementsAre("short"));
+  std::vector<absl::string_view> names;
+  const std::vector<LogRecord> records = kept_.Records();
+  for (const LogField& field : records[0].fields) {
+    names.push_back(field.name);
+  }
+  EXPECT_THAT(names, ElementsAre("reason", "repeats", "others"));
+}
+
 TEST_F(RateLimitedLogTest, EventsAreCountedApart) {
   Write(absl::Seconds(1), LogEvent::kStrangerRefused, 1);
   Write(absl::Seconds(1), LogEvent::kPeerUnreachable, 1);
