@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "engine/limits.h"
+#include "engine/request.h"
 #include "io/frame_reader.h"
 #include "io/frame_writer.h"
 #include "io/local/protocol.h"
