@@ -2,6 +2,7 @@
 #define IO_DRIVER_H_
 
 #include <atomic>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -79,7 +80,8 @@ class Driver : public EngineDriver, private Transport::Receiver {
 
   void Run();
   void TakeTurn();
-  // Runs what was posted; false if the driver is to stop.
+  // Runs what was posted, so much of it as fits a turn; false if the driver is
+  // to stop.
   bool RunTasks() ABSL_LOCKS_EXCLUDED(mutex_);
   // How long the loop may sleep. From here on a Post() wakes it.
   absl::Duration PrepareToWait() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -113,7 +115,7 @@ class Driver : public EngineDriver, private Transport::Receiver {
   std::vector<Task> running_;  // kept for its memory
 
   absl::Mutex mutex_;
-  std::vector<Task> tasks_ ABSL_GUARDED_BY(mutex_);
+  std::deque<Task> tasks_ ABSL_GUARDED_BY(mutex_);
   bool is_asleep_ ABSL_GUARDED_BY(mutex_) = false;
   bool is_stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool is_stopped_ ABSL_GUARDED_BY(mutex_) = false;

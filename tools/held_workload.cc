@@ -72,6 +72,17 @@ class Holder {
 
   uint64_t lost() const { return lost_.load(); }
 
+  // Gives all of them up at once, and waits until they are free.
+  void DropAll() {
+    locks_.clear();
+    while (true) {
+      const absl::StatusOr<std::vector<LockInfo>> left =
+          member_->GetLocks("held/");
+      if (!left.ok() || left->empty()) return;
+      absl::SleepFor(absl::Milliseconds(50));
+    }
+  }
+
  private:
   bool HasRoom() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return in_flight_ < kInFlightMax;
@@ -122,6 +133,7 @@ absl::StatusOr<HeldFigures> MeasureHeld(int locks, absl::Duration duration,
     absl::SleepFor(duration);
     figures.held = holder.CountHeld();
     figures.lost = holder.lost();
+    holder.DropAll();
     for (const std::unique_ptr<Coordinator>& member : *members) {
       const absl::StatusOr<AgentStatus> status = member->GetStatus();
       if (!status.ok()) return status.status();

@@ -17,8 +17,8 @@ struct HeldFigures {
 };
 
 // Takes `locks` locks in one of three members that run in this process, holds
-// them for `duration`, and looks at each again. `renews`: with leases of 30 s
-// that keep themselves renewed, else with leases of an hour.
+// them for `duration`, looks at each again, and gives all up at once. `renews`:
+// with leases of 30 s that keep themselves renewed, else of an hour.
 absl::StatusOr<HeldFigures> MeasureHeld(int locks, absl::Duration duration,
                                         bool renews);
 
