@@ -16,11 +16,11 @@ ExitCode ExitCodeOf(const absl::Status& status) {
     case absl::StatusCode::kDeadlineExceeded:
       return ExitCode::kRefused;
     case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kPermissionDenied:  // a port, a socket's folder
     case absl::StatusCode::kNotFound:
     case absl::StatusCode::kOutOfRange:
       return ExitCode::kInvalid;
     case absl::StatusCode::kFailedPrecondition:
-    case absl::StatusCode::kPermissionDenied:
       return ExitCode::kNotHeld;
     case absl::StatusCode::kCancelled:
     case absl::StatusCode::kResourceExhausted:

@@ -1,4 +1,7 @@
 #include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <optional>
 #include <string>
@@ -120,6 +123,24 @@ TEST(NoAgentTest, AnAgentWhoseSocketHasNoFolderSaysSo) {
   EXPECT_EQ(result.exit_status.value, 2);
   EXPECT_THAT(result.output,
               AllOf(HasSubstr("/no/such/folder"), HasSubstr("does not exist")));
+}
+
+TEST(NoAgentTest, AFolderThatOthersMayWriteToIsRefusedByBothEnds) {
+  std::string folder = "/tmp/cachalot-e2e-XXXXXX";
+  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  ASSERT_EQ(chmod(folder.c_str(), 0777), 0);
+  const std::string socket = folder + "/a.sock";
+  const CommandResult agent =
+      Cachalot({"agent", "--bind", "127.0.0.1:0", "--join", "127.0.0.1:7946",
+                "--socket", socket});
+  EXPECT_EQ(agent.exit_status.value, 2);
+  const CommandResult client = Cachalot({"status", "--agent", socket});
+  EXPECT_EQ(client.exit_status.value, 4);
+  for (const CommandResult& result : {agent, client}) {
+    EXPECT_THAT(result.output,
+                AllOf(HasSubstr(folder), HasSubstr("others may write")));
+  }
+  rmdir(folder.c_str());
 }
 
 TEST(NoClusterTest, AnAgentWhoseSeedIsSilentKeepsTryingAndLocksAreUnavailable) {
