@@ -17,9 +17,15 @@ namespace {
 constexpr absl::Duration VoterReviewInterval() {
   return absl::Milliseconds(200);
 }
+// While somebody leaves, who waits until a learner has caught up.
+constexpr absl::Duration HurriedReviewInterval() {
+  return absl::Milliseconds(10);
+}
 constexpr absl::Duration LeaveIntentInterval() {
   return absl::Milliseconds(100);
 }
+// A cut that lasts longer may last for ever.
+constexpr absl::Duration ReturnPatience() { return absl::Seconds(10); }
 constexpr size_t kExpiriesPerEntry = 1024;
 
 }  // namespace
@@ -68,13 +74,17 @@ void Node::ProposeExpiry() {
 
 void Node::ReviewVoters() {
   if (!consensus_.leads() || next_voter_review_ > now_.slow) return;
-  next_voter_review_ = now_.slow + VoterReviewInterval();
+  consensus_.ForgetSilentLeavers(now_.slow);
+  next_voter_review_ =
+      now_.slow + (consensus_.HasLeavers() ? HurriedReviewInterval()
+                                           : VoterReviewInterval());
+  // Those who leave learn from the log as long as they stay; they are only not
+  // made voters.
   std::vector<Voter> learners;
   for (const auto& [id, fact] : membership_.others()) {
     if (learners.size() == limits::kLearnersMax) break;
-    const bool may_learn = fact.state <= MemberState::kSuspect &&
-                           !consensus_.IsVoter(id) &&
-                           !consensus_.leaving().contains(id);
+    const bool may_learn =
+        fact.state <= MemberState::kSuspect && !consensus_.IsVoter(id);
     if (may_learn) learners.push_back({.id = id, .address = fact.address});
   }
   consensus_.SetLearners(now_.slow, learners);
@@ -100,12 +110,14 @@ std::vector<VoterHealth> Node::JudgeVoters() const {
     });
   };
   std::vector<VoterHealth> health;
+  bool voter_leaves = false;
   for (const Voter& voter : consensus_.configuration().voters) {
     VoterHealth& judged = health.emplace_back();
     judged.voter = voter;
     judged.is_leader = voter.id == identity_.node;
-    if (consensus_.leaving().contains(voter.id)) {
+    if (consensus_.IsLeaving(voter.id)) {
       judged.state = State::kLeaving;
+      voter_leaves = true;
       continue;
     }
     if (judged.is_leader) continue;
@@ -117,7 +129,15 @@ std::vector<VoterHealth> Node::JudgeVoters() const {
     // Its port belongs to another process: it will not come back.
     const bool is_replaced =
         silent >= options.election_timeout && address_is_taken(voter);
-    if (is_replaced || (is_gone && silent >= options.replace_voter_after)) {
+    // It said goodbye when its time had run out, and never comes back.
+    const bool has_left = member != members.end() &&
+                          member->second.state == MemberState::kLeft &&
+                          silent >= options.election_timeout;
+    if (has_left) {
+      judged.state = State::kLeaving;
+      voter_leaves = true;
+    } else if (is_replaced ||
+               (is_gone && silent >= options.replace_voter_after)) {
       judged.state = State::kCrashed;
     }
   }
@@ -130,10 +150,14 @@ std::vector<VoterHealth> Node::JudgeVoters() const {
   for (const auto& [id, fact] : members) {
     if (consensus_.IsVoter(id) || fact.state != MemberState::kAlive) continue;
     const SlowInstant since = consensus_.CloseSince(id);
+    // The wait spares us voters that come and go. When one goes in any case,
+    // whoever has caught up and answers now is better than nobody: all that
+    // safety asks of a new voter is in its log.
     const bool is_ready =
         since != SlowInstant::Never() && AnsweredLately(id) &&
-        now_.slow - since >= options_.consensus.promote_after &&
-        !consensus_.leaving().contains(id);
+        (voter_leaves ||
+         now_.slow - since >= options_.consensus.promote_after) &&
+        !consensus_.IsLeaving(id);
     if (!is_ready) continue;
     health.push_back(
         {.voter = {.id = id, .address = fact.address}, .state = State::kReady});
@@ -195,29 +219,99 @@ Survival Node::FindSurvival() const {
 
 // --- Leaving ----------------------------------------------------------------
 
-// First everything is given back, then the vote, then the others are told.
+// First everything is given back, then the vote, then the others are told. A
+// vote is given back when those who stay have committed a configuration without
+// it, and not before: with two members the one that leaves may be the only
+// voter, and what it has merely appended would die with it.
 void Node::FireLeave(Outbox& out) {
   if (phase_ != Phase::kLeaving) return;
-  const bool out_of_time = leave_by_ <= now_.slow;
-  if (!client_.closed() && !out_of_time) return;
-  const bool is_alone = std::none_of(
-      membership_.others().begin(), membership_.others().end(),
-      [](const auto& m) { return m.second.state <= MemberState::kSuspect; });
-  if (consensus_.IsVoter(identity_.node) && !out_of_time && !is_alone) {
-    if (next_leave_intent_ > now_.slow) return;
-    next_leave_intent_ = now_.slow + LeaveIntentInterval();
-    const NodeId leader = consensus_.leader();
-    if (leader == identity_.node) {
-      consensus_.Receive(now_.slow, identity_.node, LeaveIntent(), out);
-      next_voter_review_ = now_.slow;
-    } else if (!leader.IsNone()) {
-      out.Send({.to = leader, .message = LeaveIntent()});
+  if (leave_by_ > now_.slow) {
+    if (!client_.closed()) return;
+    if (!MayLeave(out)) {
+      AskToLeave(out);
+      return;
     }
-    return;
   }
   if (!identity_.cluster.IsNone()) membership_.Leave(now_.slow, out);
   phase_ = Phase::kLeft;
   actions_.push_back(LeaveCompleted());
+}
+
+// Whether nobody needs this node any more.
+bool Node::MayLeave(Outbox& out) {
+  if (identity_.cluster.IsNone() || consensus_.MayGo()) return true;
+  bool is_alone = true;
+  bool all_leave = consensus_.leads();
+  const auto& members = membership_.others();
+  const auto note_present = [&](NodeId id) {
+    is_alone = false;
+    all_leave = all_leave && consensus_.IsLeaving(id);
+  };
+  for (const auto& [id, fact] : members) {
+    if (fact.state <= MemberState::kSuspect || MayComeBack(fact)) {
+      note_present(id);
+    }
+  }
+  // Who has just come back from its disk knows the voters before the members.
+  const Configuration& configuration = consensus_.configuration();
+  for (const auto* voters : {&configuration.voters, &configuration.outgoing}) {
+    for (const Voter& voter : *voters) {
+      if (voter.id == identity_.node || members.contains(voter.id)) continue;
+      if (!consensus_.leads() || AnsweredLately(voter.id)) {
+        note_present(voter.id);
+      }
+    }
+  }
+  if (is_alone) return true;
+  if (all_leave) {
+    Note([] { return "everybody leaves -> end the cluster"; });
+    consensus_.LetAllGo(out);
+    return true;
+  }
+  // Who joined a cluster that had a leader is made a voter only after it has
+  // answered appends: before that nobody counts on it. (A founder is counted on
+  // before it has heard anything.)
+  return told_of_leader_.has_value() && consensus_.term() == Term() &&
+         consensus_.last_index() == LogIndex();
+}
+
+// Who leads when all others have failed is the only one who can keep the
+// cluster for those that are merely cut off. One that has just failed, and
+// whose stream did not break, as that of a dead process does, is waited for a
+// little.
+bool Node::MayComeBack(const MemberFact& fact) const {
+  return consensus_.leads() && fact.state == MemberState::kFailed &&
+         now_.slow - membership_.GoneSince(fact.id) < ReturnPatience() &&
+         !broken_links_.contains(fact.address);
+}
+
+void Node::AskToLeave(Outbox& out) {
+  const NodeId leader =
+      consensus_.leader().IsNone() ? leader_guess_ : consensus_.leader();
+  if (next_leave_intent_ > now_.slow && leader == leave_asked_of_) return;
+  next_leave_intent_ = now_.slow + LeaveIntentInterval();
+  leave_asked_of_ = leader;
+  if (leader.IsNone()) return;
+  const LeaveIntent intent{.asked_at =
+                               static_cast<uint64_t>(now_.slow.nanoseconds())};
+  if (leader == identity_.node) {
+    OnLeaveIntent(leader, intent, out);
+  } else {
+    out.Send({.to = leader, .message = intent});
+  }
+}
+
+void Node::OnLeaveIntent(NodeId from, const LeaveIntent& intent, Outbox& out) {
+  if (!consensus_.leads()) {
+    SendRedirect(from, /*busy=*/false, out);
+    return;
+  }
+  const bool is_new = !consensus_.IsLeaving(from);
+  consensus_.Receive(now_.slow, from, intent, out);
+  if (is_new) {
+    Note([&] { return absl::StrCat(from.ToShortString(), " asks to leave"); });
+    next_voter_review_ = now_.slow;
+  }
 }
 
 }  // namespace cachalot

@@ -420,9 +420,16 @@ void Node::Handle(const FrameReceived& event, Outbox& out) {
 }
 
 void Node::Handle(const LinkChanged& event, Outbox& /*out*/) {
-  if (event.up) return;
+  if (event.up) {
+    broken_links_.erase(event.peer);
+    return;
+  }
   NodeId peer;
   for (const auto& [id, fact] : membership_.others()) {
+    if (fact.address == event.peer &&
+        broken_links_.size() < limits::kMembersMax) {
+      broken_links_.insert(event.peer);
+    }
     if (fact.address == event.peer && fact.state <= MemberState::kSuspect) {
       peer = id;
     }
@@ -504,7 +511,8 @@ void Node::Dispatch(Envelope envelope, Outbox& out) {
                  [&](SnapshotChunk&& m) { to_consensus(std::move(m)); },
                  [&](SnapshotReply&& m) { to_consensus(std::move(m)); },
                  [&](TimeoutNow&& m) { to_consensus(std::move(m)); },
-                 [&](LeaveIntent&& m) { to_consensus(std::move(m)); },
+                 [&](LeaveIntent&& m) { OnLeaveIntent(from, m, out); },
+                 [&](LeaveReply&& m) { to_consensus(std::move(m)); },
                  [&](Forward&& m) { OnForward(from, std::move(m), out); },
                  [&](Replies&& m) { OnReplies(from, m); },
                  [&](Redirect&& m) { OnRedirect(from, m); }},
@@ -515,13 +523,7 @@ void Node::OnForward(NodeId from, Forward forward, Outbox& out) {
   const bool busy = proposals_.size() + forward.commands.size() >
                     limits::kProposalsPerTurnMax;
   if (!consensus_.leads() || busy) {
-    Redirect redirect{.term = consensus_.term(), .busy = busy};
-    const NodeId leader = consensus_.leader();
-    if (!leader.IsNone()) {
-      redirect.leader = leader;
-      redirect.address = AddressOf(leader).value_or(Address());
-    }
-    out.Send({.to = from, .message = std::move(redirect)});
+    SendRedirect(from, busy, out);
     return;
   }
   for (LockCommand& command : forward.commands) {
@@ -542,6 +544,16 @@ void Node::OnForward(NodeId from, Forward forward, Outbox& out) {
     reads_[++last_read_] = {from, std::move(read)};
     consensus_.RequestRead(last_read_);
   }
+}
+
+void Node::SendRedirect(NodeId to, bool busy, Outbox& out) {
+  Redirect redirect{.term = consensus_.term(), .busy = busy};
+  const NodeId leader = consensus_.leader();
+  if (!leader.IsNone()) {
+    redirect.leader = leader;
+    redirect.address = AddressOf(leader).value_or(Address());
+  }
+  out.Send({.to = to, .message = std::move(redirect)});
 }
 
 bool Node::MayAnswer(NodeId from) const {
@@ -819,7 +831,11 @@ uint64_t Node::Fingerprint() const {
     hash.Add(number).Add(asked.first).Add(asked.second.number);
   }
   hash.Add(expiry_proposed_).Add(expiry_not_before_).Add(next_voter_review_);
-  hash.Add(leave_by_).Add(next_leave_intent_).Add(stall_remembered_until_);
+  hash.Add(leave_by_)
+      .Add(next_leave_intent_)
+      .Add(leave_asked_of_)
+      .Add(stall_remembered_until_);
+  for (const Address& address : broken_links_) hash.Add(address.ToString());
   hash.Add(uint64_t{standing_.has_session} * 4 +
            uint64_t{standing_.has_leader} * 2 + uint64_t{standing_.joined});
   return hash.value();

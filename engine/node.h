@@ -86,6 +86,8 @@ class Node {
   const Identity& identity() const { return identity_; }
   const NodeOptions& options() const { return options_; }
   const NodeStats& stats() const { return stats_; }
+  // Asked to leave, and not gone yet.
+  bool is_leaving() const { return phase_ == Phase::kLeaving; }
   bool has_left() const { return phase_ == Phase::kLeft; }
 
   const Membership& membership() const { return membership_; }
@@ -143,6 +145,8 @@ class Node {
   bool Admit(const Envelope& envelope, Outbox& out);
   void Dispatch(Envelope envelope, Outbox& out);
   void OnForward(NodeId from, Forward forward, Outbox& out);
+  void SendRedirect(NodeId to, bool busy, Outbox& out);
+  void OnLeaveIntent(NodeId from, const LeaveIntent& intent, Outbox& out);
   void OnReplies(NodeId from, const Replies& replies);
   void OnRedirect(NodeId from, const Redirect& redirect);
   // Whether `from` may answer what we asked: it leads, or did when we asked it.
@@ -182,6 +186,9 @@ class Node {
   std::vector<VoterHealth> JudgeVoters() const;
   bool AnsweredLately(NodeId id) const;
   void FireLeave(Outbox& out);
+  bool MayLeave(Outbox& out);
+  bool MayComeBack(const MemberFact& fact) const;
+  void AskToLeave(Outbox& out);
   void Flush(Outbox& out);
   void FlushProposals();
   void FlushForward(Outbox& out);
@@ -257,6 +264,9 @@ class Node {
   // Leaving.
   SlowInstant leave_by_ = SlowInstant::Never();
   SlowInstant next_leave_intent_;
+  NodeId leave_asked_of_;  // the leader that was asked last
+  // Of members: where the last thing heard of our stream is that it broke.
+  absl::btree_set<Address> broken_links_;
 
   // No stall before then is another one.
   SlowInstant stall_remembered_until_;

@@ -128,6 +128,9 @@ std::string Describe(const TimeoutNow& m) {
   return absl::StrCat("TimeoutNow term ", m.term.value());
 }
 std::string Describe(const LeaveIntent&) { return "LeaveIntent"; }
+std::string Describe(const LeaveReply& m) {
+  return absl::StrCat("LeaveReply term ", m.term.value());
+}
 std::string Describe(const Forward& m) {
   return absl::StrCat(
       "Forward",

@@ -14,7 +14,7 @@
 #include "engine/wire/codec.h"
 
 // Elections, the follower's side of replication, and what is kept. The leader's
-// side is in leader.cc.
+// side is in leader.cc, leaving in leaving.cc.
 
 namespace cachalot {
 
@@ -122,6 +122,7 @@ void Consensus::FireTimers(SlowInstant now, Outbox& out) {
     }
     if (leader->next_heartbeat <= now) {
       leader->next_heartbeat = now + options_.heartbeat_interval;
+      BeginRound(now);
       for (auto& [peer, progress] : leader->followers) {
         Replicate(now, peer, progress, /*is_heartbeat=*/true, out);
       }
@@ -393,11 +394,6 @@ void Consensus::Handle(SlowInstant now, NodeId /*from*/, const TimeoutNow& m,
   if (m.term != term_ || leads() || !IsVoter(self_)) return;
   Note([&] { return "asked to take over"; });
   Canvas(now, /*is_pre_vote=*/false, /*is_transfer=*/true, out);
-}
-
-void Consensus::Handle(SlowInstant /*now*/, NodeId from, const LeaveIntent&,
-                       Outbox& /*out*/) {
-  if (leads()) leaving_.insert(from);
 }
 
 // --- Replication, follower's side -------------------------------------------
@@ -788,7 +784,10 @@ uint64_t Consensus::Fingerprint() const {
     const Entry& entry = *log_.Find(i);
     hash.Add(entry.term).Add(entry.time).Add(entry.payload.view());
   }
-  for (const NodeId& id : leaving_) hash.Add(id);
+  for (const auto& [id, leaver] : leaving_) {
+    hash.Add(id).Add(leaver.heard).Add(leaver.asked_at);
+  }
+  hash.Add(let_go_in_.value_or(Term())).Add(uint64_t{let_go_in_.has_value()});
   AddSaves(hash);
   AddRole(hash);
   hash.Add(arrived_from_).Add(uint64_t{arrived_.has_value()});
@@ -820,6 +819,7 @@ void Consensus::AddRole(class Fingerprint& hash) const {
   if (leader == nullptr) return;
   hash.Add(leader->read_round).Add(leader->next_heartbeat);
   hash.Add(leader->next_quorum_check).Add(leader->opened_at);
+  for (const auto& [round, began] : leader->rounds) hash.Add(round).Add(began);
   for (const uint64_t read : leader->new_reads) hash.Add(read);
   for (const auto& [round, read] : leader->reads) hash.Add(round).Add(read);
   for (const Voter& learner : leader->learners) hash.Add(learner.id);

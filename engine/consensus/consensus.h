@@ -131,8 +131,19 @@ class Consensus {
   // The log has grown beyond the options: give one as of applied().
   bool wants_compaction() const;
   void StoreSnapshot(SlowInstant now, std::string table);
-  // Members that asked to be relieved as voters.
-  const absl::btree_set<NodeId>& leaving() const { return leaving_; }
+
+  // --- Leaving --------------------------------------------------------------
+
+  // As leader: members that asked to go, and did not fall silent since.
+  bool IsLeaving(NodeId id) const { return leaving_.contains(id); }
+  bool HasLeavers() const { return !leaving_.empty(); }
+  void ForgetSilentLeavers(SlowInstant now);
+  // As leader: tells all who asked that they may go, whoever votes. REQUIRES:
+  // nobody stays.
+  void LetAllGo(Outbox& out);
+  // True once it is certain that this node does not vote and will not be made
+  // a voter if it goes now: those who stay have committed voters without it.
+  bool MayGo() const;
 
   // --- Views ----------------------------------------------------------------
 
@@ -186,7 +197,12 @@ class Consensus {
     LogIndex opened_at;  // the first entry of the term
     SlowInstant next_heartbeat;
     SlowInstant next_quorum_check;
+    // Counts heartbeats and batches of reads; what is sent carries the last,
+    // and answers bring it back.
     uint64_t read_round = 0;
+    // When the last rounds of heartbeats began, oldest first; never empty. What
+    // began an election timeout ago is forgotten, but for the newest.
+    std::deque<std::pair<uint64_t, SlowInstant>> rounds;
     // Reads to be given a round, and reads by the round that confirms them.
     std::vector<uint64_t> new_reads;
     std::deque<std::pair<uint64_t, uint64_t>> reads;  // (round, read)
@@ -203,6 +219,7 @@ class Consensus {
               Outbox& out);
   void Handle(SlowInstant now, NodeId from, const TimeoutNow& m, Outbox& out);
   void Handle(SlowInstant now, NodeId from, const LeaveIntent& m, Outbox& out);
+  void Handle(SlowInstant now, NodeId from, const LeaveReply& m, Outbox& out);
 
   // Elections.
   void SetTerm(Term term, NodeId vote);
@@ -230,10 +247,14 @@ class Consensus {
                   bool with_entries, Outbox& out);
   void SendChunk(SlowInstant now, NodeId peer, Progress& progress, Outbox& out);
   void BeginSnapshot(NodeId peer, Progress& progress);
+  void BeginRound(SlowInstant now);
+  bool IsRecent(SlowInstant now, uint64_t read_round) const;
   void NoteAnswer(SlowInstant now, Progress& progress, uint64_t read_round);
   void NoteCloseness(SlowInstant now, Progress& progress);
   void AdvanceCommit(SlowInstant now, Outbox& out);
   void OnCommitted(SlowInstant now, LogIndex from, LogIndex to, Outbox& out);
+  void HandOver(SlowInstant now, Outbox& out);
+  bool DoesNotVote(NodeId id) const;
   void ConfirmReads();
   bool HeardFromQuorum(SlowInstant now) const;
 
@@ -284,7 +305,14 @@ class Consensus {
   SlowInstant last_heard_leader_;
   bool has_heard_leader_ = false;
   SlowInstant election_deadline_ = SlowInstant::Never();
-  absl::btree_set<NodeId> leaving_;
+  // A member that asked to go.
+  struct Leaver {
+    SlowInstant heard;      // the last time
+    uint64_t asked_at = 0;  // of its last intent
+  };
+  absl::btree_map<NodeId, Leaver> leaving_;  // leader
+  // The leader of that term let this node go.
+  std::optional<Term> let_go_in_;
 
   // Saves. What has changed since the last order; how far each order that is
   // not done reaches; how far the saved log reaches. A truncation cuts all

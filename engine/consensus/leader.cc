@@ -28,6 +28,7 @@ void Consensus::BecomeLeader(SlowInstant now, Outbox& out) {
   Leader leader;
   leader.next_heartbeat = now + options_.heartbeat_interval;
   leader.next_quorum_check = now + options_.election_timeout;
+  leader.rounds.emplace_back(leader.read_round, now);
   role_ = std::move(leader);
   leader_ = self_;
   election_deadline_ = SlowInstant::Never();
@@ -280,14 +281,40 @@ void Consensus::SendChunk(SlowInstant now, NodeId peer, Progress& progress,
 
 // --- Answers ----------------------------------------------------------------
 
+void Consensus::BeginRound(SlowInstant now) {
+  Leader& leader = std::get<Leader>(role_);
+  leader.rounds.emplace_back(++leader.read_round, now);
+  while (leader.rounds.size() > 1 &&
+         now - leader.rounds.front().second >= options_.election_timeout) {
+    leader.rounds.pop_front();
+  }
+}
+
+// True if what carried `read_round` was sent within the last election timeout.
+bool Consensus::IsRecent(SlowInstant now, uint64_t read_round) const {
+  const Leader& leader = std::get<Leader>(role_);
+  // Rounds of reads in between began after the one of heartbeats before them.
+  const auto after = std::upper_bound(
+      leader.rounds.begin(), leader.rounds.end(), read_round,
+      [](uint64_t wanted, const auto& round) { return wanted < round.first; });
+  return after != leader.rounds.begin() &&
+         now - std::prev(after)->second < options_.election_timeout;
+}
+
+// An answer says that its sender hears us only if what it answers was sent just
+// now: it may have waited in a stream for as long as a cut lasted, with the
+// sender cut off still.
 void Consensus::NoteAnswer(SlowInstant now, Progress& progress,
                            uint64_t read_round) {
-  progress.last_answer = now;
   // More than was asked is no proof of anything.
-  const uint64_t asked = std::get<Leader>(role_).read_round;
-  if (read_round <= asked) {
-    progress.read_round = std::max(progress.read_round, read_round);
+  if (read_round > std::get<Leader>(role_).read_round) return;
+  progress.read_round = std::max(progress.read_round, read_round);
+  if (!IsRecent(now, read_round)) return;
+  // Who fell silent has to keep up anew before it may vote.
+  if (now - progress.last_answer >= options_.election_timeout) {
+    progress.close_since = SlowInstant::Never();
   }
+  progress.last_answer = now;
 }
 
 void Consensus::NoteCloseness(SlowInstant now, Progress& progress) {
@@ -463,8 +490,10 @@ void Consensus::OnCommitted(SlowInstant now, LogIndex from, LogIndex to,
     SyncFollowers(now);
     return;
   }
-  for (auto it = leaving_.begin(); it != leaving_.end();) {
-    it = IsVoter(*it) ? std::next(it) : leaving_.erase(it);
+  for (const auto& [id, leaver] : leaving_) {
+    if (id == self_ || !DoesNotVote(id)) continue;
+    Send(id, LeaveReply{.term = term_, .asked_at = leaver.asked_at}, SaveId(),
+         out);
   }
   // Those who are out are out, and are told so.
   for (auto& [peer, progress] : std::get<Leader>(role_).followers) {
@@ -472,27 +501,7 @@ void Consensus::OnCommitted(SlowInstant now, LogIndex from, LogIndex to,
     if (is_out) SendAppend(now, peer, progress, /*with_entries=*/false, out);
   }
   SyncFollowers(now);
-  if (IsVoter(self_)) return;
-  // Not a voter any more: hand over to whoever is furthest, so that nobody has
-  // to wait for a time-out (dissertation, 4.2.2 and 3.10).
-  NodeId heir;
-  LogIndex furthest;
-  for (const auto& [peer, progress] : leader.followers) {
-    if (!IsVoter(peer)) continue;
-    if (heir.IsNone() || progress.match > furthest) {
-      heir = peer;
-      furthest = progress.match;
-    }
-  }
-  Note([&] {
-    return absl::StrCat("no voter any more -> hand over to ",
-                        heir.ToShortString());
-  });
-  // The heir must know that the configuration is committed only to finish what
-  // we began; it will commit it again with its own first entry.
-  Send(heir, TimeoutNow{.term = term_}, SaveId(), out);
-  ObserveStepDown(LeadershipLost::Reason::kNoVoter, heir);
-  BecomeFollower(now, term_, NodeId());
+  if (!IsVoter(self_)) HandOver(now, out);
 }
 
 // --- Reads (dissertation, 6.4) ----------------------------------------------

@@ -38,6 +38,11 @@ bool MemberList::IsPlausible(const MemberFact& news) const {
          news.incarnation - incarnation <= kIncarnationJumpMax;
 }
 
+SlowInstant MemberList::GoneSince(NodeId id) const {
+  const auto found = gone_since_.find(id);
+  return found == gone_since_.end() ? SlowInstant::Never() : found->second;
+}
+
 const MemberFact& MemberList::Set(SlowInstant now, const MemberFact& news) {
   const MemberFact* known = Find(news.id);
   CHECK(known != nullptr || !full());

@@ -44,6 +44,8 @@ class MemberList {
   // Null if unknown.
   const MemberFact* Find(NodeId id) const;
   bool IsKnownPresent(NodeId id) const;
+  // Since when it has been failed or left; never if it is present or unknown.
+  SlowInstant GoneSince(NodeId id) const;
   bool HasPresentAt(const Address& address) const;
   // How many are alive or suspect.
   size_t present() const { return present_; }

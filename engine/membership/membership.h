@@ -90,6 +90,8 @@ class Membership {
     return list_.members();
   }
   const MemberFact& self() const { return self_; }
+  // Since when a member has been failed or left; never if it is present.
+  SlowInstant GoneSince(NodeId id) const { return list_.GoneSince(id); }
 
   // --- For watching only ----------------------------------------------------
 

@@ -184,6 +184,8 @@ Message FromUnion(Reader& reader, const wire::Envelope& envelope) {
       return FromTable(reader, *envelope.message_as_TimeoutNow());
     case wire::Message::LeaveIntent:
       return FromTable(reader, *envelope.message_as_LeaveIntent());
+    case wire::Message::LeaveReply:
+      return FromTable(reader, *envelope.message_as_LeaveReply());
     case wire::Message::Forward:
       return FromTable(reader, *envelope.message_as_Forward());
     case wire::Message::Replies:

@@ -181,10 +181,22 @@ TimeoutNow FromTable(Reader& reader, const wire::TimeoutNow& timeout) {
   return {.term = reader.Ordinal<Term>(timeout.term())};
 }
 
-Offset<wire::LeaveIntent> ToTable(Writer& writer, const LeaveIntent&) {
-  return wire::CreateLeaveIntent(writer.builder());
+Offset<wire::LeaveIntent> ToTable(Writer& writer, const LeaveIntent& intent) {
+  return wire::CreateLeaveIntent(writer.builder(), intent.asked_at);
 }
 
-LeaveIntent FromTable(Reader&, const wire::LeaveIntent&) { return {}; }
+LeaveIntent FromTable(Reader&, const wire::LeaveIntent& intent) {
+  return {.asked_at = intent.asked_at()};
+}
+
+Offset<wire::LeaveReply> ToTable(Writer& writer, const LeaveReply& reply) {
+  return wire::CreateLeaveReply(writer.builder(), reply.term.value(),
+                                reply.asked_at);
+}
+
+LeaveReply FromTable(Reader& reader, const wire::LeaveReply& reply) {
+  return {.term = reader.Ordinal<Term>(reply.term()),
+          .asked_at = reply.asked_at()};
+}
 
 }  // namespace cachalot::codec

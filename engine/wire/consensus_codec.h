@@ -20,6 +20,7 @@ Offset<wire::SnapshotChunk> ToTable(Writer& writer, const SnapshotChunk& chunk);
 Offset<wire::SnapshotReply> ToTable(Writer& writer, const SnapshotReply& reply);
 Offset<wire::TimeoutNow> ToTable(Writer& writer, const TimeoutNow& timeout);
 Offset<wire::LeaveIntent> ToTable(Writer& writer, const LeaveIntent& intent);
+Offset<wire::LeaveReply> ToTable(Writer& writer, const LeaveReply& reply);
 
 Configuration FromTable(Reader& reader,
                         const wire::Configuration& configuration);
@@ -32,6 +33,7 @@ SnapshotChunk FromTable(Reader& reader, const wire::SnapshotChunk& chunk);
 SnapshotReply FromTable(Reader& reader, const wire::SnapshotReply& reply);
 TimeoutNow FromTable(Reader& reader, const wire::TimeoutNow& timeout);
 LeaveIntent FromTable(Reader& reader, const wire::LeaveIntent& intent);
+LeaveReply FromTable(Reader& reader, const wire::LeaveReply& reply);
 
 }  // namespace cachalot::codec
 

@@ -156,9 +156,20 @@ struct TimeoutNow {
   friend bool operator==(const TimeoutNow&, const TimeoutNow&) = default;
 };
 
-// A member is about to leave and asks the leader to choose other voters first.
+// From a member that leaves to the leader, again and again until it is answered
+// with LeaveReply: it is not to vote any more, and not to be made a voter.
 struct LeaveIntent {
+  uint64_t asked_at = 0;  // by the sender's clock; echoed
   friend bool operator==(const LeaveIntent&, const LeaveIntent&) = default;
+};
+
+// From the leader of `term`: those who stay have committed a configuration in
+// which the receiver does not vote, and in this term it will not be made a
+// voter; or all are leaving. Either way it may go.
+struct LeaveReply {
+  Term term;
+  uint64_t asked_at = 0;  // of the intent that this answers
+  friend bool operator==(const LeaveReply&, const LeaveReply&) = default;
 };
 
 // --- Clients ----------------------------------------------------------------
@@ -210,12 +221,13 @@ using MembershipMessage =
     std::variant<Ping, PingRequest, Ack, Nack, Gossip, PushPull>;
 using ConsensusMessage =
     std::variant<VoteRequest, VoteReply, Append, AppendReply, SnapshotChunk,
-                 SnapshotReply, TimeoutNow, LeaveIntent>;
+                 SnapshotReply, TimeoutNow, LeaveIntent, LeaveReply>;
 using ClientMessage = std::variant<Forward, Replies, Redirect>;
 using Message =
     std::variant<Ping, PingRequest, Ack, Nack, Gossip, PushPull, VoteRequest,
                  VoteReply, Append, AppendReply, SnapshotChunk, SnapshotReply,
-                 TimeoutNow, LeaveIntent, Forward, Replies, Redirect>;
+                 TimeoutNow, LeaveIntent, LeaveReply, Forward, Replies,
+                 Redirect>;
 
 // What surrounds every message.
 struct Envelope {

@@ -69,7 +69,7 @@ Envelope Forger::DrawEnvelope() {
 
 Message Forger::DrawMessage(size_t kind) {
   if (kind <= IndexOf<PushPull>()) return DrawOfMembership(kind);
-  if (kind <= IndexOf<LeaveIntent>()) return DrawOfConsensus(kind);
+  if (kind <= IndexOf<LeaveReply>()) return DrawOfConsensus(kind);
   return DrawOfClients(kind);
 }
 
@@ -136,8 +136,10 @@ Message Forger::DrawOfConsensus(size_t kind) {
                            .read_round = tape_.Byte()};
     case IndexOf<TimeoutNow>():
       return TimeoutNow{.term = term};
+    case IndexOf<LeaveIntent>():
+      return LeaveIntent{.asked_at = tape_.Byte()};
     default:
-      return LeaveIntent{};
+      return LeaveReply{.term = term, .asked_at = tape_.Byte()};
   }
 }
 

@@ -31,10 +31,11 @@ namespace {
 // What a reader of a story wants to know of what nodes think; the rest is the
 // hum of the machine.
 constexpr absl::string_view kWorthTelling[] = {
-    "leader of term", "candidate in term", "step down",      "voters are {",
-    "found cluster",  "join cluster",      "arrived,",       "propose expiry",
-    "old news",       "session is gone",   "asked to leave", "gives way",
-    "gave way",       "dissolve",          "older cluster",
+    "leader of term",   "candidate in term", "step down",      "voters are {",
+    "found cluster",    "join cluster",      "arrived,",       "propose expiry",
+    "old news",         "session is gone",   "asked to leave", "gives way",
+    "gave way",         "dissolve",          "older cluster",  "hand over",
+    "everybody leaves",
 };
 
 // A log that is longer tells nobody anything.
@@ -506,6 +507,10 @@ absl::Status Script::ExpectOfHost(HostId host, const Words& words) {
     const bool installed =
         node != nullptr && node->consensus().counters().snapshots_installed > 0;
     return installed ? absl::OkStatus() : Wrong("it installed no snapshot");
+  }
+  if (words[1] == "left" && words.size() == 2) {
+    if (world_->node(host) == nullptr) return absl::OkStatus();
+    return Wrong("it still runs");
   }
   if (words[1] == "believes" && words.size() == 3) {
     if (Believes(host, words[2])) return absl::OkStatus();

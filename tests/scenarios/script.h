@@ -58,6 +58,7 @@ namespace cachalot::sim {
 //   expect no answer n1
 //   expect n1 believes KEY            expect n1 does not believe KEY
 //   expect leader n1 | somebody
+//   expect n1 left                    it left and has exited
 //   expect one cluster
 //   expect voters COUNT
 //   expect token n2 above n1          of their last grants

@@ -3,11 +3,11 @@
 #include <string>
 #include <vector>
 
-#include "absl/container/btree_set.h"
 #include "absl/time/time.h"
 #include "engine/consensus/consensus.h"
 #include "engine/ids.h"
 #include "engine/instant.h"
+#include "engine/outbox.h"
 #include "engine/saved_state.h"
 #include "engine/wire/message.h"
 #include "gtest/gtest.h"
@@ -244,6 +244,27 @@ TEST(ChangeTest, APromotedLearnerGoesOnFromWhereItWas) {
   EXPECT_EQ(append->entries.size(), 1u) << "no probe first";
 }
 
+// An answer to what was sent long ago may have waited in a stream, with its
+// sender cut off ever since.
+TEST(LearnerTest, IsNotThoughtToHearUsForAnAnswerThatWasLongOnItsWay) {
+  LoneConsensus lone;
+  lone.Lead({1});
+  lone.machine().SetLearners(lone.now(), VotersOf({4}));
+  lone.Flush();
+  lone.AcknowledgeAll({4});
+  const SlowInstant heard = lone.now();
+  ASSERT_EQ(lone.machine().CloseSince(IdOf(4)), heard);
+  lone.Pass(kHeartbeat);
+  const uint64_t round = lone.Take<Append>(4)->read_round;
+  for (int i = 0; i < 100; ++i) lone.Pass(kHeartbeat);
+  lone.Acknowledge(4, lone.machine().last_index(), round);
+  EXPECT_EQ(lone.machine().LastAnswer(IdOf(4)), heard);
+  // When it answers again, it has to keep up anew.
+  lone.AcknowledgeAll({4});
+  EXPECT_EQ(lone.machine().LastAnswer(IdOf(4)), lone.now());
+  EXPECT_EQ(lone.machine().CloseSince(IdOf(4)), lone.now());
+}
+
 // --- Removals (rule 18) -----------------------------------------------------
 
 // Or it would take itself for a voter, stand again and again, and wait in vain
@@ -315,22 +336,109 @@ TEST(ChangeTest, ANewLeaderThatWasRemovedFinishesAndHandsOver) {
   EXPECT_FALSE(lone.machine().leads());
 }
 
-TEST(ChangeTest, RemembersWhoWantsToLeaveUntilTheyMay) {
+// --- Leaving ----------------------------------------------------------------
+
+LeaveIntent AskedAt(SlowInstant at) {
+  return {.asked_at = static_cast<uint64_t>(at.nanoseconds())};
+}
+
+TEST(LeaveTest, AVoterMayGoWhenThoseWhoStayHaveCommittedItsRemoval) {
   LoneConsensus lone = Leader();
-  lone.Receive(3, LeaveIntent());
-  EXPECT_EQ(lone.machine().leaving(), absl::btree_set<NodeId>({IdOf(3)}));
+  const LeaveIntent intent = AskedAt(lone.now());
+  lone.Receive(3, intent);
+  EXPECT_TRUE(lone.machine().IsLeaving(IdOf(3)));
   Change(lone, {1, 2, 4});
   lone.AcknowledgeAll({2});
   lone.SaveAll();
-  EXPECT_TRUE(lone.machine().leaving().contains(IdOf(3)));
+  ASSERT_EQ(lone.machine().configuration(), Voting({1, 2, 4}));
+  lone.Receive(3, intent);
+  EXPECT_FALSE(lone.Take<LeaveReply>(3).has_value()) << "only appended so far";
   lone.AcknowledgeAll({4});
-  EXPECT_TRUE(lone.machine().leaving().empty());
+  const std::optional<LeaveReply> reply = lone.Take<LeaveReply>(3);
+  ASSERT_TRUE(reply.has_value()) << "at once, without being asked again";
+  EXPECT_EQ(reply->term, lone.machine().term());
+  EXPECT_EQ(reply->asked_at, intent.asked_at);
+  lone.Receive(3, intent);
+  EXPECT_TRUE(lone.Take<LeaveReply>(3).has_value()) << "the first may be lost";
+  EXPECT_TRUE(lone.machine().IsLeaving(IdOf(3))) << "nor made a voter again";
+}
 
-  lone.Receive(2, LeaveIntent());
+TEST(LeaveTest, ALearnerMayGoAtOnceUnlessItIsBeingMadeAVoter) {
+  LoneConsensus lone = Leader();
+  lone.Receive(4, AskedAt(lone.now()));
+  EXPECT_TRUE(lone.Take<LeaveReply>(4).has_value());
+  Change(lone, {1, 2, 4});
+  lone.Receive(4, AskedAt(lone.now()));
+  EXPECT_FALSE(lone.Take<LeaveReply>(4).has_value());
+}
+
+TEST(LeaveTest, NobodyMayGoBeforeTheTermHasCommitted) {
+  LoneConsensus lone;
+  lone.Lead({1, 2, 3});
+  lone.Receive(4, AskedAt(lone.now()));
+  EXPECT_FALSE(lone.Take<LeaveReply>(4).has_value())
+      << "an earlier leader may have begun to make it a voter";
+  lone.AcknowledgeAll({2});
+  lone.Receive(4, AskedAt(lone.now()));
+  EXPECT_TRUE(lone.Take<LeaveReply>(4).has_value());
+}
+
+TEST(LeaveTest, IsForgottenWithTheTermAndAfterALongSilence) {
+  LoneConsensus lone = Leader();
+  lone.Receive(2, AskedAt(lone.now()));
+  lone.machine().ForgetSilentLeavers(lone.now() + absl::Seconds(3));
+  EXPECT_TRUE(lone.machine().IsLeaving(IdOf(2)));
+  lone.machine().ForgetSilentLeavers(lone.now() + absl::Seconds(5));
+  EXPECT_FALSE(lone.machine().IsLeaving(IdOf(2)));
+
+  lone.Receive(2, AskedAt(lone.now()));
   lone.Receive(2, AppendReply{.term = Term(9)});
-  EXPECT_TRUE(lone.machine().leaving().empty()) << "it asks the next leader";
-  lone.Receive(2, LeaveIntent());
-  EXPECT_TRUE(lone.machine().leaving().empty());
+  EXPECT_FALSE(lone.machine().IsLeaving(IdOf(2))) << "it asks the next leader";
+  lone.Receive(2, AskedAt(lone.now()));
+  EXPECT_FALSE(lone.machine().IsLeaving(IdOf(2)));
+}
+
+TEST(LeaveTest, AFollowerMayGoWithThePermissionOfItsLeader) {
+  LoneConsensus lone;
+  lone.Restore(5, Voting({2, 3, 4}), {});
+  const auto permit = [&lone](uint64_t term, absl::Duration ago) {
+    lone.Receive(2, LeaveReply{.term = Term(term),
+                               .asked_at = AskedAt(lone.now() - ago).asked_at});
+    return lone.machine().MayGo();
+  };
+  EXPECT_FALSE(lone.machine().MayGo());
+  EXPECT_FALSE(permit(4, absl::ZeroDuration())) << "of a former leader";
+  EXPECT_FALSE(permit(5, absl::Seconds(3))) << "it may have forgotten us";
+  EXPECT_FALSE(permit(5, -absl::Seconds(1))) << "never asked";
+  EXPECT_TRUE(permit(5, absl::Seconds(1)));
+  // A later leader may make it a voter: it has to be asked.
+  lone.Receive(3, Append{.term = Term(6)});
+  EXPECT_FALSE(lone.machine().MayGo());
+  EXPECT_TRUE(permit(7, absl::ZeroDuration())) << "of a leader not heard yet";
+}
+
+TEST(LeaveTest, ALeaderMayGoWhenItHasHandedOver) {
+  LoneConsensus lone = Leader();
+  lone.Receive(1, AskedAt(lone.now()));
+  Change(lone, {2, 3, 4});
+  lone.AcknowledgeAll({2, 3});
+  lone.SaveAll();
+  EXPECT_FALSE(lone.machine().MayGo());
+  lone.AcknowledgeAll({3, 4});
+  EXPECT_TRUE(lone.machine().MayGo());
+  EXPECT_FALSE(lone.Take<LeaveReply>(1).has_value()) << "it needs no letter";
+}
+
+TEST(LeaveTest, WhenAllLeaveAllAreLetGo) {
+  LoneConsensus lone = Leader();
+  lone.Receive(1, AskedAt(lone.now()));
+  lone.Receive(2, AskedAt(lone.now()));
+  lone.Receive(3, AskedAt(lone.now()));
+  Outbox out;
+  lone.machine().LetAllGo(out);
+  std::vector<NodeId> told;
+  for (const Outgoing& outgoing : out.sends) told.push_back(outgoing.to);
+  EXPECT_EQ(told, std::vector<NodeId>({IdOf(2), IdOf(3)}));
 }
 
 }  // namespace

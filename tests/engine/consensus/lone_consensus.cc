@@ -145,11 +145,12 @@ void LoneConsensus::Apply() {
 }
 
 void LoneConsensus::Acknowledge(uint64_t from, LogIndex index,
-                                uint64_t read_round) {
-  Receive(from, AppendReply{.term = machine_.term(),
-                            .accepted = true,
-                            .index = index,
-                            .read_round = read_round});
+                                std::optional<uint64_t> read_round) {
+  Receive(from,
+          AppendReply{.term = machine_.term(),
+                      .accepted = true,
+                      .index = index,
+                      .read_round = read_round.value_or(rounds_[IdOf(from)])});
 }
 
 void LoneConsensus::AcknowledgeAll(const std::vector<uint64_t>& from) {
@@ -160,6 +161,9 @@ void LoneConsensus::AcknowledgeAll(const std::vector<uint64_t>& from) {
 
 void LoneConsensus::Collect(Outbox out) {
   for (Outgoing& outgoing : out.sends) {
+    if (const auto* append = std::get_if<Append>(&outgoing.message)) {
+      rounds_[outgoing.to] = append->read_round;
+    }
     if (outgoing.after > machine_.saved()) {
       withheld_.push_back(std::move(outgoing));
     } else {

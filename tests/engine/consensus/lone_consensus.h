@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -65,8 +66,10 @@ class LoneConsensus {
   // Applies what is committed; installs a snapshot that has arrived.
   void Apply();
 
-  // Everything in the last append is acknowledged by `from`.
-  void Acknowledge(uint64_t from, LogIndex index, uint64_t read_round = 0);
+  // The log up to `index` is acknowledged by `from`, in answer to what was sent
+  // to it last, or to what carried `read_round`.
+  void Acknowledge(uint64_t from, LogIndex index,
+                   std::optional<uint64_t> read_round = std::nullopt);
   // As above, for the whole log, by each of them.
   void AcknowledgeAll(const std::vector<uint64_t>& from);
 
@@ -111,6 +114,7 @@ class LoneConsensus {
   std::deque<SaveState> orders_;
   SavedState disk_;
   std::vector<std::string> applied_;
+  std::map<NodeId, uint64_t> rounds_;  // last sent to each
 };
 
 }  // namespace cachalot

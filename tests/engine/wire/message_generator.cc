@@ -157,11 +157,13 @@ Message MessageGenerator::DrawMessage(size_t kind) {
     case 12:
       return TimeoutNow{.term = term};
     case 13:
-      return LeaveIntent{};
+      return LeaveIntent{.asked_at = DrawNumber()};
     case 14:
+      return LeaveReply{.term = term, .asked_at = DrawNumber()};
+    case 15:
       return Forward{.commands = DrawCommands(8),
                      .reads = DrawList(3, [this] { return DrawRead(); })};
-    case 15:
+    case 16:
       return Replies{.replies = DrawList(6, [this] { return DrawReply(); }),
                      .reads = DrawList(3, [this] { return DrawReadResult(); })};
     default:

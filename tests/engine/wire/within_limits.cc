@@ -172,6 +172,7 @@ bool WithinLimits(const Message& message) {
           [](const AppendReply&) { return true; },
           [](const TimeoutNow&) { return true; },
           [](const LeaveIntent&) { return true; },
+          [](const LeaveReply&) { return true; },
           [](const Redirect&) { return true; }},
       message);
 }
