@@ -80,7 +80,11 @@ void Judge::Started(const World& world, HostId host) {
   }
 }
 
-void Judge::Stopping(const World&, HostId host) { processes_.erase(host); }
+void Judge::Stopping(const World&, HostId host) {
+  const Process& process = processes_.at(host);
+  endings_[process.node] = {process.fate, host};
+  processes_.erase(host);
+}
 
 // Facts first, then what follows from them: an answer or a notice may speak of
 // an entry that this very step has committed.
@@ -157,6 +161,7 @@ void Judge::NoteNewName(Step& step) {
   ++counters_.dissolutions;
   step.dissolved = true;
   Named& named = step.process;
+  endings_[named.node] = {Fate::kStartedOver, step.host};
   named = Named();
   named.node = step.node.id();
 }
@@ -171,6 +176,11 @@ void Judge::NoteEvent(const Step& step) {
     NoteSaved(step, saved->save);
   }
   if (std::holds_alternative<LeaveRequested>(step.event)) {
+    const absl::Duration timeout = step.node.options().lease.leave_timeout;
+    const Now& now = step.world.reading();
+    if (!step.process.leaves) {
+      step.process.leave_by = {now.slow + timeout, now.fast + timeout};
+    }
     step.process.leaves = true;
   }
 }
@@ -238,7 +248,7 @@ void Judge::NoteAction(Step& step, const Action& action) {
                  [&](const AnswerRequest& answer) { NoteAnswer(step, answer); },
                  [&](const NotifyHolder& notice) { NoteNotice(step, notice); },
                  [&](const AnnounceStanding&) {},
-                 [&](const LeaveCompleted&) {},
+                 [&](const LeaveCompleted&) { NoteDeparture(step); },
              },
              action);
 }
@@ -375,6 +385,35 @@ void Judge::NoteNotice(const Step& step, const NotifyHolder& notice) {
   if (notice.reason == LossReason::kRevoked) ++counters_.losses_by_revocation;
 }
 
+// By either clock: the session and the vote go by different ones.
+void Judge::NoteDeparture(const Step& step) {
+  const Process& process = step.process;
+  ++counters_.departures;
+  Departure departure = {.is_late =
+                             process.leave_by.IsDue(step.world.reading())};
+  if (departure.is_late) ++counters_.late_departures;
+  for (const auto& [id, fact] : step.node.membership().others()) {
+    if (fact.state > MemberState::kSuspect) continue;
+    for (const auto& [host, other] : processes_) {
+      const bool stays =
+          other.node == id && !other.leaves && other.cluster == process.cluster;
+      departure.somebody_stays |= stays;
+    }
+  }
+  const auto cluster = clusters_.find(step.cluster);
+  if (cluster != clusters_.end()) {
+    // Not that of a process before it, which died.
+    departure.has_session =
+        cluster->second.model.HasSession(step.node.client().session());
+    const Configuration& agreed = cluster->second.configurations.last();
+    departure.is_voter =
+        agreed.Contains(process.node) ||
+        Configuration{.voters = agreed.outgoing}.Contains(process.node);
+  }
+  step.process.fate = FateOf(departure);
+  Check(step, CheckDeparture(departure));
+}
+
 // --- Beliefs -----------------------------------------------------------------
 
 // A belief grows by an answer, to a keep-alive or a renewal, and is looked at
@@ -440,6 +479,11 @@ std::string Judge::Unsettled(const World& world) const {
   }
   if (!cluster.has_value()) return "";
   return WhatIsLeftBehind(world, clusters_.at(*cluster).model);
+}
+
+Judge::Ending Judge::EndingOf(NodeId node) const {
+  const auto found = endings_.find(node);
+  return found == endings_.end() ? Ending() : found->second;
 }
 
 size_t Judge::unanswered() const {

@@ -20,6 +20,7 @@
 #include "sim/belief_checkers.h"
 #include "sim/checkers.h"
 #include "sim/complaint.h"
+#include "sim/departure.h"
 #include "sim/election_checkers.h"
 #include "sim/instant.h"
 #include "sim/lock_ledger.h"
@@ -82,8 +83,10 @@ struct JudgeCounters {
   uint64_t losses = 0;
   uint64_t losses_by_expiry = 0;
   uint64_t losses_by_revocation = 0;
-  uint64_t beliefs = 0;       // looked at when they may have grown
-  uint64_t dissolutions = 0;  // nodes that gave up their cluster
+  uint64_t beliefs = 0;          // looked at when they may have grown
+  uint64_t dissolutions = 0;     // nodes that gave up their cluster
+  uint64_t departures = 0;       // nodes that left
+  uint64_t late_departures = 0;  // of these, when their time had run out
 
   friend bool operator==(const JudgeCounters&, const JudgeCounters&) = default;
 };
@@ -111,6 +114,12 @@ class Judge : public Watcher {
 
   const std::vector<Violation>& violations() const { return violations_; }
   const JudgeCounters& counters() const { return counters_; }
+  // How a node ended, and on which machine.
+  struct Ending {
+    Fate fate = Fate::kUnknown;
+    HostId host;
+  };
+  Ending EndingOf(NodeId node) const;
   // Requests of living processes that have no answer yet.
   size_t unanswered() const;
 
@@ -187,7 +196,10 @@ class Judge : public Watcher {
     // What its callers are told, whichever clusters it was in.
     TokensRise tokens = TokensRise(/*clocks_in_bound=*/true);
     FastInstant session_end;  // of the belief in the session
+    // When its time to leave runs out; never: it was not asked to.
+    Deadline leave_by;
     bool leaves = false;
+    Fate fate = Fate::kCrashed;  // should it stop now
   };
 
   struct Step {
@@ -229,6 +241,7 @@ class Judge : public Watcher {
   void NoteReading(const Step& step, const Reading& reading,
                    const Answer& answer);
   void NoteNotice(const Step& step, const NotifyHolder& notice);
+  void NoteDeparture(const Step& step);
 
   // Beliefs.
   void NoteBeliefs(const Step& step);
@@ -260,6 +273,7 @@ class Judge : public Watcher {
   std::map<ClusterId, Cluster> clusters_;
   std::map<HostId, Process> processes_;
   std::map<NodeId, SavedLog> saved_;  // as far as the nodes were told
+  std::map<NodeId, Ending> endings_;
   OneBirth birth_;
   Votes votes_;
   TokensRise observed_tokens_;

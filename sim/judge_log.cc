@@ -47,16 +47,23 @@ void Judge::NoteConfiguration(const Step& step) {
   const LogIndex index = consensus.log().configuration_index();
   const LogIndex before =
       std::exchange(step.process.configuration_index, index);
-  const bool is_own = consensus.leads() && index > before &&
-                      consensus.TermAt(index) == consensus.term();
-  if (!is_own) return;
+  if (!consensus.leads() || index <= before) return;
   const LogIndex commit = consensus.commit();
-  Check(step,
-        CheckConfigurationProposal({.index = index,
-                                    .before = before,
-                                    .term = consensus.term(),
-                                    .commit = commit,
-                                    .commit_term = consensus.TermAt(commit)}));
+  // One step may append several.
+  LogIndex last = before;
+  for (LogIndex i = std::max(before.Next(), consensus.first_index());
+       i <= index; i = i.Next()) {
+    const Entry& entry = *consensus.Find(i);
+    if (entry.kind != EntryKind::kConfiguration) continue;
+    const LogIndex previous = std::exchange(last, i);
+    if (entry.term != consensus.term()) continue;
+    Check(step, CheckConfigurationProposal(
+                    {.index = i,
+                     .before = previous,
+                     .term = consensus.term(),
+                     .commit = commit,
+                     .commit_term = consensus.TermAt(commit)}));
+  }
 }
 
 void Judge::NoteStamps(const Step& step, Cluster& cluster) {

@@ -504,15 +504,42 @@ void Nemesis::Happen(World& world, const SpeedUp& due) {
 
 bool Nemesis::LeaveCluster(World& world) {
   if (Running(world).size() < 2) return false;
-  if (!MayLose(world, /*loses_memory=*/true)) return false;
-  const std::optional<HostId> victim = PickAwake(world);
-  if (!victim.has_value()) return false;
+  if (!options_.leaves_freely && !MayLose(world, /*loses_memory=*/true)) {
+    return false;
+  }
+  const std::vector<HostId> leavers = PickLeavers(world);
+  if (leavers.empty()) return false;
   next_loss_ = world.now() + options_.mercy;
-  world.Leave(*victim);
-  agenda_.Add(
-      world.now() + options_.downtime.max + chance_.Draw(options_.downtime),
-      Restart{*victim, Fault::kLeave});
+  for (const HostId leaver : leavers) {
+    world.Leave(leaver);
+    agenda_.Add(
+        world.now() + options_.downtime.max + chance_.Draw(options_.downtime),
+        Restart{leaver, Fault::kLeave});
+  }
   return true;
+}
+
+// Most often one; where leaving costs nothing, now and then several at once.
+// None if nobody would stay who is in their cluster.
+std::vector<HostId> Nemesis::PickLeavers(const World& world) {
+  const std::optional<HostId> first = PickAwake(world);
+  if (!first.has_value()) return {};
+  std::vector<HostId> leavers = {*first};
+  const bool several =
+      options_.leaves_freely && chance_.Happens(Rate::Percent(30));
+  const ClusterId cluster = world.node(*first)->identity().cluster;
+  std::vector<HostId> stayers;
+  for (const HostId host : Running(world)) {
+    const Node& node = *world.node(host);
+    if (host == *first || node.is_leaving()) continue;
+    if (several && chance_.Happens(Rate::Percent(50))) {
+      leavers.push_back(host);
+    } else if (node.identity().cluster == cluster) {
+      stayers.push_back(host);
+    }
+  }
+  if (stayers.empty()) return {};
+  return leavers;
 }
 
 bool Nemesis::Join(World& world) {

@@ -43,6 +43,9 @@ struct NemesisOptions {
   // runs would end with the loss of the majority.
   uint64_t down_max = 1;
   absl::Duration mercy;
+  // Nobody dies, so leaving costs nothing: no mercy is needed for it, and the
+  // machines may all be gone but one.
+  bool leaves_freely = false;
   // Clock rates stay within these of real time (sim/clock.h).
   int64_t slow_ppm_min = -1000;
   int64_t slow_ppm_max = 1000;
@@ -147,6 +150,7 @@ class Nemesis {
   bool JumpClock(World& world);
   bool SpeakOtherwise(World& world);
   bool LeaveCluster(World& world);
+  std::vector<HostId> PickLeavers(const World& world);
   bool Join(World& world);
 
   std::vector<HostId> Running(const World& world) const;

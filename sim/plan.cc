@@ -145,11 +145,16 @@ constexpr HostId kNobody = HostId(99);
 // those before them; or all found it together.
 void DrawHosts(Plan& plan, ChoiceSource* choices) {
   Chance chance(choices, "plan-machines");
-  const uint64_t count =
+  uint64_t count =
       chance.Pick(std::vector<uint64_t>{3, 3, 3, 5, 5, 4, 2, 1, 6, 7, 8, 9});
-  const uint64_t latecomers = chance.Happens(Rate::Percent(30))
-                                  ? chance.Between(uint64_t{1}, uint64_t{2})
-                                  : 0;
+  uint64_t latecomers = chance.Happens(Rate::Percent(30))
+                            ? chance.Between(uint64_t{1}, uint64_t{2})
+                            : 0;
+  if (plan.only_leaves) {
+    count = Chance(choices, "plan-leaves").Between(uint64_t{1}, uint64_t{3});
+    // Who is alone can leave to nobody.
+    if (count == 1) latecomers = std::max<uint64_t>(latecomers, 1);
+  }
   const bool knows_dead_seed = chance.Happens(Rate::Percent(15));
   const bool names_conflict = chance.Happens(Rate::Percent(10));
   const bool keeps_disks = chance.Happens(Rate::Percent(50));
@@ -212,7 +217,20 @@ NemesisOptions DrawNemesis(const Plan& plan, ChoiceSource* choices) {
       leave_out(Fault::kRollingRestart);
     }
   }
-  if (plan.latecomers.empty()) leave_out(Fault::kJoin);
+  if (plan.only_leaves) {
+    for (const Fault fault :
+         {Fault::kCrash, Fault::kCrashInSave, Fault::kFailedSave, Fault::kWipe,
+          Fault::kRollingRestart}) {
+      leave_out(fault);
+    }
+    options.weights[static_cast<size_t>(Fault::kLeave)] = 10;
+    options.leaves_freely = true;
+  }
+  if (plan.latecomers.empty()) {
+    leave_out(Fault::kJoin);
+  } else if (plan.only_leaves) {
+    options.weights[static_cast<size_t>(Fault::kJoin)] = 10;
+  }
   options.calm = chance.Between(absl::Milliseconds(150), absl::Seconds(2));
   options.partition.max =
       chance.Between(absl::Milliseconds(100), absl::Seconds(8));
@@ -221,6 +239,11 @@ NemesisOptions DrawNemesis(const Plan& plan, ChoiceSource* choices) {
   options.pause.max = chance.Between(absl::Milliseconds(50), absl::Seconds(6));
   options.down_max = std::max<uint64_t>(1, (plan.hosts.size() - 1) / 2);
   const ConsensusOptions& consensus = plan.hosts[0].node.consensus;
+  if (plan.only_leaves) {
+    // Who stays is cut off for less than a leaver waits.
+    options.partition.max = std::min(options.partition.max, absl::Seconds(2));
+    options.downtime.max = std::min(options.downtime.max, absl::Seconds(2));
+  }
   options.mercy = consensus.replace_voter_after + consensus.promote_after +
                   options.downtime.max +
                   chance.Between(absl::Seconds(1), absl::Seconds(6));
@@ -284,6 +307,7 @@ Plan Plan::Draw(ChoiceSource* choices) {
   Chance chance(choices, "plan-run");
   plan.judge.clocks_in_bound = !chance.Happens(Rate::Percent(8));
   plan.world = DrawWorld(choices);
+  plan.only_leaves = Chance(choices, "plan-endings").Happens(Rate::Percent(12));
   DrawHosts(plan, choices);
   plan.nemesis = DrawNemesis(plan, choices);
   plan.workload = DrawWorkload(choices);
@@ -299,6 +323,9 @@ Plan Plan::Draw(ChoiceSource* choices) {
   plan.quiet = chance.Between(absl::Milliseconds(10), absl::Seconds(4));
   plan.harm = chance.Between(absl::Seconds(5), absl::Seconds(25));
   plan.mortal = DrawMortal(plan, choices);
+  plan.ends_by_leaving =
+      plan.only_leaves ||
+      Chance(choices, "plan-last-leave").Happens(Rate::Percent(40));
   return plan;
 }
 
@@ -308,7 +335,8 @@ std::string Plan::Describe() const {
       "seed ", seed, ": ", hosts.size(), " machines",
       hosts[0].keeps_disk ? " with disks" : " without disks",
       latecomers.empty() ? "" : ", some of which join later",
-      founds_again ? ", founding again and again" : "", ", up to ",
+      founds_again ? ", founding again and again" : "",
+      only_leaves ? ", which leave and never die" : "", ", up to ",
       node.consensus.voters_max, " voters, heartbeat ",
       absl::FormatDuration(node.consensus.heartbeat_interval), ", election ",
       absl::FormatDuration(node.consensus.election_timeout), ", session ",

@@ -14,7 +14,9 @@
 #include "engine/node.h"
 #include "engine/request.h"
 #include "engine/saved_state.h"
+#include "sim/chance.h"
 #include "sim/checkers.h"
+#include "sim/departure.h"
 #include "sim/instant.h"
 
 namespace cachalot::sim {
@@ -25,6 +27,12 @@ constexpr absl::Duration LastWait() { return absl::Seconds(10); }
 
 // Those of the last phase, when everybody is served once, do not make a run.
 constexpr uint64_t kGrantsOfASubstantialRun = 10;
+
+// In a healed world who leaves has left after this, and some elections. Far
+// less than leave_timeout: nobody waits for that, nor for what comes by and by.
+constexpr absl::Duration LeavingMax() { return absl::Milliseconds(700); }
+constexpr int kElectionsWhileLeaving = 2;
+constexpr int kRoundsOfLeaving = 3;
 
 class Runner {
  public:
@@ -56,8 +64,16 @@ class Runner {
 
   void Heal();
   void StartAll();
-  std::string FindExcuse() const;
-  std::string FindExcuse(ClusterId cluster) const;
+  // Why no progress can be asked for.
+  struct Excuse {
+    std::string text;  // empty: it can be asked for
+    // All who are missing have left in time: this excuses nothing.
+    bool by_leaving = false;
+  };
+  Excuse FindExcuse() const;
+  Excuse FindExcuse(ClusterId cluster) const;
+  Excuse TellWhoIsMissing(const std::vector<Voter>& voters, ClusterId cluster,
+                          const char* when) const;
   bool IsAliveSomewhere(NodeId id, ClusterId cluster) const;
   bool HasMajority(const std::vector<Voter>& voters, ClusterId cluster) const;
   const Node* NodeThatStays(HostId host) const;
@@ -67,6 +83,8 @@ class Runner {
   bool AskEverywhere();
   bool HasConverged() const;
   std::string WhoIsBehind() const;
+  void LeaveInTheEnd();
+  void LeaveTogether(const std::vector<HostId>& leavers, Chance& chance);
 
   const Plan& plan_;
   ChoiceSource* choices_;
@@ -74,7 +92,7 @@ class Runner {
   Judge judge_;
   Workload workload_;
   Nemesis nemesis_;
-  std::optional<HostId> buried_;
+  std::set<HostId> gone_;         // for good
   std::optional<HostId> spared_;  // while it is asked how it would be without
   // Of the last phase: the open acquire of each machine, and who is done.
   std::map<HostId, RequestId> last_asked_;
@@ -88,12 +106,19 @@ RunResult Runner::Run() {
   if (judge_.violations().empty()) {
     Heal();
     RunUntil(world_.now() + absl::Seconds(2), /*with_nemesis=*/false);
-    result.excuse = FindExcuse();
+    const Excuse excuse = FindExcuse();
+    if (excuse.by_leaving) {
+      judge_.Complain(world_, HostId(1),
+                      absl::StrCat("lost by leaving alone: ", excuse.text));
+    } else {
+      result.excuse = excuse.text;
+    }
     if (result.excuse.empty()) DemandProgress();
     if (result.excuse.empty() && plan_.mortal && CanSpare(*plan_.mortal)) {
       Bury(*plan_.mortal);
       DemandProgress();
     }
+    if (result.excuse.empty() && plan_.ends_by_leaving) LeaveInTheEnd();
   }
   if (judge_.violations().empty()) JudgeClients(workload_.Judge());
   result.seed = plan_.seed;
@@ -104,7 +129,12 @@ RunResult Runner::Run() {
   result.simulated = world_.now() - RealInstant();
   result.hash = world_.hash();
   result.grants = judge_.grants();
-  result.is_vacuous = result.grants < kGrantsOfASubstantialRun;
+  if (result.grants < kGrantsOfASubstantialRun) {
+    result.vacuity =
+        absl::StrCat("only ", result.grants,
+                     result.grants == 1 ? " lock was" : " locks were",
+                     " granted, of at least ", kGrantsOfASubstantialRun);
+  }
   result.history = workload_.TakeHistory();
   result.resources = workload_.resources();
   for (const ClusterId cluster : judge_.clusters()) {
@@ -147,7 +177,9 @@ void Runner::NoteNames(FaultLedger* faults) const {
 void Runner::StartAll() {
   for (uint64_t i = 1; i <= world_.host_count(); ++i) {
     const HostId host(i);
-    if (host != buried_ && world_.node(host) == nullptr) world_.Start(host);
+    if (!gone_.contains(host) && world_.node(host) == nullptr) {
+      world_.Start(host);
+    }
   }
 }
 
@@ -230,35 +262,55 @@ void Runner::Heal() {
 // A cluster that kept its state in memory is lost with the majority of its
 // voters: if there is no other, no progress can be asked. These runs are
 // counted.
-std::string Runner::FindExcuse() const {
-  std::string excuse = "no cluster was born";
+Runner::Excuse Runner::FindExcuse() const {
+  Excuse excuse{.text = "no cluster was born"};
   for (const ClusterId cluster : judge_.clusters()) {
     if (judge_.committed(cluster) == LogIndex()) continue;
     excuse = FindExcuse(cluster);
-    if (excuse.empty()) break;
+    if (excuse.text.empty()) break;
   }
   return excuse;
 }
 
-std::string Runner::FindExcuse(ClusterId cluster) const {
+Runner::Excuse Runner::FindExcuse(ClusterId cluster) const {
   const Configuration& agreed = judge_.configuration(cluster);
-  if (!HasMajority(agreed.voters, cluster))
-    return "the majority was lost for good";
+  if (!HasMajority(agreed.voters, cluster)) {
+    return TellWhoIsMissing(agreed.voters, cluster, "");
+  }
   if (agreed.IsJoint() && !HasMajority(agreed.outgoing, cluster)) {
-    return "the majority was lost for good, in a change of voters";
+    return TellWhoIsMissing(agreed.outgoing, cluster,
+                            ", in a change of voters");
   }
   for (uint64_t i = 1; i <= world_.host_count(); ++i) {
     const Node* node = NodeThatStays(HostId(i));
     if (node == nullptr || node->identity().cluster != cluster) continue;
     const Configuration& own = node->consensus().configuration();
     if (!own.voters.empty() && !HasMajority(own.voters, cluster)) {
-      return "the majority was lost for good, before a change was agreed";
+      return TellWhoIsMissing(own.voters, cluster,
+                              ", before a change was agreed");
     }
     if (own.IsJoint() && !HasMajority(own.outgoing, cluster)) {
-      return "the majority was lost for good, in a change of voters";
+      return TellWhoIsMissing(own.outgoing, cluster, ", in a change of voters");
     }
   }
-  return "";
+  return {};
+}
+
+Runner::Excuse Runner::TellWhoIsMissing(const std::vector<Voter>& voters,
+                                        ClusterId cluster,
+                                        const char* when) const {
+  Excuse excuse{.by_leaving = true};
+  for (const Voter& voter : voters) {
+    if (IsAliveSomewhere(voter.id, cluster)) continue;
+    const Judge::Ending ending = judge_.EndingOf(voter.id);
+    if (ending.fate != Fate::kLeft) excuse.by_leaving = false;
+    absl::StrAppend(&excuse.text, excuse.text.empty() ? "" : ", ",
+                    world_.NameOf(voter.address), " ", FateName(ending.fate));
+  }
+  excuse.text = absl::StrCat("the majority of ", voters.size(),
+                             voters.size() == 1 ? " voter" : " voters",
+                             " was lost for good", when, ": ", excuse.text);
+  return excuse;
 }
 
 const Node* Runner::NodeThatStays(HostId host) const {
@@ -302,7 +354,7 @@ void Runner::DemandProgress() {
 void Runner::Bury(HostId host) {
   world_.Say(absl::StrCat(HostName(host), " is dead for good"));
   world_.Crash(host);
-  buried_ = host;
+  gone_.insert(host);
   last_asked_.clear();
   last_served_.clear();
 }
@@ -314,9 +366,65 @@ bool Runner::CanSpare(HostId host) {
     return false;
   }
   spared_ = host;
-  const bool can = FindExcuse().empty();
+  const bool can = FindExcuse().text.empty();
   spared_.reset();
   return can;
+}
+
+// A healed cluster is left by one machine, or several at once, and the others
+// go on; and so on, until the last leave together.
+void Runner::LeaveInTheEnd() {
+  Chance chance(choices_, "departure");
+  std::vector<HostId> staying;
+  for (uint64_t i = 1; i <= world_.host_count(); ++i) {
+    if (world_.node(HostId(i)) != nullptr) staying.push_back(HostId(i));
+  }
+  chance.Shuffle(staying);
+  for (int round = 0; round < kRoundsOfLeaving && staying.size() > 1; ++round) {
+    const bool several = chance.Happens(Rate::Percent(30));
+    const uint64_t count = several ? 1 + chance.Below(staying.size() - 1) : 1;
+    const auto first = staying.end() - static_cast<ptrdiff_t>(count);
+    LeaveTogether({first, staying.end()}, chance);
+    staying.erase(first, staying.end());
+    last_asked_.clear();
+    last_served_.clear();
+    DemandProgress();
+  }
+  LeaveTogether(staying, chance);
+}
+
+// Nothing is in the way: nobody has to wait for a time-out.
+void Runner::LeaveTogether(const std::vector<HostId>& leavers, Chance& chance) {
+  if (!judge_.violations().empty()) return;
+  const absl::Duration spread = chance.Happens(Rate::Percent(50))
+                                    ? absl::Milliseconds(100)
+                                    : absl::ZeroDuration();
+  for (const HostId leaver : leavers) {
+    RunUntil(world_.now() + chance.Between(absl::ZeroDuration(), spread),
+             /*with_nemesis=*/false);
+    gone_.insert(leaver);
+    if (world_.node(leaver) != nullptr) world_.Leave(leaver);
+  }
+  const absl::Duration bound =
+      kElectionsWhileLeaving * plan_.hosts[0].node.consensus.election_timeout +
+      LeavingMax();
+  const RealInstant deadline = world_.now() + bound;
+  const auto runs = [this](HostId host) {
+    return world_.node(host) != nullptr;
+  };
+  while (world_.now() < deadline &&
+         std::any_of(leavers.begin(), leavers.end(), runs)) {
+    RunUntil(std::min(deadline, world_.now() + absl::Milliseconds(20)),
+             /*with_nemesis=*/false);
+    if (!judge_.violations().empty()) return;
+  }
+  for (const HostId leaver : leavers) {
+    if (world_.node(leaver) == nullptr) continue;
+    judge_.Complain(
+        world_, leaver,
+        absl::StrCat("has not left a healed world within ",
+                     absl::FormatDuration(bound), ": ", WhoIsBehind()));
+  }
 }
 
 // Everybody waits for one lock, which goes from hand to hand. True when all had
@@ -333,8 +441,7 @@ bool Runner::AskEverywhere() {
     request.wait = LastWait();
     last_asked_[host] = world_.Submit(host, std::move(request));
   }
-  return last_served_.size() ==
-         world_.host_count() - (buried_.has_value() ? 1 : 0);
+  return last_served_.size() == world_.host_count() - gone_.size();
 }
 
 // All are in one cluster and know each other, every voter has applied all that
@@ -348,7 +455,7 @@ bool Runner::HasConverged() const {
   if (cluster.IsNone()) return false;
   const LogIndex committed = judge_.committed(cluster);
   for (uint64_t i = 1; i <= world_.host_count(); ++i) {
-    if (HostId(i) == buried_) continue;
+    if (gone_.contains(HostId(i))) continue;
     const Node* node = world_.node(HostId(i));
     if (node == nullptr) return false;
     if (node->identity().cluster != cluster) return false;
@@ -365,7 +472,7 @@ std::string Runner::WhoIsBehind() const {
     const Node* node = world_.node(host);
     absl::StrAppend(&text, text.empty() ? "" : "; ", HostName(host), " ");
     if (node == nullptr) {
-      absl::StrAppend(&text, host == buried_ ? "is dead" : "does not run");
+      absl::StrAppend(&text, gone_.contains(host) ? "is gone" : "does not run");
       continue;
     }
     const Consensus& consensus = node->consensus();

@@ -37,11 +37,17 @@ struct Plan {
   bool founds_again = false;
   absl::Duration quiet;  // before the first fault
   absl::Duration harm;   // with faults
+  // A small world of which machines leave, and come back, but never die: a
+  // cluster that is lost was lost by leaving.
+  bool only_leaves = false;
   // When all is mended, new locks must be taken everywhere within this.
   absl::Duration recovery = absl::Seconds(90);
   // Then this one dies for good, if the others can do without, and they must
   // go on and forget it within as long again.
   std::optional<HostId> mortal;
+  // In the end the machines leave, some in turn and some at once, and those
+  // that are left go on; then these leave, too.
+  bool ends_by_leaving = false;
 
   static Plan Draw(ChoiceSource* choices);
   // One line for a person.
@@ -53,8 +59,8 @@ struct RunResult {
   std::optional<Violation> violation;  // the first
   // Why no progress could be asked for; empty if it was.
   std::string excuse;
-  // Too little happened for the judges to judge: hardly anybody got a lock.
-  bool is_vacuous = false;
+  // Why the judges had too little to judge; empty if they had enough.
+  std::string vacuity;
   uint64_t steps = 0;
   absl::Duration simulated;
   uint64_t hash = 0;

@@ -56,8 +56,8 @@ void AddFromJson(const nlohmann::json& list, sim::FaultLedger* faults) {
 nlohmann::json ToJson(const RunResult& result) {
   return {{"seed", result.seed},
           {"reason", result.failed() ? Reason(*result.violation) : ""},
-          {"excused", !result.excuse.empty()},
-          {"vacuous", result.is_vacuous},
+          {"excuse", result.excuse},
+          {"vacuity", result.vacuity},
           {"events", result.steps},
           {"simulated_ns", absl::ToInt64Nanoseconds(result.simulated)},
           {"hash", result.hash},
@@ -193,10 +193,14 @@ void Campaign::Take(const std::string& line) {
   const auto reason = told["reason"].get<std::string>();
   if (!reason.empty()) {
     SayFailure(seed, reason);
-  } else if (told["excused"].get<bool>()) {
-    ++result_.excused;
-  } else if (told["vacuous"].get<bool>()) {
-    ++result_.vacuous;
+    return;
+  }
+  auto excuse = told["excuse"].get<std::string>();
+  auto vacuity = told["vacuity"].get<std::string>();
+  if (!excuse.empty()) {
+    result_.excused[seed] = std::move(excuse);
+  } else if (!vacuity.empty()) {
+    result_.vacuous[seed] = std::move(vacuity);
   }
 }
 
@@ -237,7 +241,8 @@ void Campaign::SayProgress() {
   if (now - last_said_ < std::chrono::seconds(5)) return;
   last_said_ = now;
   std::cerr << result_.seeds << " of " << options_.seeds.size() << " seeds, "
-            << result_.failed << " failed, " << result_.excused << " excused\n";
+            << result_.failed << " failed, " << result_.excused.size()
+            << " excused\n";
 }
 
 }  // namespace
@@ -283,12 +288,15 @@ std::vector<std::string> FindHollow(const CampaignResult& result) {
     hollow.push_back(absl::StrCat("fault \"", sim::FaultName(fault),
                                   "\" never reached a node"));
   }
-  if (result.excused * 100 > result.seeds * kExcusedPercentMax) {
-    hollow.push_back(absl::StrCat(result.excused, " runs were excused"));
-  }
-  if (result.vacuous * 100 > result.seeds * kVacuousPercentMax) {
-    hollow.push_back(absl::StrCat(result.vacuous, " runs were vacuous"));
-  }
+  const auto check = [&](const SeedReasons& seeds, uint64_t percent_max,
+                         const char* what) {
+    if (seeds.size() * 100 <= result.seeds * percent_max) return;
+    hollow.push_back(absl::StrCat(seeds.size(), " of ", result.seeds,
+                                  " runs were ", what, ", of which at most ",
+                                  percent_max, " % may be"));
+  };
+  check(result.excused, kExcusedPercentMax, "excused");
+  check(result.vacuous, kVacuousPercentMax, "vacuous");
   return hollow;
 }
 
@@ -304,6 +312,35 @@ void SayFaults(const CampaignResult& result) {
   }
 }
 
+namespace {
+
+// Who reads a summary should not have to look these words up.
+constexpr char kWhatExcusedMeans[] =
+    "excused: what the seed did to the world ended every cluster (the state is "
+    "in memory), so\n  that no progress could be asked for at the end; all "
+    "else was judged";
+constexpr char kWhatVacuousMeans[] =
+    "vacuous: no property was broken, but hardly any lock was granted, so that "
+    "little was judged";
+
+nlohmann::ordered_json ReasonsToJson(const SeedReasons& seeds) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const auto& [seed, why] : seeds) {
+    list.push_back({{"seed", seed}, {"why", why}});
+  }
+  return list;
+}
+
+void SayReasons(const SeedReasons& seeds, absl::string_view meaning) {
+  if (seeds.empty()) return;
+  std::cout << meaning << "\n";
+  for (const auto& [seed, why] : seeds) {
+    std::cout << "  seed " << seed << ": " << why << "\n";
+  }
+}
+
+}  // namespace
+
 void SaySummary(const CampaignResult& result, bool as_json) {
   const double simulated_s = static_cast<double>(result.simulated_ns) / 1e9;
   const double events_per_s =
@@ -312,11 +349,18 @@ void SaySummary(const CampaignResult& result, bool as_json) {
   const std::string hash = absl::StrFormat("%016x", result.Hash());
   if (as_json) {
     const nlohmann::ordered_json line = {
-        {"seeds", result.seeds},        {"failed", result.failed},
-        {"excused", result.excused},    {"vacuous", result.vacuous},
-        {"events", result.events},      {"wall_s", result.wall_s},
-        {"events_per_s", events_per_s}, {"simulated_s", simulated_s},
-        {"speedup", speedup},           {"hash", hash}};
+        {"seeds", result.seeds},
+        {"failed", result.failed},
+        {"excused", result.excused.size()},
+        {"vacuous", result.vacuous.size()},
+        {"events", result.events},
+        {"wall_s", result.wall_s},
+        {"events_per_s", events_per_s},
+        {"simulated_s", simulated_s},
+        {"speedup", speedup},
+        {"hash", hash},
+        {"excused_seeds", ReasonsToJson(result.excused)},
+        {"vacuous_seeds", ReasonsToJson(result.vacuous)}};
     std::cout << line.dump() << "\n";
     return;
   }
@@ -327,9 +371,11 @@ void SaySummary(const CampaignResult& result, bool as_json) {
       "%d events in %.1f s: %.0f events/s, %.0f seeds/minute\n"
       "%.0f s simulated: %.0f times real time\n"
       "hash of all traces: %s\n",
-      result.seeds, result.failed, result.excused, result.vacuous,
+      result.seeds, result.failed, result.excused.size(), result.vacuous.size(),
       result.events, result.wall_s, events_per_s, seeds_per_minute, simulated_s,
       speedup, hash);
+  SayReasons(result.excused, kWhatExcusedMeans);
+  SayReasons(result.vacuous, kWhatVacuousMeans);
 }
 
 }  // namespace cachalot::tools

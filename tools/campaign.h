@@ -35,13 +35,17 @@ struct CampaignOptions {
   sim::RunOptions run;
 };
 
+// Of seeds, by number.
+using SeedReasons = absl::btree_map<uint64_t, std::string>;
+
 // What came of many seeds.
 struct CampaignResult {
   uint64_t seeds = 0;
   uint64_t failed = 0;
   uint64_t first_failed = 0;  // the lowest; 0: none
-  uint64_t excused = 0;
-  uint64_t vacuous = 0;
+  // By seed, with the reason; a run that is both counts as excused.
+  SeedReasons excused;
+  SeedReasons vacuous;
   uint64_t events = 0;
   int64_t simulated_ns = 0;
   double wall_s = 0;
@@ -64,7 +68,8 @@ std::vector<std::string> FindHollow(const CampaignResult& result);
 // Each kind of fault: how often it was attempted, applied and observed.
 void SayFaults(const CampaignResult& result);
 
-// On stdout: a line of JSON, or a few lines for a person.
+// On stdout: a line of JSON, or a few lines for a person. Each names the seeds
+// that were excused or vacuous, and why.
 void SaySummary(const CampaignResult& result, bool as_json);
 
 }  // namespace cachalot::tools

@@ -143,8 +143,13 @@ int SayOutcome(const sim::RunResult& result) {
               << *replay_command;
     return kFailed;
   }
-  std::cout << (result.excuse.empty() ? "passed" : "excused: ") << result.excuse
-            << "\n";
+  if (!result.excuse.empty()) {
+    std::cout << "excused: " << result.excuse << "\n";
+  } else if (!result.vacuity.empty()) {
+    std::cout << "passed, vacuous: " << result.vacuity << "\n";
+  } else {
+    std::cout << "passed\n";
+  }
   return kPassed;
 }
 

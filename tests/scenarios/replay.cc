@@ -26,7 +26,7 @@ RunResult Run(const ChoiceLog& log, const ReplayOptions& options) {
 
 std::string EndOf(const RunResult& result) {
   if (!result.excuse.empty()) return absl::StrCat("excused: ", result.excuse);
-  return result.is_vacuous ? "passed, vacuous" : "passed";
+  return !result.vacuity.empty() ? "passed, vacuous" : "passed";
 }
 
 std::string Tell(const RunResult& result) {
