@@ -20,7 +20,7 @@ namespace {
 
 // A few milliseconds of work. A program that drops 100,000 locks at once posts
 // as many calls: in one turn they would keep heartbeats waiting.
-constexpr size_t kTasksPerTurnMax = 512;
+constexpr size_t kTasksPerTurnMax = 128;
 
 // The embedder's signals are for the embedder's threads: blocked in a thread
 // that is started in this scope. All but those that a thread raises itself by
