@@ -24,15 +24,23 @@ ClockReadings ReadKernel() {
 }  // namespace
 
 ClockPair::ClockPair(const ClockReadings& start)
-    : last_(start), slow_(start.monotonic), fast_(start.boottime) {}
+    : anchor_(start),
+      slow_at_anchor_(start.monotonic),
+      fast_at_anchor_(start.boottime),
+      slow_(slow_at_anchor_),
+      fast_(fast_at_anchor_) {}
 
 Now ClockPair::Advance(const ClockReadings& readings) {
-  const int64_t monotonic = readings.monotonic - last_.monotonic;
-  const int64_t raw = readings.monotonic_raw - last_.monotonic_raw;
-  const int64_t boottime = readings.boottime - last_.boottime;
-  slow_ += std::max<int64_t>(0, std::min(monotonic, raw));
-  fast_ += std::max<int64_t>(0, std::max(boottime, raw));
-  last_ = readings;
+  const int64_t monotonic = readings.monotonic - anchor_.monotonic;
+  const int64_t raw = readings.monotonic_raw - anchor_.monotonic_raw;
+  const int64_t boottime = readings.boottime - anchor_.boottime;
+  slow_ = std::max(slow_, slow_at_anchor_ + std::min(monotonic, raw));
+  fast_ = std::max(fast_, fast_at_anchor_ + std::max(boottime, raw));
+  if (std::max({monotonic, raw, boottime}) >= kInterval) {
+    anchor_ = readings;
+    slow_at_anchor_ = slow_;
+    fast_at_anchor_ = fast_;
+  }
   return {.slow = SlowInstant::FromNanoseconds(slow_),
           .fast = FastInstant::FromNanoseconds(fast_)};
 }
