@@ -50,6 +50,7 @@ struct NotifyHolder {
   FencingToken token;
   Belief belief = Belief::kLost;
   LossReason reason = LossReason::kNone;  // with kLost
+  std::string text;  // with kRevoked: what the administrator gave as reason
 };
 
 // The node's standing changed: it joined a cluster, lost it, found a leader.

@@ -11,8 +11,9 @@
 namespace cachalot::limits {
 
 inline constexpr size_t kKeyBytesMax = 1024;
-inline constexpr size_t kNameBytesMax = 64;   // a member's name
-inline constexpr size_t kOwnerBytesMax = 64;  // a caller's label
+inline constexpr size_t kNameBytesMax = 64;     // a member's name
+inline constexpr size_t kOwnerBytesMax = 64;    // a caller's label
+inline constexpr size_t kReasonBytesMax = 256;  // why a lock is revoked
 
 // A lock's and a session's time to live.
 inline constexpr absl::Duration TtlMin() { return absl::Milliseconds(100); }
@@ -37,12 +38,19 @@ inline constexpr size_t kSeedsMax = 64;
 inline constexpr size_t kVotersMax = 9;
 inline constexpr size_t kLearnersMax = 16;
 
+// Of the whole cluster, and what one node may have of it: so that one that
+// runs wild, or means ill, leaves something for the others. A session ends in
+// one step, which the number of its locks makes long.
 inline constexpr size_t kSessionsMax = 65536;
+inline constexpr size_t kSessionsPerNodeMax = 8;
 inline constexpr size_t kLocksMax = size_t{1} << 22;
+inline constexpr size_t kLocksPerSessionMax = size_t{1} << 18;
 inline constexpr size_t kWaitersPerLockMax = 65536;
+inline constexpr size_t kWaitersPerSessionMax = kWaitersPerLockMax / 4;
 // Requests of one session that are unanswered or whose answers are kept.
 inline constexpr size_t kRequestsPerSessionMax = 16384;
 inline constexpr size_t kListLocksMax = 1000;
+inline constexpr size_t kListWaitersMax = 1000;
 
 // Proposals that wait for the end of the turn, and bytes that are appended but
 // not committed; beyond them callers are told to come back (kBusy).

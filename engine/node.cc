@@ -11,7 +11,8 @@
 #include "engine/wire/codec.h"
 
 // The step, and how the machines meet in it. How a node comes to have a cluster
-// is in birth.cc, what a leader does besides in duties.cc.
+// is in birth.cc, what a leader does besides in duties.cc, how callers
+// reach the leader in callers.cc.
 
 namespace cachalot {
 namespace {
@@ -25,12 +26,6 @@ constexpr absl::Duration StallMin() { return absl::Milliseconds(100); }
 constexpr absl::Duration StallMemory() { return absl::Seconds(2); }
 // A driver that forgets to end a turn is late by no more than this.
 constexpr absl::Duration TurnMax() { return absl::Milliseconds(1); }
-// How long a guess at the leader is tried before the next, and how long one
-// that has answered may be silent when it is asked.
-constexpr absl::Duration GuessInterval() { return absl::Milliseconds(200); }
-constexpr absl::Duration GuessPatience() { return absl::Milliseconds(500); }
-// Leaders may change a few times before the first of them answers.
-constexpr size_t kAskedMax = 8;
 
 Membership MakeMembership(const NodeOptions& options, NodeId self,
                           const std::vector<Address>& seeds, uint64_t seed,
@@ -40,7 +35,8 @@ Membership MakeMembership(const NodeOptions& options, NodeId self,
                     options.observer);
 }
 
-// A reply has at most a key, a name and a label: a frame holds so many.
+// A reply has at most a key, a name, a label and a reason: a frame holds so
+// many.
 constexpr size_t kRepliesPerFrame = 2048;
 constexpr size_t kReadsPerFrame = 1024;  // two keys each
 
@@ -64,16 +60,6 @@ void ForEachPart(std::vector<Item> items, const SizeOf& size_of,
     part.push_back(std::move(item));
   }
   take(std::move(part));
-}
-
-// For whom the command speaks; nothing: for the leader.
-std::optional<SessionId> SessionOf(const LockCommand& command) {
-  return std::visit(
-      [](const auto& body) -> std::optional<SessionId> {
-        if constexpr (requires { body.session; }) return body.session;
-        return std::nullopt;
-      },
-      command);
 }
 
 NodeId DrawNodeId(Random& random) {
@@ -371,28 +357,6 @@ void Node::DrainClient() {
   for (Read& read : output.reads) forward_.reads.push_back(std::move(read));
 }
 
-void Node::UpdateLeader() {
-  NodeId leader = consensus_.leader();
-  if (!leader.IsNone()) {
-    leader_guess_ = NodeId();
-    guess_answers_ = false;
-    next_guess_ = now_.slow;
-  } else if (!identity_.cluster.IsNone()) {
-    if (next_guess_ <= now_.slow) {
-      next_guess_ = now_.slow + GuessInterval();
-      guess_answers_ = false;
-      std::vector<NodeId> alive;
-      for (const auto& [id, fact] : membership_.others()) {
-        if (fact.state == MemberState::kAlive) alive.push_back(id);
-      }
-      leader_guess_ =
-          alive.empty() ? NodeId() : alive[random_.Below(alive.size())];
-    }
-    leader = leader_guess_;
-  }
-  client_.NoteLeader(now_.fast, leader);
-}
-
 void Node::Announce() {
   AnnounceStanding standing;
   standing.joined = !identity_.cluster.IsNone();
@@ -519,105 +483,6 @@ void Node::Dispatch(Envelope envelope, Outbox& out) {
       std::move(envelope.message));
 }
 
-void Node::OnForward(NodeId from, Forward forward, Outbox& out) {
-  const bool busy = proposals_.size() + forward.commands.size() >
-                    limits::kProposalsPerTurnMax;
-  if (!consensus_.leads() || busy) {
-    SendRedirect(from, busy, out);
-    return;
-  }
-  for (LockCommand& command : forward.commands) {
-    // Only we decide what has expired and when a term begins (rule 15).
-    const std::optional<SessionId> session = SessionOf(command);
-    if (!session.has_value()) {
-      ++stats_.undecodable;
-    } else if (session->node != from) {
-      // A node speaks for its own sessions. Whoever closed another's would
-      // have its locks granted while it believes in them.
-      ++stats_.impersonations;
-    } else {
-      proposals_.push_back(std::move(command));
-    }
-  }
-  for (Read& read : forward.reads) {
-    if (reads_.size() >= limits::kProposalsPerTurnMax) break;
-    reads_[++last_read_] = {from, std::move(read)};
-    consensus_.RequestRead(last_read_);
-  }
-}
-
-void Node::SendRedirect(NodeId to, bool busy, Outbox& out) {
-  Redirect redirect{.term = consensus_.term(), .busy = busy};
-  const NodeId leader = consensus_.leader();
-  if (!leader.IsNone()) {
-    redirect.leader = leader;
-    redirect.address = AddressOf(leader).value_or(Address());
-  }
-  out.Send({.to = to, .message = std::move(redirect)});
-}
-
-bool Node::MayAnswer(NodeId from) const {
-  return from == consensus_.leader() || from == leader_guess_ ||
-         std::find(asked_.begin(), asked_.end(), from) != asked_.end();
-}
-
-void Node::OnReplies(NodeId from, const Replies& replies) {
-  if (!MayAnswer(from)) {
-    ++stats_.unasked;
-    return;
-  }
-  if (consensus_.leader().IsNone()) {
-    leader_guess_ = from;
-    guess_answers_ = true;
-    next_guess_ = SlowInstant::Never();
-  }
-  for (const Reply& reply : replies.replies) client_.Receive(now_.fast, reply);
-  for (const ReadResult& read : replies.reads) client_.Receive(now_.fast, read);
-}
-
-void Node::OnRedirect(NodeId from, const Redirect& redirect) {
-  if (!MayAnswer(from)) {
-    ++stats_.unasked;
-    return;
-  }
-  if (redirect.busy) {
-    client_.NoteBusy(now_.fast);
-    return;
-  }
-  if (!consensus_.leader().IsNone()) return;  // we know better
-  if (redirect.leader.IsNone() || redirect.leader == identity_.node) return;
-  // Of a leader that is silent, or one who says that it leads no more.
-  if (guess_answers_ && from != leader_guess_) return;
-  leader_guess_ = redirect.leader;
-  guess_answers_ = false;
-  next_guess_ = now_.slow + GuessInterval();
-}
-
-void Node::AnswerReads(Outbox& out) {
-  if (reads_.empty()) return;
-  for (const uint64_t lost : consensus_.TakeLostReads()) reads_.erase(lost);
-  for (const uint64_t ready : consensus_.TakeReads()) {
-    const auto found = reads_.find(ready);
-    if (found == reads_.end()) continue;
-    const auto [from, read] = std::move(found->second);
-    reads_.erase(found);
-    ReadResult result{.number = read.number};
-    if (read.wants_members) {
-      result.members = Members();
-    } else {
-      result.locks =
-          table_.List(read.locks, consensus_.TimeAt(now_.slow), &result.more);
-    }
-    if (from == identity_.node) {
-      client_.Receive(now_.fast, result);
-    } else {
-      Replies replies;
-      replies.reads.push_back(std::move(result));
-      out.Send({.to = from, .message = std::move(replies)});
-    }
-  }
-}
-
 // --- The end of a turn ------------------------------------------------------
 
 void Node::Flush(Outbox& out) {
@@ -671,19 +536,6 @@ void Node::FlushForward(Outbox& out) {
       [&](std::vector<Read> part) {
         out.Send({.to = leader, .message = Forward{.reads = std::move(part)}});
       });
-}
-
-void Node::NoteAsked(NodeId leader) {
-  const auto place = std::find(asked_.begin(), asked_.end(), leader);
-  if (place != asked_.end()) {
-    std::rotate(asked_.begin(), place, place + 1);
-  } else {
-    asked_.insert(asked_.begin(), leader);
-    if (asked_.size() > kAskedMax) asked_.pop_back();
-  }
-  if (consensus_.leader().IsNone()) {
-    next_guess_ = std::min(next_guess_, now_.slow + GuessPatience());
-  }
 }
 
 void Node::FlushProposals() {
@@ -767,33 +619,6 @@ std::vector<MemberInfo> Node::Members() const {
       members.begin(), members.end(),
       [](const MemberInfo& a, const MemberInfo& b) { return a.id < b.id; });
   return members;
-}
-
-NodeId Node::leader() const {
-  if (!consensus_.leader().IsNone()) return consensus_.leader();
-  return guess_answers_ ? leader_guess_ : NodeId();
-}
-
-bool Node::has_table_copy() const {
-  if (consensus_.applied() == LogIndex()) return false;
-  return consensus_.IsVoter(identity_.node) || !consensus_.leader().IsNone();
-}
-
-Answer Node::LocalLocks(const ListLocksRequest& request, const Now& now) const {
-  Answer answer;
-  if (!has_table_copy()) {
-    answer.outcome = Outcome::kUnavailable;
-    answer.text =
-        identity_.cluster.IsNone()
-            ? "this member has not found its cluster yet"
-            : "this member keeps no copy of the table of locks: ask the "
-              "leader, with GetLocks() or without --local";
-    return answer;
-  }
-  answer.outcome = Outcome::kOk;
-  answer.locks =
-      table_.List(request, consensus_.TimeAt(now.slow), &answer.more);
-  return answer;
 }
 
 void Node::CheckInvariants() const {

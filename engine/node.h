@@ -179,6 +179,9 @@ class Node {
   void ApplyCommitted();
   void Deliver(std::vector<Reply> replies);
   void AnswerReads(Outbox& out);
+  void LookUp(const ListLocksRequest& what, ReadResult& result) const;
+  void LookUp(const ListMembersRequest& what, ReadResult& result) const;
+  void LookUp(const ListWaitersRequest& what, ReadResult& result) const;
   void UpdateLeader();
   void DrainClient();
   void ProposeExpiry();

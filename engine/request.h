@@ -40,28 +40,56 @@ struct ReleaseRequest {
   FencingToken token;
 };
 
+// Takes a lock from whoever holds it. Its holder is told, stops believing in
+// it and gives it back; nobody is granted it before. A holder that cannot be
+// reached keeps it until its lease or its session ends, and cannot renew it.
+// Answered at once with the holder.
+struct RevokeRequest {
+  std::string key;
+  FencingToken token;  // only this grant; none: whoever holds it
+  std::string reason;  // told to the holder; 1..limits::kReasonBytesMax bytes
+};
+
 // Lists locks in the order of their keys.
 struct ListLocksRequest {
   std::string prefix;  // only keys that begin with it
   std::string after;   // only keys after it; to read on
   uint32_t limit = 0;  // at most so many; 0 or above the maximum: the maximum
+
+  friend bool operator==(const ListLocksRequest&,
+                         const ListLocksRequest&) = default;
+};
+
+// Lists who waits for one lock: the first is served first. The queue may move
+// from one page to the next.
+struct ListWaitersRequest {
+  std::string key;
+  uint32_t skip = 0;   // so many at the head of the queue are left out
+  uint32_t limit = 0;  // at most so many; 0 or above the maximum: the maximum
+
+  friend bool operator==(const ListWaitersRequest&,
+                         const ListWaitersRequest&) = default;
 };
 
 // The leader's view of the members and the agreed voters.
-struct ListMembersRequest {};
+struct ListMembersRequest {
+  friend bool operator==(const ListMembersRequest&,
+                         const ListMembersRequest&) = default;
+};
 
-using Request = std::variant<AcquireRequest, RenewRequest, ReleaseRequest,
-                             ListLocksRequest, ListMembersRequest>;
+using Request =
+    std::variant<AcquireRequest, RenewRequest, ReleaseRequest, ListLocksRequest,
+                 ListMembersRequest, RevokeRequest, ListWaitersRequest>;
 
 enum class Outcome : uint8_t {
   kOk,
   // Refused: nothing was changed, and nobody will change it later.
   kHeld,       // a try found the lock held; Answer::holder says by whom
   kTimedOut,   // the wait ended first; the lock is not held by this caller
-  kNotHeld,    // renew or release of what this token does not hold
+  kNotHeld,    // renew, release or revoke of what this token does not hold
   kWithdrawn,  // the caller took the request back
   kInvalid,    // the request breaks a limit; Answer::text says which
-  kBusy,       // a limit on requests in flight or waiters was reached
+  kBusy,       // a limit was reached; Answer::text says which
   // No leader answered in time. Nothing is held: should an AcquireRequest have
   // arrived all the same, it is undone.
   kUnavailable,
@@ -88,8 +116,20 @@ struct LockInfo {
   absl::Duration lease_remaining;
   absl::Duration session_remaining;
   uint32_t waiters = 0;
+  // Why it was revoked, while its holder has not given it back; empty: it was
+  // not.
+  std::string revoke_reason;
 
   friend bool operator==(const LockInfo&, const LockInfo&) = default;
+};
+
+// One who waits for a lock.
+struct WaiterInfo {
+  SessionId session;
+  std::string name;   // the member's
+  std::string owner;  // the label given with the request
+
+  friend bool operator==(const WaiterInfo&, const WaiterInfo&) = default;
 };
 
 // SWIM's view of a member (membership.md 6.3, R2): higher wins within one
@@ -118,10 +158,13 @@ struct Answer {
   Outcome outcome = Outcome::kUnknown;
   FencingToken token;  // of a grant; of the holder with kHeld
   // With kHeld: who holds the lock. With kTimedOut, if that is known: who held
-  // it when the leader was last asked, a moment before the wait ended.
+  // it when the leader was last asked, a moment before the wait ended. Of
+  // RevokeRequest: whose lock is revoked. Of ListWaitersRequest: nothing if the
+  // lock is free.
   std::optional<LockInfo> holder;
   std::vector<LockInfo> locks;      // of ListLocksRequest
-  bool more = false;                // locks: there are more after the last
+  std::vector<WaiterInfo> waiters;  // of ListWaitersRequest
+  bool more = false;                // locks, waiters: more come after the last
   std::vector<MemberInfo> members;  // of ListMembersRequest
   std::string text;  // what was wrong, for a person; may be empty
 };
@@ -138,9 +181,11 @@ std::ostream& operator<<(std::ostream& out, Belief belief);
 
 enum class LossReason : uint8_t {
   kNone,
-  kReleased,   // by its holder
-  kExpired,    // the lease ran out on this node's clock
-  kRevoked,    // the cluster says that somebody else may have it
+  kReleased,  // by its holder
+  kExpired,   // the lease ran out on this node's clock
+  // The cluster says that somebody else may have it; or an administrator took
+  // it: NotifyHolder::text is then the reason that was given.
+  kRevoked,
   kWithdrawn,  // granted after its caller had gone
   kLeft,       // this node left the cluster
   kDissolved,  // this node's cluster gave way to an older one

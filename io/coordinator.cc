@@ -118,12 +118,52 @@ class PageReader : public std::enable_shared_from_this<PageReader> {
   Coordinator::LocksCallback done_;
 };
 
-std::vector<LockInfo> ReadLocalPages(LockService& service,
-                                     absl::string_view prefix) {
+// The same of those who wait for one lock.
+class QueueReader : public std::enable_shared_from_this<QueueReader> {
+ public:
+  QueueReader(LockService* service, absl::string_view key,
+              Coordinator::WaitersCallback done)
+      : service_(service), key_(key), done_(std::move(done)) {}
+
+  void ReadOn() {
+    service_->ListWaiters(
+        {.key = key_, .skip = static_cast<uint32_t>(waiters_.size())},
+        [self = shared_from_this()](Answer answer) {
+          self->Take(std::move(answer));
+        });
+  }
+
+ private:
+  void Take(Answer answer) {
+    if (answer.outcome != Outcome::kOk) {
+      done_(ToStatus(answer));
+      return;
+    }
+    std::move(answer.waiters.begin(), answer.waiters.end(),
+              std::back_inserter(waiters_));
+    const bool is_full = waiters_.size() >= limits::kWaitersPerLockMax;
+    if (answer.more && !answer.waiters.empty() && !is_full) {
+      ReadOn();
+    } else {
+      done_(std::move(waiters_));
+    }
+  }
+
+  LockService* const service_;
+  const std::string key_;
+  std::vector<WaiterInfo> waiters_;
+  Coordinator::WaitersCallback done_;
+};
+
+absl::StatusOr<std::vector<LockInfo>> ReadLocalPages(LockService& service,
+                                                     absl::string_view prefix) {
   std::vector<LockInfo> locks;
   ListLocksRequest request = {.prefix = std::string(prefix)};
   for (;;) {
     Answer page = service.LocalLocks(request);
+    if (page.outcome != Outcome::kOk) {
+      return absl::FailedPreconditionError(page.text);
+    }
     const bool is_last = !page.more || page.locks.empty();
     std::move(page.locks.begin(), page.locks.end(), std::back_inserter(locks));
     if (is_last) return locks;
@@ -133,8 +173,9 @@ std::vector<LockInfo> ReadLocalPages(LockService& service,
 
 // Reads something on the driver's thread. Callbacks may: it waits for nothing.
 template <typename Value>
-absl::StatusOr<Value> ReadOnThread(const std::shared_ptr<LockService>& service,
-                                   std::function<Value()> read) {
+absl::StatusOr<Value> ReadOnThread(
+    const std::shared_ptr<LockService>& service,
+    std::function<absl::StatusOr<Value>()> read) {
   if (service->is_forked()) return service->ClosedError();
   if (service->IsOnThread()) return read();
   using Callback = absl::AnyInvocable<void(absl::StatusOr<Value>)>;
@@ -394,6 +435,51 @@ absl::StatusOr<std::vector<LockInfo>> Coordinator::GetLocksLocal(
     absl::string_view prefix) {
   return ReadOnThread<std::vector<LockInfo>>(
       service_, [this, prefix] { return ReadLocalPages(*service_, prefix); });
+}
+
+absl::StatusOr<std::vector<WaiterInfo>> Coordinator::GetWaiters(
+    absl::string_view key) {
+  return RunBlocking<absl::StatusOr<std::vector<WaiterInfo>>>(
+      service_,
+      [&](WaitersCallback done) { GetWaitersAsync(key, std::move(done)); });
+}
+
+void Coordinator::GetWaitersAsync(absl::string_view key, WaitersCallback done) {
+  PostCall(
+      *service_, std::move(done),
+      [service = service_.get(), key = std::string(key)](WaitersCallback done) {
+        std::make_shared<QueueReader>(service, key, std::move(done))->ReadOn();
+      });
+}
+
+absl::StatusOr<LockInfo> Coordinator::ForceRelease(absl::string_view key,
+                                                   absl::string_view reason,
+                                                   FencingToken token) {
+  return RunBlocking<absl::StatusOr<LockInfo>>(
+      service_, [&](LockInfoCallback done) {
+        ForceReleaseAsync(key, reason, token, std::move(done));
+      });
+}
+
+void Coordinator::ForceReleaseAsync(absl::string_view key,
+                                    absl::string_view reason,
+                                    FencingToken token, LockInfoCallback done) {
+  PostCall(
+      *service_, std::move(done),
+      [service = service_.get(),
+       body = RevokeRequest{.key = std::string(key),
+                            .token = token,
+                            .reason = std::string(reason)}](
+          LockInfoCallback done) mutable {
+        service->Revoke(std::move(body), [done = std::move(done)](
+                                             const Answer& answer) mutable {
+          if (answer.outcome == Outcome::kOk && answer.holder.has_value()) {
+            done(*answer.holder);
+          } else {
+            done(ToStatus(answer));
+          }
+        });
+      });
 }
 
 absl::StatusOr<std::vector<MemberInfo>> Coordinator::GetMembers() {

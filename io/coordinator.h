@@ -160,6 +160,9 @@ class Coordinator {
   using LockCallback = absl::AnyInvocable<void(absl::StatusOr<HeldLock>)>;
   using LocksCallback =
       absl::AnyInvocable<void(absl::StatusOr<std::vector<LockInfo>>)>;
+  using LockInfoCallback = absl::AnyInvocable<void(absl::StatusOr<LockInfo>)>;
+  using WaitersCallback =
+      absl::AnyInvocable<void(absl::StatusOr<std::vector<WaiterInfo>>)>;
   using MembersCallback =
       absl::AnyInvocable<void(absl::StatusOr<std::vector<MemberInfo>>)>;
 
@@ -256,8 +259,32 @@ class Coordinator {
   absl::StatusOr<std::vector<LockInfo>> GetLocks(absl::string_view prefix = "");
   void GetLocksAsync(absl::string_view prefix, LocksCallback done);
   // The same as this node's copy has them: at once, perhaps out of date.
+  // Errors: FailedPrecondition (this node keeps no copy: of many members only
+  // the voters and 16 others do).
   absl::StatusOr<std::vector<LockInfo>> GetLocksLocal(
       absl::string_view prefix = "");
+
+  // Who waits for `key`, as the leader has it: whoever is served first comes
+  // first. In pages, between which the queue may move.
+  // Errors: InvalidArgument (`key`), Unavailable, FailedPrecondition.
+  absl::StatusOr<std::vector<WaiterInfo>> GetWaiters(absl::string_view key);
+  void GetWaitersAsync(absl::string_view key, WaitersCallback done);
+
+  // Takes `key` from whoever holds it, for administrators: its holder is told
+  // `reason` (1 to 256 bytes; LossReason::kRevoked), stops believing in the
+  // lock and gives it back, so that the next who waits is granted it within a
+  // round trip. Nobody is granted it before: a holder that cannot be reached
+  // keeps it until its lease or its session ends, and cannot renew it. With
+  // `token`, only that grant is taken. Returns at once, with the holder; its
+  // `remaining` is how long the lock may be held yet.
+  //
+  // Errors: FailedPrecondition (nobody holds it, or not under `token`),
+  // InvalidArgument, Unavailable, Unknown.
+  absl::StatusOr<LockInfo> ForceRelease(absl::string_view key,
+                                        absl::string_view reason,
+                                        FencingToken token = {});
+  void ForceReleaseAsync(absl::string_view key, absl::string_view reason,
+                         FencingToken token, LockInfoCallback done);
 
   // The members and their roles as the leader sees them: linearizable in the
   // voters; who seems alive is the leader's opinion.

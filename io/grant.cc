@@ -31,7 +31,7 @@ void Grant::Lose(LossReason reason) {
   belief_.store(Belief::kLost);
 }
 
-void Grant::Change(Belief belief, LossReason reason) {
+void Grant::Change(Belief belief, LossReason reason, absl::string_view text) {
   if (belief == Belief::kLost) {
     Lose(reason);
     Trip();
@@ -49,7 +49,8 @@ void Grant::Change(Belief belief, LossReason reason) {
   Tell({.key = key(),
         .token = token(),
         .belief = belief,
-        .reason = belief == Belief::kLost ? loss_reason() : reason});
+        .reason = belief == Belief::kLost ? loss_reason() : reason,
+        .text = std::string(text)});
 }
 
 std::stop_token Grant::StopToken() {

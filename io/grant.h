@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "engine/ids.h"
@@ -26,6 +27,8 @@ struct LockChange {
   FencingToken token;
   Belief belief = Belief::kHeld;
   LossReason reason = LossReason::kNone;  // with kLost
+  // With kRevoked: why an administrator took the lock; empty: none did.
+  std::string text;
 };
 using ChangeCallback = std::function<void(const LockChange&)>;
 
@@ -94,7 +97,8 @@ class Grant {
   void set_lease_end(FastInstant end) { lease_end_.store(end.nanoseconds()); }
   bool BeginRelease() { return !std::exchange(is_release_sent_, true); }
   // Takes in what the engine says, and tells the holder.
-  void Change(Belief belief, LossReason reason) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Change(Belief belief, LossReason reason, absl::string_view text = {})
+      ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   void Tell(const LockChange& change) ABSL_LOCKS_EXCLUDED(mutex_);

@@ -274,6 +274,14 @@ void LockService::Release(const HeldClaim& claim, AnswerCallback done) {
       limit);
 }
 
+void LockService::Revoke(RevokeRequest body, AnswerCallback done) {
+  Ask(std::move(body), std::move(done));
+}
+
+void LockService::ListWaiters(ListWaitersRequest body, AnswerCallback done) {
+  Ask(std::move(body), std::move(done));
+}
+
 void LockService::ListLocks(ListLocksRequest body, AnswerCallback done) {
   Ask(std::move(body), std::move(done));
 }
@@ -496,7 +504,7 @@ void LockService::OnHolderNotified(const NotifyHolder& notice) {
   }
   LogBelief(driver_->log(), grant->key(), grant->owner(), grant->token(),
             notice.belief, notice.reason);
-  grant->Change(notice.belief, notice.reason);
+  grant->Change(notice.belief, notice.reason, notice.text);
 }
 
 void LockService::OnStanding(const AnnounceStanding& standing) {

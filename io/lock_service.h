@@ -122,7 +122,9 @@ class LockService : private EngineDriver::Delegate {
   void Renew(const HeldClaim& claim, absl::Duration ttl, AnswerCallback done);
   // Never refused for there being too much at once, the first time.
   void Release(const HeldClaim& claim, AnswerCallback done);
+  void Revoke(RevokeRequest body, AnswerCallback done);
   void ListLocks(ListLocksRequest body, AnswerCallback done);
+  void ListWaiters(ListWaitersRequest body, AnswerCallback done);
   void ListMembers(AnswerCallback done);
   void Leave(AnswerCallback done);
 

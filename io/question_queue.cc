@@ -19,6 +19,7 @@ void QuestionQueue::Ask(FastInstant now, RequestId request, Request body,
   }
   Question& question = questions_[request];
   question = {.is_read = std::holds_alternative<ListLocksRequest>(body) ||
+                         std::holds_alternative<ListWaitersRequest>(body) ||
                          std::holds_alternative<ListMembersRequest>(body),
               .is_release = std::holds_alternative<ReleaseRequest>(body),
               .done = std::move(done)};

@@ -45,7 +45,8 @@ absl::Status ToStatus(const Answer& answer) {
       return absl::ResourceExhaustedError(Explain(answer, "too much at once"));
     case Outcome::kUnavailable:
       return absl::UnavailableError(
-          Explain(answer, "no leader of a cluster was reached in time"));
+          answer.text.empty() ? "no leader of a cluster was reached in time"
+                              : answer.text);
     case Outcome::kLeaving:
       return absl::FailedPreconditionError(
           Explain(answer, "this node has left, or is leaving"));

@@ -22,6 +22,10 @@ Complaint CheckReason(const NotifyHolder& notice, FastInstant until,
     case LossReason::kExpired:
       return unless(until <= facts.now, "its belief had not ended");
     case LossReason::kRevoked:
+      if (!notice.text.empty()) {
+        return unless(!facts.is_granted || notice.text == facts.revoke_reason,
+                      "it was not revoked for the reason that was told");
+      }
       return unless(!facts.is_granted, "the cluster has it granted yet");
     case LossReason::kLeft:
       return unless(facts.has_left, "its node was not asked to leave");

@@ -60,6 +60,7 @@ struct LossFacts {
   bool dissolved = false;  // the node gave up its cluster
   // The committed table has the grant for the holder of its lock.
   bool is_granted = false;
+  std::string revoke_reason;  // and why it is revoked there, if it is
 };
 
 // What one process told its callers of the locks that it granted them: each

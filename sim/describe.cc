@@ -51,6 +51,7 @@ std::string CommandName(const LockCommand& command) {
           [](const Withdraw& c) { return absl::StrCat("withdraw ", c.key); },
           [](const Expire&) -> std::string { return "expire"; },
           [](const BeginTerm&) -> std::string { return "begin term"; },
+          [](const Revoke& c) { return absl::StrCat("revoke ", c.key); },
       },
       command);
 }
@@ -72,6 +73,8 @@ std::string ReplyText(const Reply& reply) {
       return "session gone";
     case Reply::Kind::kRevoked:
       return absl::StrCat("revoked ", reply.key);
+    case Reply::Kind::kMustRelease:
+      return absl::StrCat("must release ", reply.key);
   }
   return "?";
 }
@@ -174,6 +177,15 @@ std::string DescribeRequest(const ReleaseRequest& r) {
 }
 std::string DescribeRequest(const ListLocksRequest&) { return "locks"; }
 std::string DescribeRequest(const ListMembersRequest&) { return "members"; }
+std::string DescribeRequest(const RevokeRequest& r) {
+  return absl::StrCat(
+      "revoke ", r.key,
+      r.token.IsNone() ? "" : absl::StrCat(" ", r.token.ToString()), " (",
+      r.reason, ")");
+}
+std::string DescribeRequest(const ListWaitersRequest& r) {
+  return absl::StrCat("waiters of ", r.key);
+}
 
 }  // namespace
 
@@ -195,6 +207,9 @@ std::string Describer::Describe(const Answer& answer) {
   }
   for (const LockInfo& lock : answer.locks) {
     absl::StrAppend(&text, "; ", lock.key, " held by ", lock.holder_name);
+  }
+  for (const WaiterInfo& waiter : answer.waiters) {
+    absl::StrAppend(&text, "; ", waiter.name, " waits");
   }
   for (const MemberInfo& member : answer.members) {
     absl::StrAppend(&text, "; ", member.name, " ",
@@ -281,7 +296,8 @@ std::string Describer::Describe(const Action& action) const {
                 "): ", BeliefName(a.belief),
                 a.belief == Belief::kLost
                     ? absl::StrCat(", ", LossReasonName(a.reason))
-                    : "");
+                    : "",
+                a.text.empty() ? "" : absl::StrCat(" (", a.text, ")"));
           },
           [](const AnnounceStanding& a) {
             return absl::StrCat(

@@ -19,9 +19,9 @@ namespace {
 using nlohmann::json;
 
 constexpr std::array kKinds = {
-    OperationKind::kTry,     OperationKind::kLock, OperationKind::kRenew,
-    OperationKind::kRelease, OperationKind::kList, OperationKind::kWithdraw,
-    OperationKind::kLost,
+    OperationKind::kTry,     OperationKind::kLock,   OperationKind::kRenew,
+    OperationKind::kRelease, OperationKind::kList,   OperationKind::kWithdraw,
+    OperationKind::kLost,    OperationKind::kRevoke,
 };
 constexpr std::array kOutcomes = {
     Outcome::kOk,      Outcome::kHeld,        Outcome::kTimedOut,
@@ -211,6 +211,8 @@ const char* OperationName(OperationKind kind) {
       return "list";
     case OperationKind::kWithdraw:
       return "withdraw";
+    case OperationKind::kRevoke:
+      return "revoke";
     case OperationKind::kLost:
       return "lost";
   }
@@ -226,6 +228,8 @@ bool Operation::NeedsToken() const {
     case OperationKind::kRelease:
     case OperationKind::kLost:
       return true;
+    case OperationKind::kRevoke:
+      return outcome == Outcome::kOk;
     case OperationKind::kList:
     case OperationKind::kWithdraw:
       return false;

@@ -21,6 +21,7 @@ enum class OperationKind : uint8_t {
   kRelease,
   kList,      // reads who holds the key; the token is the holder's, or none
   kWithdraw,  // takes back the client's open try or lock
+  kRevoke,    // by an administrator: the holder is told to give the lock back
   kLost,      // not asked for: the client is told that its belief is over
 };
 
@@ -41,8 +42,11 @@ struct Operation {
   // Never(): there was no answer.
   RealInstant returned = RealInstant::Never();
   Outcome outcome = Outcome::kUnknown;  // of all but kLost
-  LossReason loss = LossReason::kNone;  // of kLost; kNone: it died
-  // Of a grant; of the holder, with Outcome::kHeld and kList; what is named in
+  // Of kLost; kNone: it died. kReleased: it gave back what an administrator
+  // took from it.
+  LossReason loss = LossReason::kNone;
+  // Of a grant; of the holder, with Outcome::kHeld, kList and kRevoke; what is
+  // named in
   // kRenew, kRelease and kLost.
   FencingToken token;
 
@@ -69,7 +73,7 @@ std::string CountResults(const History& history);
 // For checkers of other makes: a JSON object in each line, with exactly
 //
 //   client     text
-//   op         try, lock, renew, release, list, withdraw or lost
+//   op         try, lock, renew, release, list, withdraw, revoke or lost
 //   key        text
 //   call_ns    nanoseconds of real time since the run began; of lost, null if
 //              the lease would never have ended

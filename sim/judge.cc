@@ -377,6 +377,9 @@ void Judge::NoteNotice(const Step& step, const NotifyHolder& notice) {
   const auto cluster = clusters_.find(step.cluster);
   facts.is_granted = cluster != clusters_.end() &&
                      cluster->second.model.HolderOf(notice.key) == notice.token;
+  if (facts.is_granted) {
+    facts.revoke_reason = cluster->second.model.RevokeReasonOf(notice.key);
+  }
   Check(step, step.process.beliefs.Told(notice, facts));
   if (notice.belief == Belief::kSuspect) ++counters_.suspicions;
   if (notice.belief != Belief::kLost) return;

@@ -42,6 +42,7 @@ bool SeesHolder(const Operation& operation) {
       return operation.outcome == Outcome::kHeld;
     case OperationKind::kRenew:
     case OperationKind::kList:
+    case OperationKind::kRevoke:
       return operation.outcome == Outcome::kOk && !operation.token.IsNone();
     case OperationKind::kRelease:
     case OperationKind::kWithdraw:
@@ -52,6 +53,9 @@ bool SeesHolder(const Operation& operation) {
 }
 
 bool SeesFree(const Operation& operation) {
+  if (operation.kind == OperationKind::kRevoke) {
+    return operation.outcome == Outcome::kNotHeld;
+  }
   return operation.kind == OperationKind::kList &&
          operation.outcome == Outcome::kOk && operation.token.IsNone();
 }

@@ -114,6 +114,12 @@ void Moves::AddMoves(const Operation& operation) {
                 operation);
       }
       return;
+    case OperationKind::kRevoke:
+      if (is_ok) AddSure(Move::Kind::kSeeHeld, operation);
+      if (operation.outcome == Outcome::kNotHeld) {
+        AddSure(Move::Kind::kSeeFree, operation);
+      }
+      return;
     case OperationKind::kRelease:
       if (!IsOfHolder(operation)) return;
       if (is_ok) {

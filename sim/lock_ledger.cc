@@ -55,6 +55,8 @@ Complaint LockLedger::Hear(const Reply& reply) {
     case Reply::Kind::kRevoked:
       if (locks_[reply.key].token == reply.token) Free(reply.key);
       return std::nullopt;
+    case Reply::Kind::kMustRelease:
+      return std::nullopt;  // it is still the holder's
     case Reply::Kind::kQueued:
       HearQueued(reply);
       return std::nullopt;

@@ -44,6 +44,8 @@ const char* KindName(Reply::Kind kind) {
       return "session gone";
     case Reply::Kind::kRevoked:
       return "revoked";
+    case Reply::Kind::kMustRelease:
+      return "must release";
   }
   return "?";
 }
@@ -81,7 +83,13 @@ void LockModel::Do(const OpenSession& command) {
       return Answer(id, Sequence(), Outcome::kInvalid);
     }
     if (sessions_.size() >= limits::kSessionsMax) {
-      return Answer(id, Sequence(), Outcome::kBusy);
+      return Answer(id, Sequence(), Outcome::kBusy, Limit::kSessions);
+    }
+    const auto of_its_node = std::count_if(
+        sessions_.begin(), sessions_.end(),
+        [&id](const auto& open) { return open.first.node == id.node; });
+    if (static_cast<size_t>(of_its_node) >= limits::kSessionsPerNodeMax) {
+      return Answer(id, Sequence(), Outcome::kBusy, Limit::kSessionsPerNode);
     }
     Session& session = sessions_[id];
     session.name = command.name;
@@ -116,6 +124,14 @@ void LockModel::Do(const KeepAlive& command) {
   for (const auto& [sequence, answer] : session->decided) {
     if (repeated++ == LockTable::kRepeatedPerKeepAlive) break;
     Repeat(answer);
+  }
+  // The holder may not have heard that a lock was taken from it.
+  repeated = 0;
+  for (const auto& [token, key] : session->held) {
+    const Lock& lock = locks_.at(key);
+    if (lock.revoke_reason.empty()) continue;
+    if (repeated++ == LockTable::kRepeatedPerKeepAlive) break;
+    TellRevoked(key, lock);
   }
 }
 
@@ -164,11 +180,14 @@ void LockModel::Do(const Acquire& command) {
       command.owner.size() > limits::kOwnerBytesMax) {
     return Decide(id, command.sequence, Outcome::kInvalid);
   }
+  if (session->held.size() >= limits::kLocksPerSessionMax) {
+    return Refuse(id, command.sequence, Limit::kLocksPerSession);
+  }
   const auto found = locks_.find(command.key);
   Claim claim = {id, command.sequence, command.ttl, command.owner};
   if (found == locks_.end()) {
     if (locks_.size() >= limits::kLocksMax) {
-      return Decide(id, command.sequence, Outcome::kBusy);
+      return Refuse(id, command.sequence, Limit::kLocks);
     }
     return Grant(command.key, std::move(claim));
   }
@@ -180,11 +199,11 @@ void LockModel::Do(const Acquire& command) {
     ShowHolder(lock, refusal);
     return Decide(std::move(refusal));
   }
-  const auto waiting_long = std::distance(
-      session->waiting.begin(), session->waiting.lower_bound(session->first));
-  if (lock.queue.size() >= limits::kWaitersPerLockMax ||
-      static_cast<size_t>(waiting_long) >= limits::kRequestsPerSessionMax) {
-    return Decide(id, command.sequence, Outcome::kBusy);
+  if (lock.queue.size() >= limits::kWaitersPerLockMax) {
+    return Refuse(id, command.sequence, Limit::kWaitersPerLock);
+  }
+  if (session->waiting.size() >= limits::kWaitersPerSessionMax) {
+    return Refuse(id, command.sequence, Limit::kWaitersPerSession);
   }
   lock.queue.push_back(std::move(claim));
   session->waiting[command.sequence] = command.key;
@@ -193,13 +212,24 @@ void LockModel::Do(const Acquire& command) {
 }
 
 void LockModel::Do(const Renew& command) {
-  if (Admit(command) == nullptr) return;
   const SessionId& id = command.session;
+  // Whoever renews what was taken from it is told why it may not, each time.
+  const Session* asking = Find(id);
+  if (asking != nullptr) {
+    const auto held = asking->held.find(command.token);
+    if (held != asking->held.end() &&
+        !locks_.at(held->second).revoke_reason.empty()) {
+      TellRevoked(held->second, locks_.at(held->second));
+    }
+  }
+  if (Admit(command) == nullptr) return;
   if (!IsTtl(command.ttl)) {
     return Decide(id, command.sequence, Outcome::kInvalid);
   }
   Lock* lock = FindHeld(id, command.key, command.token);
-  if (lock == nullptr) return Decide(id, command.sequence, Outcome::kNotHeld);
+  if (lock == nullptr || !lock->revoke_reason.empty()) {
+    return Decide(id, command.sequence, Outcome::kNotHeld);
+  }
   lock->deadline = std::max(lock->deadline, time_ + command.ttl);
   effects_.leases.push_back({id, command.token, command.ttl});
   Decide(id, command.sequence, Outcome::kOk, command.token);
@@ -262,6 +292,28 @@ void LockModel::Do(const Expire& command) {
   }
 }
 
+// Takes nothing away: the holder is told to give it back.
+void LockModel::Do(const Revoke& command) {
+  if (Admit(command) == nullptr) return;
+  const SessionId& id = command.session;
+  if (!IsKey(command.key) || command.reason.empty() ||
+      command.reason.size() > limits::kReasonBytesMax) {
+    return Decide(id, command.sequence, Outcome::kInvalid);
+  }
+  const auto found = locks_.find(command.key);
+  if (found == locks_.end() ||
+      (!command.token.IsNone() && command.token != found->second.token)) {
+    return Decide(id, command.sequence, Outcome::kNotHeld);
+  }
+  Lock& lock = found->second;
+  if (lock.revoke_reason.empty()) lock.revoke_reason = command.reason;
+  Reply answer = MakeReply(Reply::Kind::kAnswered, id);
+  answer.sequence = command.sequence;
+  ShowHolder(lock, answer);
+  Decide(std::move(answer));
+  TellRevoked(command.key, lock);
+}
+
 template <typename Command>
 LockModel::Session* LockModel::Admit(const Command& command) {
   const SessionId& id = command.session;
@@ -287,7 +339,7 @@ LockModel::Session* LockModel::Admit(const Command& command) {
     return nullptr;
   }
   if (IsInWindow(session->first, sequence)) return session;
-  Answer(id, sequence, Outcome::kBusy);
+  Answer(id, sequence, Outcome::kBusy, Limit::kRequestsPerSession);
   return nullptr;
 }
 
@@ -326,6 +378,7 @@ void LockModel::Grant(const std::string& key, Claim claim) {
   Lock& lock = locks_[key];
   lock.token = token;
   lock.deadline = time_ + claim.ttl;
+  lock.revoke_reason.clear();
   lock.holder = std::move(claim);
 }
 
@@ -412,11 +465,20 @@ void LockModel::TellQueued(const SessionId& session, Sequence sequence,
   Tell(std::move(reply));
 }
 
+void LockModel::TellRevoked(const std::string& key, const Lock& lock) {
+  Reply reply = MakeReply(Reply::Kind::kMustRelease, lock.holder.session);
+  reply.token = lock.token;
+  reply.key = key;
+  reply.text = lock.revoke_reason;
+  Tell(std::move(reply));
+}
+
 void LockModel::Answer(const SessionId& session, Sequence sequence,
-                       Outcome outcome) {
+                       Outcome outcome, Limit limit) {
   Reply reply = MakeReply(Reply::Kind::kAnswered, session);
   reply.sequence = sequence;
   reply.outcome = outcome;
+  reply.limit = limit;
   Tell(std::move(reply));
 }
 
@@ -438,6 +500,15 @@ void LockModel::Decide(Reply answer) {
   Tell(std::move(answer));
 }
 
+void LockModel::Refuse(const SessionId& session, Sequence sequence,
+                       Limit limit) {
+  Reply reply = MakeReply(Reply::Kind::kAnswered, session);
+  reply.sequence = sequence;
+  reply.outcome = Outcome::kBusy;
+  reply.limit = limit;
+  Decide(std::move(reply));
+}
+
 // With the index of the entry that asked again.
 void LockModel::Repeat(Reply answer) {
   answer.index = index_;
@@ -449,6 +520,11 @@ void LockModel::Repeat(Reply answer) {
 FencingToken LockModel::HolderOf(absl::string_view key) const {
   const auto found = locks_.find(key);
   return found == locks_.end() ? FencingToken() : found->second.token;
+}
+
+std::string LockModel::RevokeReasonOf(absl::string_view key) const {
+  const auto found = locks_.find(key);
+  return found == locks_.end() ? "" : found->second.revoke_reason;
 }
 
 std::vector<LockModel::Possessions> LockModel::sessions() const {
@@ -482,7 +558,20 @@ LockInfo LockModel::InfoOf(const std::string& key, const Lock& lock) const {
           .remaining = std::min(lock.deadline, holder.deadline) - time_,
           .lease_remaining = lock.deadline - time_,
           .session_remaining = holder.deadline - time_,
-          .waiters = static_cast<uint32_t>(lock.queue.size())};
+          .waiters = static_cast<uint32_t>(lock.queue.size()),
+          .revoke_reason = lock.revoke_reason};
+}
+
+bool LockModel::HasQueue(const LockTable& table, const std::string& key,
+                         const Lock& lock) const {
+  std::vector<WaiterInfo> queue;
+  for (const Claim& claim : lock.queue) {
+    if (queue.size() == limits::kListWaitersMax) break;
+    queue.push_back(
+        {claim.session, sessions_.at(claim.session).name, claim.owner});
+  }
+  bool more = false;
+  return table.ListWaiters({.key = key}, &more) == queue;
 }
 
 Complaint LockModel::Compare(const LockTable& table) const {
@@ -503,9 +592,15 @@ Complaint LockModel::Compare(const LockTable& table) const {
                " after entry ", index_);
   }
   for (const auto& [key, lock] : locks_) {
-    if (table.Find(key, time_) == InfoOf(key, lock)) continue;
-    return Say("the table and the model differ in lock ", key, " after entry ",
-               index_);
+    const bool is_same = table.Find(key, time_) == InfoOf(key, lock);
+    if (!is_same) {
+      return Say("the table and the model differ in lock ", key,
+                 " after entry ", index_);
+    }
+    if (!lock.queue.empty() && !HasQueue(table, key, lock)) {
+      return Say("the table and the model differ in who waits for ", key,
+                 " after entry ", index_);
+    }
   }
   return std::nullopt;
 }

@@ -79,6 +79,8 @@ class LockModel {
 
   // The grant that holds `key`; none if it is free.
   FencingToken HolderOf(absl::string_view key) const;
+  // Why it was revoked; empty: it was not, or is free.
+  std::string RevokeReasonOf(absl::string_view key) const;
   bool HasSession(const SessionId& session) const {
     return sessions_.contains(session);
   }
@@ -101,6 +103,7 @@ class LockModel {
     Claim holder;
     FencingToken token;
     ClusterTime deadline;
+    std::string revoke_reason;  // of the holder's grant; empty: it is not
     std::deque<Claim> queue;
   };
 
@@ -126,6 +129,7 @@ class LockModel {
   void Do(const Withdraw& command);
   void Do(const Expire& command);
   void Do(const BeginTerm& command);
+  void Do(const Revoke& command);
 
   // The session for which a request is new; null if it needs no more than the
   // reply that it gets here.
@@ -155,14 +159,19 @@ class LockModel {
   void Tell(Reply reply) { effects_.replies.push_back(std::move(reply)); }
   void TellQueued(const SessionId& session, Sequence sequence,
                   const Lock& lock);
-  void Answer(const SessionId& session, Sequence sequence, Outcome outcome);
+  void TellRevoked(const std::string& key, const Lock& lock);
+  void Answer(const SessionId& session, Sequence sequence, Outcome outcome,
+              Limit limit = Limit::kNone);
   // Answers, and remembers what.
   void Decide(const SessionId& session, Sequence sequence, Outcome outcome,
               const FencingToken& token = {});
   void Decide(Reply answer);
+  void Refuse(const SessionId& session, Sequence sequence, Limit limit);
   void Repeat(Reply answer);
 
   std::optional<ClusterTime> NextDeadline() const;
+  bool HasQueue(const LockTable& table, const std::string& key,
+                const Lock& lock) const;
   LockInfo InfoOf(const std::string& key, const Lock& lock) const;
 
   Epoch epoch_;

@@ -76,6 +76,17 @@ void Add(TraceHash& hash, const ListLocksRequest& request) {
 
 void Add(TraceHash&, const ListMembersRequest&) {}
 
+void Add(TraceHash& hash, const RevokeRequest& request) {
+  hash.Add(request.key);
+  Add(hash, request.token);
+  hash.Add(request.reason);
+}
+
+void Add(TraceHash& hash, const ListWaitersRequest& request) {
+  hash.Add(request.key);
+  hash.Add(uint64_t{request.skip});
+}
+
 void Add(TraceHash& hash, const NodeId& id) {
   hash.Add(id.high);
   hash.Add(id.low);
@@ -105,6 +116,10 @@ void Add(TraceHash& hash, const Answer& answer) {
     Add(hash, lock.token);
     Add(hash, lock.lease_remaining);
     Add(hash, lock.session_remaining);
+  }
+  for (const WaiterInfo& waiter : answer.waiters) {
+    hash.Add(waiter.session.number);
+    hash.Add(waiter.owner);
   }
   for (const MemberInfo& member : answer.members) {
     Add(hash, member.id);

@@ -33,6 +33,7 @@ FencingToken TokenOf(const Operation& operation, const std::string& key,
   switch (operation.kind) {
     case OperationKind::kTry:
     case OperationKind::kLock:
+    case OperationKind::kRevoke:
       return answer.token;
     case OperationKind::kList: {
       const bool is_held = !answer.locks.empty() && answer.locks[0].key == key;
@@ -195,6 +196,12 @@ void Workload::Begin(World& world, const ClientKey& key, Client& client) {
 
 void Workload::LookUp(World& world, const ClientKey& key, Client& client) {
   client.key = absl::StrCat("key-", client.chance.Below(options_.keys));
+  if (client.chance.Happens(options_.revokes)) {
+    Ask(world, key, client, OperationKind::kRevoke,
+        RevokeRequest{.key = client.key,
+                      .reason = absl::StrCat("wanted by ", client.name)});
+    return;
+  }
   ListLocksRequest request;
   request.prefix = client.key;
   request.limit = 1;
@@ -324,8 +331,11 @@ void Workload::HearLoss(const World& world, HostId host,
     if (client.grant != notice.request || client.token.IsNone()) return;
     // Of a release the history tells already.
     if (notice.reason != LossReason::kReleased) {
+      // What an administrator took is still granted when its holder hears of
+      // it, which gives it back.
       RecordLoss(client, std::min(client.believes_until, world.now()),
-                 world.now(), notice.reason);
+                 world.now(),
+                 notice.text.empty() ? notice.reason : LossReason::kReleased);
     }
     client.token = FencingToken();
     client.grant = RequestId();

@@ -40,6 +40,7 @@ struct WorkloadOptions {
   Rate abandons = Rate::Percent(5);  // never releases
   Rate withdraws = Rate::Percent(10);
   Rate lists = Rate::Percent(5);
+  Rate revokes = Rate::Percent(40);  // of what would be lists
   ResourceOptions resources;
   HistoryRules rules;
 };

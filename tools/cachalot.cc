@@ -37,6 +37,8 @@ struct CommandLine {
   bool hold = false;                        // of `lock` alone
   RunArguments run;
   ListArguments list;
+  bool force = false;  // of `release`
+  std::string reason;
   ExitCode exit_code = ExitCode::kOk;
   std::optional<int> run_exit_code;  // of `run`: whatever its command returns
 };
@@ -140,6 +142,29 @@ void AddAcquire(CLI::App& command, LockArguments& lock) {
       .add_flag("--print-token", lock.print_token,
                 "print the token and nothing else, for scripts")
       ->excludes("--json");
+}
+
+// For administrators: `release` of a lock that somebody else holds.
+void AddForce(CLI::App& release, CommandLine& line) {
+  CLI::Option* const force = release.add_flag(
+      "--force", line.force,
+      "take the lock from whoever holds it, or from the grant of --token: the "
+      "holder is told and gives it back; one that cannot be reached keeps it "
+      "until its lease or session ends");
+  CLI::Option* const reason =
+      release
+          .add_option("--reason", line.reason,
+                      "why, for the holder; 1 to 256 bytes")
+          ->type_name("TEXT");
+  force->needs(reason);
+  reason->needs(force);
+  force->excludes(release.get_option("--owner"));
+  release.callback([&line] {
+    line.exit_code = line.force ? Revoke(line.client, {.key = line.lock.key,
+                                                       .token = line.lock.token,
+                                                       .reason = line.reason})
+                                : Release(line.client, line.lock);
+  });
 }
 
 void AddAgent(CLI::App& app, CommandLine& line) {
@@ -272,8 +297,7 @@ void AddLockCommands(CLI::App& app, CommandLine& line) {
                        "cachalot release nightly --token \"$token\"");
   AddKey(release, lock);
   AddProof(release, lock);
-  release.callback(
-      [&line] { line.exit_code = Release(line.client, line.lock); });
+  AddForce(release, line);
 }
 
 void AddListCommands(CLI::App& app, CommandLine& line) {

@@ -109,6 +109,12 @@ struct Proof {
   std::string owner;
 };
 
+absl::Status NotAToken(absl::string_view typed) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("\"", Escape(typed),
+                   "\" is not a token; they look like 1763913600.17.0"));
+}
+
 // Errors: InvalidArgument.
 absl::StatusOr<Proof> FindProof(const LockArguments& arguments,
                                 absl::string_view command) {
@@ -124,9 +130,7 @@ absl::StatusOr<Proof> FindProof(const LockArguments& arguments,
   if (!typed.empty()) {
     const std::optional<FencingToken> token = FencingToken::Parse(typed);
     if (token.has_value() && !token->IsNone()) return Proof{.token = *token};
-    return absl::InvalidArgumentError(
-        absl::StrCat("\"", Escape(typed),
-                     "\" is not a token; they look like 1763913600.17.0"));
+    return NotAToken(typed);
   }
   if (!owner.empty()) return Proof{.owner = std::move(owner)};
   return absl::InvalidArgumentError(absl::StrCat(
@@ -268,6 +272,46 @@ ExitCode Release(const ClientOptions& options, const LockArguments& arguments) {
                   absl::StrCat("not released ", Escape(arguments.key)));
   if (!asked.reply.has_value()) return asked.exit_code;
   return Finish(WriteDone(options, "released", arguments, FencingToken()));
+}
+
+ExitCode Revoke(const ClientOptions& options,
+                const RevokeArguments& arguments) {
+  LocalRequest request = {.operation = LocalOperation::kRevoke,
+                          .key = arguments.key,
+                          .reason = arguments.reason};
+  if (!arguments.token.empty()) {
+    const std::optional<FencingToken> token =
+        FencingToken::Parse(arguments.token);
+    if (!token.has_value() || token->IsNone()) {
+      return Fail(kProgram, NotAToken(arguments.token));
+    }
+    request.token = *token;
+  }
+  const Asked asked =
+      AskOrRefuse(options, std::move(request),
+                  absl::StrCat("not revoked ", Escape(arguments.key)));
+  if (!asked.reply.has_value()) return asked.exit_code;
+  const LockInfo holder = asked.reply->answer.holder.value_or(LockInfo());
+  const WaitDeadline deadline = WaitDeadline::After(options.timeout);
+  if (options.json) {
+    Json body;
+    body["outcome"] = OutcomeName(Outcome::kOk);
+    body["key"] = arguments.key;
+    AddToken(body, holder.token);
+    body["holder"] = holder.holder_name;
+    body["holder_id"] = holder.holder.node.ToString();
+    body["owner"] = holder.owner;
+    body["remaining_ms"] = absl::ToInt64Milliseconds(holder.remaining);
+    return Finish(WriteJson(body, deadline));
+  }
+  return Finish(WriteOutput(
+      absl::StrCat("revoked ", Escape(arguments.key), " of ",
+                   Escape(holder.holder_name), holder.owner.empty() ? "" : " (",
+                   Escape(holder.owner), holder.owner.empty() ? "" : ")",
+                   ", token ", holder.token.ToString(),
+                   "; it gives the lock back when it hears, within ",
+                   Words(holder.remaining), " at most\n"),
+      deadline));
 }
 
 }  // namespace cachalot::tools

@@ -28,6 +28,12 @@ struct LockArguments {
   bool print_token = false;  // on success print the token and nothing else
 };
 
+struct RevokeArguments {
+  std::string key;
+  std::string token;   // empty: whoever holds it
+  std::string reason;  // told to the holder
+};
+
 // Takes the lock and leaves it to the agent, until it is released or its lease
 // ends. Until the answer is written, the lock hangs on this process: whatever
 // ends it, a lock that nobody was told of is given back. Ctrl+C leaves the
@@ -38,6 +44,8 @@ ExitCode Acquire(const ClientOptions& options, const LockArguments& arguments);
 // it is another lock's, then $CACHALOT_OWNER.
 ExitCode Renew(const ClientOptions& options, const LockArguments& arguments);
 ExitCode Release(const ClientOptions& options, const LockArguments& arguments);
+// `release --force`: takes the lock from its holder, which is told why.
+ExitCode Revoke(const ClientOptions& options, const RevokeArguments& arguments);
 
 // --- Parts that `run` and `lock --hold` share --------------------------------
 

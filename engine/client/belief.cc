@@ -29,6 +29,7 @@ void AddTo(Fingerprint& hash, const LockCommand& command) {
         if constexpr (requires { c.ttl; }) hash.Add(c.ttl);
         if constexpr (requires { c.waits; }) hash.Add(uint64_t{c.waits});
         if constexpr (requires { c.acquire; }) hash.Add(c.acquire);
+        if constexpr (requires { c.reason; }) hash.Add(c.reason);
       },
       command);
 }
@@ -132,6 +133,31 @@ void Client::Hold(FastInstant now, RequestId request, const Acquire& acquire,
   Reconsider(now, sequence);
 }
 
+// An administrator took the lock. Nobody is granted it before we give it back.
+void Client::OnMustRelease(FastInstant now, const Reply& reply) {
+  if (FindGrant(reply.key, reply.token) != nullptr) {
+    Lose(by_key_.find(reply.key)->second, LossReason::kRevoked, reply.text);
+    GiveBack(now, reply.key, reply.token);
+    return;
+  }
+  // Or it is being renewed before it is handed out: its caller has not been
+  // told of it, and stands in the queue again.
+  for (const auto& [sequence, operation] : operations_) {
+    const auto* renew = std::get_if<Renew>(&operation.command);
+    if (renew == nullptr || !operation.confirms.has_value() ||
+        renew->token != reply.token) {
+      continue;
+    }
+    const RequestId request = operation.request;
+    Acquire again = *operation.confirms;
+    const FastInstant answer_by = operation.answer_by;
+    Finish(sequence);
+    GiveBack(now, reply.key, reply.token);
+    TryAgain(now, request, std::move(again), answer_by);
+    return;
+  }
+}
+
 FastInstant Client::BeliefEnd(const Grant& grant) const {
   return std::min(grant.lease_end, session_belief_end_);
 }
@@ -209,7 +235,8 @@ void Client::TellHolders(FastInstant now) {
   tell_at_ = now + absl::Nanoseconds(1);
 }
 
-void Client::Lose(Sequence sequence, LossReason reason) {
+void Client::Lose(Sequence sequence, LossReason reason,
+                  absl::string_view text) {
   const auto found = grants_.find(sequence);
   CHECK(found != grants_.end());
   Grant& grant = found->second;
@@ -217,7 +244,8 @@ void Client::Lose(Sequence sequence, LossReason reason) {
                                          .key = grant.key,
                                          .token = grant.token,
                                          .belief = Belief::kLost,
-                                         .reason = reason});
+                                         .reason = reason,
+                                         .text = std::string(text)});
   checks_.erase({grant.next_check, sequence});
   by_key_.erase(grant.key);
   by_grant_.erase(grant.request);

@@ -135,7 +135,7 @@ class Client {
   // A command on its way, until its outcome is known.
   struct Operation {
     RequestId request;    // none (0): nobody waits for it
-    LockCommand command;  // Acquire, Renew, Release or Withdraw
+    LockCommand command;  // Acquire, Renew, Release, Withdraw or Revoke
     FastInstant first_sent = FastInstant::Never();
     FastInstant next_send;
     absl::Duration backoff;
@@ -177,6 +177,8 @@ class Client {
                    const RenewRequest& body);
   void SubmitRelease(FastInstant now, RequestId request,
                      const ReleaseRequest& body);
+  void SubmitRevoke(FastInstant now, RequestId request,
+                    const RevokeRequest& body);
   void SubmitRead(FastInstant now, RequestId request, Read read);
   Sequence Begin(FastInstant now, RequestId request, LockCommand command,
                  FastInstant answer_by);
@@ -204,6 +206,7 @@ class Client {
   void OnAnswered(FastInstant now, const Reply& reply);
   void OnGranted(FastInstant now, Sequence sequence, FencingToken token);
   void OnConfirmed(FastInstant now, Sequence sequence, Outcome outcome);
+  void OnMustRelease(FastInstant now, const Reply& reply);
   void OnKept(FastInstant now, const Reply& reply);
   void OnSessionGone(FastInstant now);
 
@@ -222,7 +225,7 @@ class Client {
   // time.
   void NoteSessionBelief(FastInstant now);
   void TellHolders(FastInstant now);
-  void Lose(Sequence sequence, LossReason reason);
+  void Lose(Sequence sequence, LossReason reason, absl::string_view text = {});
   void LoseAll(LossReason reason);
   // Null if `token` is not believed to hold `key`.
   Grant* FindGrant(absl::string_view key, FencingToken token);

@@ -130,8 +130,34 @@ struct BeginTerm {
   friend bool operator==(const BeginTerm&, const BeginTerm&) = default;
 };
 
-using LockCommand = std::variant<OpenSession, KeepAlive, CloseSession, Acquire,
-                                 Renew, Release, Withdraw, Expire, BeginTerm>;
+// An administrator takes the lock from whoever holds it, whose grant is `token`
+// if that is given. Nobody is granted it by this: see LockTable.
+struct Revoke {
+  SessionId session;  // the administrator's
+  Sequence sequence;
+  Sequence first_outstanding;
+  std::string key;
+  FencingToken token;  // none: whatever grant holds it
+  std::string reason;
+
+  friend bool operator==(const Revoke&, const Revoke&) = default;
+};
+
+using LockCommand =
+    std::variant<OpenSession, KeepAlive, CloseSession, Acquire, Renew, Release,
+                 Withdraw, Expire, BeginTerm, Revoke>;
+
+// The limit (engine/limits.h) for which a request was told kBusy.
+enum class Limit : uint8_t {
+  kNone,
+  kSessions,
+  kSessionsPerNode,
+  kLocks,
+  kLocksPerSession,
+  kWaitersPerLock,
+  kWaitersPerSession,
+  kRequestsPerSession,
+};
 
 // What the holder's node is told of one of its session's commands.
 struct Reply {
@@ -143,24 +169,28 @@ struct Reply {
     kQueued,       // the Acquire `sequence` waits
     kSessionGone,  // there is no such session (any more)
     kRevoked,      // `token` of `key` was taken from the session
+    kMustRelease,  // `token` of `key` is revoked, because of `text`: to be
+                   // released by the session
   };
   Kind kind = Kind::kAnswered;
   SessionId session;
   Sequence sequence;
   uint64_t renewal = 0;
   Outcome outcome = Outcome::kOk;
-  FencingToken token;  // the grant; with kHeld and kQueued the holder's
+  FencingToken token;  // the grant; with a holder, the holder's
   // The entry that was applied when this was found. A send that was answered
   // at a lower index than a grant's came before the grant.
   LogIndex index;
-  std::string key;  // with kRevoked
-  // With kHeld and kQueued: who holds the lock, and what is left of the two
-  // leases.
+  std::string key;  // with kRevoked and kMustRelease
+  // With kHeld, with kQueued, and of a Revoke: who holds the lock, and what is
+  // left of the two leases.
   absl::Duration lease_remaining;
   absl::Duration session_remaining;
   SessionId holder;
   std::string holder_name;
   std::string owner;
+  Limit limit = Limit::kNone;  // with kBusy
+  std::string text;            // with kMustRelease
 
   friend bool operator==(const Reply&, const Reply&) = default;
 };

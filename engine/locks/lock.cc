@@ -46,6 +46,7 @@ void Locks::Grant(LockSlot slot, const FencingToken& token, Claim claim,
   lock.token = token;
   lock.holder = std::move(claim);
   lock.deadline = deadline;
+  lock.revoke_reason.clear();
   deadlines_.insert(DeadlineOf(slot));
 }
 

@@ -38,6 +38,8 @@ struct Lock {
   FencingToken token;    // of the holder's grant; none while it is free,
   Claim holder;          // which it never is from one entry to the next
   ClusterTime deadline;  // of the holder's grant
+  // Why the grant is revoked: it is not renewed any more. Empty: it is not.
+  std::string revoke_reason;
   absl::btree_map<Ticket, Claim> queue;
 };
 
@@ -68,6 +70,9 @@ class Locks {
              ClusterTime deadline);
   // Moves the deadline, never to an earlier time.
   void Extend(LockSlot slot, ClusterTime deadline);
+  void Revoke(LockSlot slot, std::string reason) {
+    locks_[slot].revoke_reason = std::move(reason);
+  }
 
   // To the end of the queue.
   Ticket Enqueue(LockSlot slot, Claim claim);

@@ -33,6 +33,16 @@ bool IsValid(const Acquire& command) {
          command.owner.size() <= limits::kOwnerBytesMax && IsTtl(command.ttl);
 }
 
+bool IsValid(const Revoke& command) {
+  return !command.key.empty() && command.key.size() <= limits::kKeyBytesMax &&
+         !command.reason.empty() &&
+         command.reason.size() <= limits::kReasonBytesMax;
+}
+
+Decided Busy(Limit limit) {
+  return {.outcome = Outcome::kBusy, .limit = limit};
+}
+
 Reply MakeReply(Reply::Kind kind, const SessionId& session, LogIndex index) {
   Reply reply;
   reply.kind = kind;
@@ -56,6 +66,7 @@ Reply MakeAnswer(const SessionId& session, Sequence sequence,
   reply.sequence = sequence;
   reply.outcome = decided.outcome;
   reply.token = decided.token;
+  reply.limit = decided.limit;
   if (decided.holder != nullptr) ShowHolder(*decided.holder, reply);
   return reply;
 }
@@ -125,15 +136,38 @@ std::optional<LockInfo> LockTable::Find(absl::string_view key,
   return Describe(*lock, time);
 }
 
+std::vector<WaiterInfo> LockTable::ListWaiters(
+    const ListWaitersRequest& request, bool* more) const {
+  const size_t limit =
+      request.limit == 0
+          ? limits::kListWaitersMax
+          : std::min<size_t>(request.limit, limits::kListWaitersMax);
+  std::vector<WaiterInfo> page;
+  *more = false;
+  const std::optional<LockSlot> lock = locks_.Find(request.key);
+  if (!lock.has_value()) return page;
+  uint32_t place = 0;
+  for (const auto& [ticket, claim] : locks_[*lock].queue) {
+    if (place++ < request.skip) continue;
+    if (page.size() == limit) {
+      *more = true;
+      break;
+    }
+    const Session& session = sessions_[claim.session];
+    page.push_back({session.id, session.name, claim.owner});
+  }
+  return page;
+}
+
 void LockTable::CheckInvariants() const {
   const absl::Status audit = Audit();
   CHECK(audit.ok()) << audit;
 }
 
 void LockTable::Do(const OpenSession& command, Turn& turn) {
-  const auto answer = [&](Outcome outcome) {
-    turn.replies.push_back(MakeAnswer(command.session, Sequence(),
-                                      {.outcome = outcome}, turn.index));
+  const auto refuse = [&](const Decided& decided) {
+    turn.replies.push_back(
+        MakeAnswer(command.session, Sequence(), decided, turn.index));
   };
   if (!sessions_.Find(command.session).has_value()) {
     if (command.session.IsNone() || closed_.Contains(command.session)) {
@@ -141,9 +175,13 @@ void LockTable::Do(const OpenSession& command, Turn& turn) {
           MakeReply(Reply::Kind::kSessionGone, command.session, turn.index));
       return;
     }
-    if (!IsValid(command)) return answer(Outcome::kInvalid);
+    if (!IsValid(command)) return refuse({.outcome = Outcome::kInvalid});
     if (sessions_.size() >= limits::kSessionsMax) {
-      return answer(Outcome::kBusy);
+      return refuse(Busy(Limit::kSessions));
+    }
+    if (sessions_.CountOf(command.session.node, limits::kSessionsPerNodeMax) ==
+        limits::kSessionsPerNodeMax) {
+      return refuse(Busy(Limit::kSessionsPerNode));
     }
     sessions_.Add({.id = command.session,
                    .name = command.name,
@@ -167,6 +205,12 @@ void LockTable::Do(const KeepAlive& command, Turn& turn) {
   sessions_.Renew(*session, command.renewal, turn.time);
   sessions_.memos(*session).ForgetBelow(command.first_outstanding);
   RepeatDecided(*session, turn);
+  const Session& kept = sessions_[*session];
+  size_t room = kRepeatedPerKeepAlive;
+  for (const FencingToken& token : kept.revoked) {
+    if (room-- == 0) break;
+    TellRevoked(kept.held.at(token), turn);
+  }
 }
 
 void LockTable::Do(const CloseSession& command, Turn& turn) {
@@ -188,9 +232,12 @@ void LockTable::Do(const Acquire& command, Turn& turn) {
     Decide(*session, command.sequence, std::move(decided), turn);
   };
   if (!IsValid(command)) return decide({.outcome = Outcome::kInvalid});
+  if (sessions_[*session].held.size() >= limits::kLocksPerSessionMax) {
+    return decide(Busy(Limit::kLocksPerSession));
+  }
   if (locks_.size() >= limits::kLocksMax &&
       !locks_.Find(command.key).has_value()) {
-    return decide({.outcome = Outcome::kBusy});
+    return decide(Busy(Limit::kLocks));
   }
   Claim claim{.session = *session,
               .acquire = command.sequence,
@@ -205,10 +252,11 @@ void LockTable::Do(const Acquire& command, Turn& turn) {
                    .holder = std::make_shared<const HolderSeen>(
                        SeeHolder(slot, turn.time))});
   }
-  const size_t waiting_long = sessions_[*session].memos.waiting_below().size();
-  if (lock.queue.size() >= limits::kWaitersPerLockMax ||
-      waiting_long >= limits::kRequestsPerSessionMax) {
-    return decide({.outcome = Outcome::kBusy});
+  if (lock.queue.size() >= limits::kWaitersPerLockMax) {
+    return decide(Busy(Limit::kWaitersPerLock));
+  }
+  if (sessions_[*session].memos.waiting() >= limits::kWaitersPerSessionMax) {
+    return decide(Busy(Limit::kWaitersPerSession));
   }
   const Ticket ticket = locks_.Enqueue(slot, std::move(claim));
   sessions_.memos(*session).Put(command.sequence, Waiting{slot, ticket});
@@ -216,6 +264,12 @@ void LockTable::Do(const Acquire& command, Turn& turn) {
 }
 
 void LockTable::Do(const Renew& command, Turn& turn) {
+  // Before the refusal, first or repeated: the holder is to know the reason.
+  const std::optional<SessionSlot> holder = sessions_.Find(command.session);
+  if (holder.has_value() &&
+      sessions_[*holder].revoked.contains(command.token)) {
+    TellRevoked(sessions_[*holder].held.at(command.token), turn);
+  }
   const std::optional<SessionSlot> session = Admit(command, turn);
   if (!session.has_value()) return;
   const auto decide = [&](const Decided& decided) {
@@ -224,7 +278,9 @@ void LockTable::Do(const Renew& command, Turn& turn) {
   if (!IsTtl(command.ttl)) return decide({.outcome = Outcome::kInvalid});
   const std::optional<LockSlot> lock =
       FindHeld(*session, command.key, command.token);
-  if (!lock.has_value()) return decide({.outcome = Outcome::kNotHeld});
+  if (!lock.has_value() || !locks_[*lock].revoke_reason.empty()) {
+    return decide({.outcome = Outcome::kNotHeld});
+  }
   locks_.Extend(*lock, turn.time + command.ttl);
   decide({.outcome = Outcome::kOk, .token = command.token});
 }
@@ -282,6 +338,30 @@ void LockTable::Do(const BeginTerm& command, Turn& turn) {
   sessions_.GiveGrace(turn.time, command.grace);
 }
 
+void LockTable::Do(const Revoke& command, Turn& turn) {
+  const std::optional<SessionSlot> session = Admit(command, turn);
+  if (!session.has_value()) return;
+  const auto decide = [&](Decided decided) {
+    Decide(*session, command.sequence, std::move(decided), turn);
+  };
+  if (!IsValid(command)) return decide({.outcome = Outcome::kInvalid});
+  const std::optional<LockSlot> slot = locks_.Find(command.key);
+  if (!slot.has_value()) return decide({.outcome = Outcome::kNotHeld});
+  const Lock& lock = locks_[*slot];
+  if (!command.token.IsNone() && command.token != lock.token) {
+    return decide({.outcome = Outcome::kNotHeld});
+  }
+  if (lock.revoke_reason.empty()) {
+    locks_.Revoke(*slot, command.reason);
+    sessions_.revoked(lock.holder.session).insert(lock.token);
+  }
+  decide({.outcome = Outcome::kOk,
+          .token = lock.token,
+          .holder =
+              std::make_shared<const HolderSeen>(SeeHolder(*slot, turn.time))});
+  TellRevoked(*slot, turn);
+}
+
 void LockTable::ExpireSession(const Expire::OfSession& part, Turn& turn) {
   const std::optional<SessionSlot> slot = sessions_.Find(part.session);
   if (!slot.has_value()) return;
@@ -328,7 +408,7 @@ std::optional<SessionSlot> LockTable::Admit(const Command& command,
     }
     if (memos.HasRoomFor(sequence)) return session;
     turn.replies.push_back(
-        MakeAnswer(id, sequence, {.outcome = Outcome::kBusy}, turn.index));
+        MakeAnswer(id, sequence, Busy(Limit::kRequestsPerSession), turn.index));
     return std::nullopt;
   }
   if (const auto* decided = std::get_if<Decided>(&memo)) {
@@ -404,7 +484,11 @@ void LockTable::Grant(LockSlot lock, Claim claim, Turn& turn) {
 }
 
 void LockTable::PassOn(LockSlot lock, Turn& turn) {
-  sessions_.held(locks_[lock].holder.session).erase(locks_[lock].token);
+  const SessionSlot holder = locks_[lock].holder.session;
+  sessions_.held(holder).erase(locks_[lock].token);
+  if (!locks_[lock].revoke_reason.empty()) {
+    sessions_.revoked(holder).erase(locks_[lock].token);
+  }
   std::optional<Claim> next = locks_.TakeFirst(lock);
   if (next.has_value()) {
     Grant(lock, *std::move(next), turn);
@@ -443,6 +527,16 @@ void LockTable::TellQueued(const SessionId& session, Sequence sequence,
   turn.replies.push_back(std::move(reply));
 }
 
+void LockTable::TellRevoked(LockSlot slot, Turn& turn) const {
+  const Lock& lock = locks_[slot];
+  Reply reply = MakeReply(Reply::Kind::kMustRelease,
+                          sessions_[lock.holder.session].id, turn.index);
+  reply.token = lock.token;
+  reply.key = lock.key;
+  reply.text = lock.revoke_reason;
+  turn.replies.push_back(std::move(reply));
+}
+
 HolderSeen LockTable::SeeHolder(LockSlot slot, ClusterTime time) const {
   const Lock& lock = locks_[slot];
   const Session& holder = sessions_[lock.holder.session];
@@ -465,7 +559,8 @@ LockInfo LockTable::Describe(LockSlot slot, ClusterTime time) const {
           .remaining = std::min(lock.deadline, holder.deadline) - time,
           .lease_remaining = lock.deadline - time,
           .session_remaining = holder.deadline - time,
-          .waiters = static_cast<uint32_t>(lock.queue.size())};
+          .waiters = static_cast<uint32_t>(lock.queue.size()),
+          .revoke_reason = lock.revoke_reason};
 }
 
 absl::Status LockTable::Audit() const {
@@ -488,6 +583,13 @@ absl::Status LockTable::AuditSession(SessionSlot slot) const {
   for (const auto& [token, lock] : session.held) {
     if (locks_[lock].token != token || locks_[lock].holder.session != slot) {
       return absl::InternalError("a session lists a lock of another");
+    }
+  }
+  for (const FencingToken& token : session.revoked) {
+    const auto held = session.held.find(token);
+    if (held == session.held.end() ||
+        locks_[held->second].revoke_reason.empty()) {
+      return absl::InternalError("a session lists a lock that is not revoked");
     }
   }
   const auto has_its_place = [&](Sequence acquire, const Memo& memo) {
@@ -523,6 +625,9 @@ absl::Status LockTable::AuditLock(LockSlot slot) const {
   const auto held = holder.held.find(lock.token);
   if (held == holder.held.end() || held->second != slot) {
     return absl::InternalError("a holder that does not list its lock");
+  }
+  if (holder.revoked.contains(lock.token) == lock.revoke_reason.empty()) {
+    return absl::InternalError("a revoked lock that its session does not list");
   }
   if (!holder.memos.IsForgotten(lock.holder.acquire)) {
     const auto* decided =

@@ -40,6 +40,13 @@ namespace cachalot {
 //    remembered for as long as it waits.
 //  - A session that is over does not come back, and takes along its locks and
 //    its places in queues.
+//  - A lock that is revoked stays with its holder until that releases it, or
+//    its deadline or session ends as ever: the holder may believe in it until
+//    it hears. But it is not renewed any more. The holder's node is told with
+//    the Revoke, with each KeepAlive and with each Renew of the lock. So nobody
+//    else is granted it while its holder believes in it, one that listens gives
+//    it back within a round trip, and one that does not has it for no longer
+//    than the lease that it had. The first reason stands.
 //
 // Each Reply carries the index of the entry that called for it, also where it
 // repeats what was decided before. The index of a grant is that of its token.
@@ -70,6 +77,10 @@ class LockTable {
   std::vector<LockInfo> List(const ListLocksRequest& request, ClusterTime time,
                              bool* more) const;
   std::optional<LockInfo> Find(absl::string_view key, ClusterTime time) const;
+  // One page of those who wait for a lock, the first to be served first; sets
+  // `*more`.
+  std::vector<WaiterInfo> ListWaiters(const ListWaitersRequest& request,
+                                      bool* more) const;
   Epoch epoch() const { return epoch_; }
   // The last entry and its time; whoever decodes a table compares them with
   // what came with it.
@@ -115,6 +126,7 @@ class LockTable {
   void Do(const Withdraw& command, Turn& turn);
   void Do(const Expire& command, Turn& turn);
   void Do(const BeginTerm& command, Turn& turn);
+  void Do(const Revoke& command, Turn& turn);
 
   void ExpireSession(const Expire::OfSession& part, Turn& turn);
   void ExpireLock(const Expire::OfLock& part, Turn& turn);
@@ -147,6 +159,9 @@ class LockTable {
 
   void TellQueued(const SessionId& session, Sequence sequence, LockSlot lock,
                   Turn& turn) const;
+
+  // Tells the holder that it must release the lock. REQUIRES: it is revoked.
+  void TellRevoked(LockSlot lock, Turn& turn) const;
 
   HolderSeen SeeHolder(LockSlot lock, ClusterTime time) const;
   LockInfo Describe(LockSlot lock, ClusterTime time) const;

@@ -9,8 +9,8 @@
 #include <variant>
 #include <vector>
 
-#include "absl/container/btree_map.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "engine/limits.h"
 #include "engine/locks/lock_table.h"
@@ -97,16 +97,21 @@ absl::Status Bad(absl::string_view what) {
 
 class LockTable::Encoder {
  public:
-  explicit Encoder(const LockTable& table) : table_(table) {}
+  explicit Encoder(const LockTable& table)
+      : table_(table), builder_(GuessBytes(table.lock_count())) {}
 
   std::string Run() {
     const auto sessions = builder_.CreateVector(Sessions());
     const auto closed = builder_.CreateVectorOfStructs(Closed());
-    const auto locks = builder_.CreateVector(Locks());
+    GatherLocks();
+    const auto locks = builder_.CreateVectorOfStructs(locks_);
+    const auto waiters = builder_.CreateVectorOfStructs(waiters_);
+    const auto texts = Save(texts_);
     saved::FinishLockTableBuffer(
-        builder_, saved::CreateLockTable(
-                      builder_, table_.epoch_.value(), table_.applied_.value(),
-                      table_.time_.nanoseconds(), sessions, closed, locks));
+        builder_, saved::CreateLockTable(builder_, table_.epoch_.value(),
+                                         table_.applied_.value(),
+                                         table_.time_.nanoseconds(), sessions,
+                                         closed, locks, waiters, texts));
     return std::string(
         reinterpret_cast<const char*>(builder_.GetBufferPointer()),
         builder_.GetSize());
@@ -116,10 +121,16 @@ class LockTable::Encoder {
   template <typename T>
   using Offset = flatbuffers::Offset<T>;
 
+  // A key and an owner of ordinary length.
+  static constexpr size_t kGuessedTextBytes = 40;
+  static constexpr size_t kAhead = 8;
+
   std::vector<Offset<saved::Session>> Sessions() {
     std::vector<Offset<saved::Session>> sessions;
     for (const auto& [id, slot] : table_.sessions_.by_id()) {
-      places_.emplace(slot, static_cast<uint32_t>(sessions.size()));
+      const auto place = static_cast<size_t>(slot);
+      if (place >= places_.size()) places_.resize(place + 1);
+      places_[place] = static_cast<uint32_t>(sessions.size());
       sessions.push_back(Save(table_.sessions_[slot]));
     }
     return sessions;
@@ -134,12 +145,57 @@ class LockTable::Encoder {
     return closed;
   }
 
-  std::vector<Offset<saved::Lock>> Locks() {
-    std::vector<Offset<saved::Lock>> locks;
+  // Enough for most tables: one that grows is copied.
+  static size_t GuessBytes(size_t locks) {
+    return 4096 + locks * (sizeof(saved::Lock) + kGuessedTextBytes);
+  }
+
+  // Of many locks each is far from the one before in memory, and the wait for
+  // it is most of the work: they are asked for ahead of time.
+  void GatherLocks() {
+    std::vector<std::pair<const char*, const Lock*>> locks;
+    locks.reserve(table_.locks_.size());
     for (const auto& [key, slot] : table_.locks_.by_key()) {
-      locks.push_back(Save(table_.locks_[slot]));
+      locks.emplace_back(key.data(), &table_.locks_[slot]);
     }
-    return locks;
+    locks_.reserve(locks.size());
+    texts_.reserve(locks.size() * kGuessedTextBytes);
+    for (size_t i = 0; i < locks.size(); ++i) {
+      if (i + kAhead < locks.size()) Prefetch(locks[i + kAhead]);
+      Gather(*locks[i].second);
+    }
+  }
+
+  static void Prefetch(const std::pair<const char*, const Lock*>& lock) {
+    __builtin_prefetch(lock.first);
+    constexpr size_t kCacheLine = 64;
+    const char* const bytes = reinterpret_cast<const char*>(lock.second);
+    for (size_t i = 0; i < sizeof(Lock); i += kCacheLine) {
+      __builtin_prefetch(bytes + i);
+    }
+  }
+
+  void Gather(const Lock& lock) {
+    AddText(lock.key);
+    const saved::Claim holder = Gather(lock.holder);
+    AddText(lock.revoke_reason);
+    locks_.emplace_back(cachalot::Save(lock.token), lock.deadline.nanoseconds(),
+                        holder, SizeOf(lock.key), SizeOf(lock.revoke_reason),
+                        static_cast<uint32_t>(lock.queue.size()));
+    for (const auto& [ticket, claim] : lock.queue) {
+      waiters_.push_back(Gather(claim));
+    }
+  }
+
+  saved::Claim Gather(const Claim& claim) {
+    AddText(claim.owner);
+    return {claim.acquire.value(), absl::ToInt64Nanoseconds(claim.ttl),
+            places_[static_cast<size_t>(claim.session)], SizeOf(claim.owner)};
+  }
+
+  void AddText(const std::string& text) { texts_.append(text); }
+  static uint32_t SizeOf(const std::string& text) {
+    return static_cast<uint32_t>(text.size());
   }
 
   Offset<saved::Session> Save(const Session& session) {
@@ -150,7 +206,9 @@ class LockTable::Encoder {
       const auto* decided = std::get_if<Decided>(&all.Find(next));
       if (decided == nullptr) continue;
       memos.emplace_back(next.value(), cachalot::Save(decided->token),
-                         static_cast<uint8_t>(decided->outcome));
+                         static_cast<uint8_t>(decided->outcome),
+                         static_cast<uint8_t>(decided->limit),
+                         decided->holder != nullptr);
       if (decided->holder != nullptr) holders.push_back(Save(*decided->holder));
     }
     const saved::SessionId id = cachalot::Save(session.id);
@@ -173,24 +231,6 @@ class LockTable::Encoder {
         absl::ToInt64Nanoseconds(holder.session_remaining));
   }
 
-  Offset<saved::Lock> Save(const Lock& lock) {
-    std::vector<Offset<saved::Claim>> queue;
-    for (const auto& [ticket, claim] : lock.queue) queue.push_back(Save(claim));
-    const saved::Token token = cachalot::Save(lock.token);
-    const auto key = Save(lock.key);
-    const auto holder = Save(lock.holder);
-    const auto saved_queue = queue.empty() ? 0 : builder_.CreateVector(queue);
-    return saved::CreateLock(builder_, key, &token, holder,
-                             lock.deadline.nanoseconds(), saved_queue);
-  }
-
-  Offset<saved::Claim> Save(const Claim& claim) {
-    const auto owner = Save(claim.owner);
-    return saved::CreateClaim(builder_, places_.at(claim.session),
-                              claim.acquire.value(),
-                              absl::ToInt64Nanoseconds(claim.ttl), owner);
-  }
-
   Offset<Bytes> Save(const std::string& bytes) {
     if (bytes.empty()) return 0;
     return builder_.CreateVector(reinterpret_cast<const uint8_t*>(bytes.data()),
@@ -199,7 +239,10 @@ class LockTable::Encoder {
 
   const LockTable& table_;
   flatbuffers::FlatBufferBuilder builder_;
-  absl::btree_map<SessionSlot, uint32_t> places_;  // in LockTable.sessions
+  std::vector<uint32_t> places_;  // in LockTable.sessions, by slot
+  std::vector<saved::Lock> locks_;
+  std::vector<saved::Claim> waiters_;
+  std::string texts_;
 };
 
 // Checks on the way what the table's own parts require of each other, and the
@@ -266,9 +309,23 @@ class LockTable::Decoder {
         return Bad("memos out of order");
       }
       if (!IsOutcomeOfTable(memo.outcome())) return Bad("an unknown outcome");
+      if (memo.limit() > static_cast<uint8_t>(Limit::kRequestsPerSession)) {
+        return Bad("an unknown limit");
+      }
       Decided decided{.outcome = static_cast<Outcome>(memo.outcome()),
-                      .token = Load(memo.token())};
-      if (decided.outcome == Outcome::kHeld) {
+                      .token = Load(memo.token()),
+                      .limit = static_cast<Limit>(memo.limit())};
+      const bool may_have_holder =
+          decided.outcome == Outcome::kHeld || decided.outcome == Outcome::kOk;
+      const bool must_have_holder = decided.outcome == Outcome::kHeld;
+      if (memo.has_holder() ? !may_have_holder : must_have_holder) {
+        return Bad("a refusal without holder, or a holder seen for nothing");
+      }
+      if ((decided.outcome == Outcome::kBusy) !=
+          (decided.limit != Limit::kNone)) {
+        return Bad("a limit that was not reached");
+      }
+      if (memo.has_holder()) {
         if (holders == SizeOf(saved.holders_seen())) {
           return Bad("a refusal without holder");
         }
@@ -321,40 +378,60 @@ class LockTable::Decoder {
     if (SizeOf(saved.locks()) > limits::kLocksMax) {
       return Bad("too many locks");
     }
-    if (saved.locks() == nullptr) return absl::OkStatus();
-    for (const saved::Lock* lock : *saved.locks()) {
-      const absl::Status status = LoadLock(*lock);
+    if (!IsAligned(saved.locks()) || !IsAligned(saved.waiters())) {
+      return Bad("locks out of line");
+    }
+    waiters_ = saved.waiters();
+    if (saved.texts() != nullptr) {
+      texts_ = absl::string_view(
+          reinterpret_cast<const char*>(saved.texts()->data()),
+          saved.texts()->size());
+    }
+    for (size_t i = 0; i < SizeOf(saved.locks()); ++i) {
+      const absl::Status status =
+          LoadLock(*saved.locks()->Get(static_cast<flatbuffers::uoffset_t>(i)));
       if (!status.ok()) return status;
     }
+    if (!texts_.empty()) return Bad("texts of nothing");
+    if (waiters_read_ != SizeOf(waiters_)) return Bad("waiters for nothing");
     return absl::OkStatus();
   }
 
   absl::Status LoadLock(const saved::Lock& saved) {
-    const std::string key = Load(saved.key());
+    const std::optional<std::string> key =
+        TakeText(saved.key_bytes(), limits::kKeyBytesMax);
     const Locks::ByKey& by_key = table_.locks_.by_key();
-    if (key.empty() || key.size() > limits::kKeyBytesMax ||
-        (!by_key.empty() && key <= by_key.rbegin()->first)) {
+    if (!key.has_value() || key->empty() ||
+        (!by_key.empty() && *key <= by_key.rbegin()->first)) {
       return Bad("keys out of order");
     }
     std::optional<Claim> holder = LoadClaim(saved.holder());
     if (!holder.has_value()) return Bad("a lock without holder");
-    if (saved.token() == nullptr) return Bad("a lock without token");
-    const FencingToken token = Load(*saved.token());
+    std::optional<std::string> reason =
+        TakeText(saved.reason_bytes(), limits::kReasonBytesMax);
+    if (!reason.has_value()) return Bad("a reason beyond the limits");
+    const FencingToken token = Load(saved.token());
     if (token.IsNone()) return Bad("a lock without token");
-    const LockSlot slot = table_.locks_.FindOrAdd(key);
-    table_.sessions_.held(holder->session).emplace(token, slot);
+    const LockSlot slot = table_.locks_.FindOrAdd(*key);
+    const SessionSlot session = holder->session;
+    table_.sessions_.held(session).emplace(token, slot);
     table_.locks_.Grant(slot, token, *std::move(holder),
                         ClusterTime(saved.deadline_ns()));
-    return LoadQueue(slot, saved);
+    if (!reason->empty()) {
+      table_.sessions_.revoked(session).insert(token);
+      table_.locks_.Revoke(slot, *std::move(reason));
+    }
+    return LoadQueue(slot, saved.waiters());
   }
 
-  absl::Status LoadQueue(LockSlot slot, const saved::Lock& saved) {
-    if (SizeOf(saved.queue()) > limits::kWaitersPerLockMax) {
+  absl::Status LoadQueue(LockSlot slot, size_t count) {
+    if (count > limits::kWaitersPerLockMax ||
+        count > SizeOf(waiters_) - waiters_read_) {
       return Bad("too many waiters");
     }
-    if (saved.queue() == nullptr) return absl::OkStatus();
-    for (const saved::Claim* saved_claim : *saved.queue()) {
-      std::optional<Claim> claim = LoadClaim(saved_claim);
+    for (; count > 0; --count) {
+      std::optional<Claim> claim = LoadClaim(
+          *waiters_->Get(static_cast<flatbuffers::uoffset_t>(waiters_read_++)));
       if (!claim.has_value()) return Bad("a waiter beyond the limits");
       Memos& memos = table_.sessions_.memos(claim->session);
       const Sequence acquire = claim->acquire;
@@ -368,22 +445,33 @@ class LockTable::Decoder {
     return absl::OkStatus();
   }
 
-  std::optional<Claim> LoadClaim(const saved::Claim* saved) {
-    if (saved == nullptr || saved->session() >= places_.size()) {
+  std::optional<Claim> LoadClaim(const saved::Claim& saved) {
+    std::optional<std::string> owner =
+        TakeText(saved.owner_bytes(), limits::kOwnerBytesMax);
+    if (!owner.has_value() || saved.session() >= places_.size()) {
       return std::nullopt;
     }
-    Claim claim{.session = places_[saved->session()],
-                .acquire = Sequence(saved->acquire()),
-                .ttl = absl::Nanoseconds(saved->ttl_ns()),
-                .owner = Load(saved->owner())};
-    if (claim.owner.size() > limits::kOwnerBytesMax || !IsTtl(claim.ttl)) {
-      return std::nullopt;
-    }
+    Claim claim{.session = places_[saved.session()],
+                .acquire = Sequence(saved.acquire()),
+                .ttl = absl::Nanoseconds(saved.ttl_ns()),
+                .owner = *std::move(owner)};
+    if (!IsTtl(claim.ttl)) return std::nullopt;
     return claim;
+  }
+
+  // The next text; nothing if it is longer than what is left, or than `max`.
+  std::optional<std::string> TakeText(size_t size, size_t max) {
+    if (size > max || size > texts_.size()) return std::nullopt;
+    std::string text(texts_.substr(0, size));
+    texts_.remove_prefix(size);
+    return text;
   }
 
   LockTable table_{Epoch()};
   std::vector<SessionSlot> places_;
+  const flatbuffers::Vector<const saved::Claim*>* waiters_ = nullptr;
+  size_t waiters_read_ = 0;
+  absl::string_view texts_;  // not taken yet
 };
 
 std::string LockTable::Encode() const { return Encoder(*this).Run(); }

@@ -92,6 +92,7 @@ class LockTable::Hasher {
     Add(sequence.value());
     Add(static_cast<uint64_t>(decided.outcome));
     Add(decided.token);
+    Add(static_cast<uint64_t>(decided.limit));
     if (decided.holder == nullptr) return;
     Add(decided.holder->session);
     Add(decided.holder->name);
@@ -106,6 +107,7 @@ class LockTable::Hasher {
     Add(lock.token);
     Add(lock.holder);
     Add(lock.deadline);
+    Add(lock.revoke_reason);
     Add(lock.queue.size());
     for (const auto& [ticket, claim] : lock.queue) Add(claim);
   }

@@ -10,6 +10,7 @@
 #include "absl/container/btree_map.h"
 #include "absl/time/time.h"
 #include "engine/ids.h"
+#include "engine/locks/command.h"
 #include "engine/locks/lock.h"
 #include "engine/locks/slots.h"
 #include "engine/request.h"
@@ -42,7 +43,8 @@ struct HolderSeen {
 struct Decided {
   Outcome outcome = Outcome::kOk;
   FencingToken token;
-  std::shared_ptr<const HolderSeen> holder;  // with kHeld
+  std::shared_ptr<const HolderSeen> holder;  // with kHeld, and of a Revoke
+  Limit limit = Limit::kNone;                // with kBusy
 };
 
 using Memo = std::variant<Unseen, Waiting, Decided>;
@@ -63,6 +65,8 @@ class Memos {
 
   // Unseen unless something was put there. Valid until the next change.
   const Memo& Find(Sequence sequence) const;
+  // How many requests wait.
+  size_t waiting() const { return waiting_; }
   // Below the window only what waits is kept.
   // REQUIRES: IsForgotten(sequence) or HasRoomFor(sequence).
   void Put(Sequence sequence, Memo memo);
@@ -80,6 +84,7 @@ class Memos {
   // erased together with others.
   std::vector<Memo> kept_;
   size_t forgotten_ = 0;
+  size_t waiting_ = 0;
 };
 
 }  // namespace cachalot

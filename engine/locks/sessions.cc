@@ -12,6 +12,15 @@ std::optional<SessionSlot> Sessions::Find(const SessionId& id) const {
   return found->second;
 }
 
+size_t Sessions::CountOf(NodeId node, size_t limit) const {
+  size_t count = 0;
+  for (auto it = by_id_.lower_bound(SessionId{node, 0});
+       it != by_id_.end() && it->first.node == node && count < limit; ++it) {
+    ++count;
+  }
+  return count;
+}
+
 SessionSlot Sessions::Add(Session session) {
   const SessionId id = session.id;
   const ClusterTime deadline = session.deadline;

@@ -29,6 +29,7 @@ struct Session {
   bool grace_used = false;  // since that KeepAlive
   // What it holds, in the order of the grants.
   absl::btree_map<FencingToken, LockSlot> held;
+  absl::btree_set<FencingToken> revoked;  // of these
   Memos memos;
 };
 
@@ -46,6 +47,12 @@ class Sessions {
   absl::btree_map<FencingToken, LockSlot>& held(SessionSlot slot) {
     return sessions_[slot].held;
   }
+
+  absl::btree_set<FencingToken>& revoked(SessionSlot slot) {
+    return sessions_[slot].revoked;
+  }
+  // How many of `node` are open; counts no further than `limit`.
+  size_t CountOf(NodeId node, size_t limit) const;
 
   // REQUIRES: no session has its id.
   SessionSlot Add(Session session);

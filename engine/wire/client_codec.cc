@@ -1,6 +1,9 @@
 #include "engine/wire/client_codec.h"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
+#include <variant>
 
 #include "absl/time/time.h"
 #include "engine/limits.h"
@@ -19,31 +22,54 @@ absl::Duration ReadRemaining(Reader& reader, int64_t value) {
 }  // namespace
 
 Offset<wire::Read> ToTable(Writer& writer, const Read& read) {
-  const auto prefix = writer.Bytes(read.locks.prefix);
-  const auto after = writer.Bytes(read.locks.after);
-  return wire::CreateRead(writer.builder(), read.number, prefix, after,
-                          read.locks.limit, read.wants_members);
+  if (const auto* locks = std::get_if<ListLocksRequest>(&read.what)) {
+    const auto prefix = writer.Bytes(locks->prefix);
+    const auto after = writer.Bytes(locks->after);
+    return wire::CreateRead(writer.builder(), read.number, prefix, after,
+                            locks->limit, wire::ReadKind::Locks);
+  }
+  if (const auto* waiters = std::get_if<ListWaitersRequest>(&read.what)) {
+    const auto key = writer.Bytes(waiters->key);
+    return wire::CreateRead(writer.builder(), read.number, key, 0,
+                            waiters->limit, wire::ReadKind::Waiters,
+                            waiters->skip);
+  }
+  return wire::CreateRead(writer.builder(), read.number, 0, 0, 0,
+                          wire::ReadKind::Members);
 }
 
 Read FromTable(Reader& reader, const wire::Read& read) {
-  return {
-      .number = read.number(),
-      .wants_members = read.wants_members(),
-      .locks = {
+  Read result{.number = read.number()};
+  switch (read.kind()) {
+    case wire::ReadKind::Locks:
+      result.what = ListLocksRequest{
           .prefix = reader.Bytes(read.prefix(), limits::kKeyBytesMax, "prefix"),
           .after = reader.Bytes(read.after(), limits::kKeyBytesMax, "after"),
-          .limit = read.limit()}};
+          .limit = read.limit()};
+      return result;
+    case wire::ReadKind::Members:
+      result.what = ListMembersRequest();
+      return result;
+    case wire::ReadKind::Waiters:
+      result.what = ListWaitersRequest{.key = reader.Key(read.prefix()),
+                                       .skip = read.skip(),
+                                       .limit = read.limit()};
+      return result;
+  }
+  reader.Require(false, "kind of read");
+  return result;
 }
 
 Offset<wire::LockInfo> ToTable(Writer& writer, const LockInfo& lock) {
   const auto key = writer.Bytes(lock.key);
   const auto holder_name = writer.Text(lock.holder_name);
   const auto owner = writer.Text(lock.owner);
+  const auto reason = writer.Text(lock.revoke_reason);
   return wire::CreateLockInfo(
       writer.builder(), key, UnlessNone(lock.token, ToWire(lock.token)),
       UnlessNone(lock.holder, ToWire(lock.holder)), holder_name, owner,
       absl::ToInt64Nanoseconds(lock.lease_remaining),
-      absl::ToInt64Nanoseconds(lock.session_remaining), lock.waiters);
+      absl::ToInt64Nanoseconds(lock.session_remaining), lock.waiters, reason);
 }
 
 LockInfo FromTable(Reader& reader, const wire::LockInfo& lock) {
@@ -59,7 +85,24 @@ LockInfo FromTable(Reader& reader, const wire::LockInfo& lock) {
           .remaining = std::min(lease, session),
           .lease_remaining = lease,
           .session_remaining = session,
-          .waiters = lock.waiters()};
+          .waiters = lock.waiters(),
+          .revoke_reason = reader.Text(
+              lock.revoke_reason(), limits::kReasonBytesMax, "revoke_reason")};
+}
+
+Offset<wire::WaiterInfo> ToTable(Writer& writer, const WaiterInfo& waiter) {
+  const auto name = writer.Text(waiter.name);
+  const auto owner = writer.Text(waiter.owner);
+  return wire::CreateWaiterInfo(
+      writer.builder(), UnlessNone(waiter.session, ToWire(waiter.session)),
+      name, owner);
+}
+
+WaiterInfo FromTable(Reader& reader, const wire::WaiterInfo& waiter) {
+  return {
+      .session = ToSession(waiter.session()),
+      .name = reader.Text(waiter.name(), limits::kNameBytesMax, "name"),
+      .owner = reader.Text(waiter.owner(), limits::kOwnerBytesMax, "owner")};
 }
 
 Offset<wire::MemberInfo> ToTable(Writer& writer, const MemberInfo& member) {
@@ -84,17 +127,25 @@ MemberInfo FromTable(Reader& reader, const wire::MemberInfo& member) {
 Offset<wire::ReadResult> ToTable(Writer& writer, const ReadResult& result) {
   const auto locks = writer.Tables(result.locks);
   const auto members = writer.Tables(result.members);
+  const auto waiters = writer.Tables(result.waiters);
+  Offset<wire::LockInfo> holder;
+  if (result.holder.has_value()) holder = ToTable(writer, *result.holder);
   return wire::CreateReadResult(writer.builder(), result.number, locks, members,
-                                result.more);
+                                result.more, waiters, holder);
 }
 
 ReadResult FromTable(Reader& reader, const wire::ReadResult& result) {
+  std::optional<LockInfo> holder;
+  if (result.holder() != nullptr) holder = FromTable(reader, *result.holder());
   return {
       .number = result.number(),
       .locks = reader.Tables(result.locks(), limits::kListLocksMax, "locks"),
       .more = result.more(),
       .members =
-          reader.Tables(result.members(), limits::kMembersMax, "members")};
+          reader.Tables(result.members(), limits::kMembersMax, "members"),
+      .waiters =
+          reader.Tables(result.waiters(), limits::kListWaitersMax, "waiters"),
+      .holder = std::move(holder)};
 }
 
 Offset<wire::Forward> ToTable(Writer& writer, const Forward& forward) {
@@ -115,6 +166,7 @@ Offset<wire::Reply> ToTable(Writer& writer, const Reply& reply) {
   const auto key = writer.Bytes(reply.key);
   const auto holder_name = writer.Text(reply.holder_name);
   const auto owner = writer.Text(reply.owner);
+  const auto text = writer.Text(reply.text);
   return wire::CreateReply(
       writer.builder(), UnlessNone(reply.session, ToWire(reply.session)),
       reply.sequence.value(), reply.renewal,
@@ -123,7 +175,8 @@ Offset<wire::Reply> ToTable(Writer& writer, const Reply& reply) {
       absl::ToInt64Nanoseconds(reply.session_remaining),
       UnlessNone(reply.holder, ToWire(reply.holder)), holder_name, owner,
       static_cast<wire::ReplyKind>(reply.kind),
-      static_cast<wire::Outcome>(reply.outcome));
+      static_cast<wire::Outcome>(reply.outcome),
+      static_cast<wire::Limit>(reply.limit), text);
 }
 
 Reply FromTable(Reader& reader, const wire::Reply& reply) {
@@ -143,7 +196,9 @@ Reply FromTable(Reader& reader, const wire::Reply& reply) {
       .holder = ToSession(reply.holder()),
       .holder_name = reader.Text(reply.holder_name(), limits::kNameBytesMax,
                                  "holder_name"),
-      .owner = reader.Text(reply.owner(), limits::kOwnerBytesMax, "owner")};
+      .owner = reader.Text(reply.owner(), limits::kOwnerBytesMax, "owner"),
+      .limit = reader.Enum<Limit>(reply.limit(), wire::Limit::MAX, "limit"),
+      .text = reader.Text(reply.text(), limits::kReasonBytesMax, "text")};
 }
 
 Offset<wire::Replies> ToTable(Writer& writer, const Replies& replies) {

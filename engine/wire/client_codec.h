@@ -12,6 +12,7 @@ namespace cachalot::codec {
 
 Offset<wire::Read> ToTable(Writer& writer, const Read& read);
 Offset<wire::LockInfo> ToTable(Writer& writer, const LockInfo& lock);
+Offset<wire::WaiterInfo> ToTable(Writer& writer, const WaiterInfo& waiter);
 Offset<wire::MemberInfo> ToTable(Writer& writer, const MemberInfo& member);
 Offset<wire::ReadResult> ToTable(Writer& writer, const ReadResult& result);
 Offset<wire::Forward> ToTable(Writer& writer, const Forward& forward);
@@ -21,6 +22,7 @@ Offset<wire::Redirect> ToTable(Writer& writer, const Redirect& redirect);
 
 Read FromTable(Reader& reader, const wire::Read& read);
 LockInfo FromTable(Reader& reader, const wire::LockInfo& lock);
+WaiterInfo FromTable(Reader& reader, const wire::WaiterInfo& waiter);
 MemberInfo FromTable(Reader& reader, const wire::MemberInfo& member);
 ReadResult FromTable(Reader& reader, const wire::ReadResult& result);
 Forward FromTable(Reader& reader, const wire::Forward& forward);

@@ -325,6 +325,9 @@ size_t EncodedSizeMax(const LockCommand& command) {
                  [&](const Renew& renew) { return with_key(renew); },
                  [&](const Release& release) { return with_key(release); },
                  [&](const Withdraw& withdraw) { return with_key(withdraw); },
+                 [&](const Revoke& revoke) {
+                   return with_key(revoke) + revoke.reason.size();
+                 },
                  [](const Expire& expire) { return SizeOf(expire); },
                  [](const BeginTerm&) { return kTableBytesMax; }},
       command);

@@ -163,6 +163,26 @@ BeginTerm FromTable(Reader& reader, const wire::BeginTerm& begin) {
           .epoch = reader.Ordinal<Epoch>(begin.epoch())};
 }
 
+Offset<wire::Revoke> ToTable(Writer& writer, const Revoke& revoke) {
+  const auto key = writer.Bytes(revoke.key);
+  const auto reason = writer.Text(revoke.reason);
+  return wire::CreateRevoke(
+      writer.builder(), UnlessNone(revoke.session, ToWire(revoke.session)),
+      revoke.sequence.value(), revoke.first_outstanding.value(),
+      UnlessNone(revoke.token, ToWire(revoke.token)), key, reason);
+}
+
+Revoke FromTable(Reader& reader, const wire::Revoke& revoke) {
+  return {
+      .session = ToSession(revoke.session()),
+      .sequence = reader.Ordinal<Sequence>(revoke.sequence()),
+      .first_outstanding = reader.Ordinal<Sequence>(revoke.first_outstanding()),
+      .key = reader.Key(revoke.key()),
+      .token = ToToken(reader, revoke.token()),
+      .reason =
+          reader.Text(revoke.reason(), limits::kReasonBytesMax, "reason")};
+}
+
 // `Table` is what the verifier has found to be of its kind.
 template <typename Table>
 LockCommand FromUntyped(Reader& reader, const void* table) {
@@ -192,6 +212,8 @@ LockCommand FromUnion(Reader& reader, wire::LockCommand kind,
       return FromUntyped<wire::Expire>(reader, table);
     case wire::LockCommand::BeginTerm:
       return FromUntyped<wire::BeginTerm>(reader, table);
+    case wire::LockCommand::Revoke:
+      return FromUntyped<wire::Revoke>(reader, table);
   }
   reader.Require(false, "kind of command");
   return {};

@@ -174,16 +174,12 @@ struct LeaveReply {
 
 // --- Clients ----------------------------------------------------------------
 
-// A linearizable look at the leader's table. Numbered by the asker.
+// A linearizable look at the leader's table, or at its members. Numbered by the
+// asker.
 struct Read {
   uint64_t number = 0;
-  bool wants_members = false;  // else locks
-  ListLocksRequest locks;
-  friend bool operator==(const Read& a, const Read& b) {
-    return a.number == b.number && a.wants_members == b.wants_members &&
-           a.locks.prefix == b.locks.prefix && a.locks.after == b.locks.after &&
-           a.locks.limit == b.locks.limit;
-  }
+  std::variant<ListLocksRequest, ListMembersRequest, ListWaitersRequest> what;
+  friend bool operator==(const Read&, const Read&) = default;
 };
 
 struct ReadResult {
@@ -191,6 +187,8 @@ struct ReadResult {
   std::vector<LockInfo> locks;
   bool more = false;
   std::vector<MemberInfo> members;
+  std::vector<WaiterInfo> waiters;
+  std::optional<LockInfo> holder;  // of the lock whose waiters these are
   friend bool operator==(const ReadResult&, const ReadResult&) = default;
 };
 

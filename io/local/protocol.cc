@@ -48,12 +48,22 @@ Offset<local::wire::Lock> ToWire(FlatBufferBuilder& builder,
   const auto key = ToWire(builder, lock.key);
   const auto holder_name = builder.CreateString(lock.holder_name);
   const auto owner = builder.CreateString(lock.owner);
+  const auto reason = builder.CreateString(lock.revoke_reason);
   const local::wire::FencingToken token = ToWire(lock.token);
   const local::wire::WideId node = ToWire(lock.holder.node);
   return local::wire::CreateLock(
       builder, key, &token, &node, lock.holder.number, holder_name, owner,
       absl::ToInt64Nanoseconds(lock.lease_remaining),
-      absl::ToInt64Nanoseconds(lock.session_remaining), lock.waiters);
+      absl::ToInt64Nanoseconds(lock.session_remaining), lock.waiters, reason);
+}
+
+Offset<local::wire::Waiter> ToWire(FlatBufferBuilder& builder,
+                                   const WaiterInfo& waiter) {
+  const auto name = builder.CreateString(waiter.name);
+  const auto owner = builder.CreateString(waiter.owner);
+  const local::wire::WideId node = ToWire(waiter.session.node);
+  return local::wire::CreateWaiter(builder, &node, waiter.session.number, name,
+                                   owner);
 }
 
 Offset<local::wire::Member> ToWire(FlatBufferBuilder& builder,
@@ -222,7 +232,16 @@ LockInfo ToLock(FieldReader& reader, const local::wire::Lock& lock) {
           .remaining = std::min(lease, session),
           .lease_remaining = lease,
           .session_remaining = session,
-          .waiters = lock.waiters()};
+          .waiters = lock.waiters(),
+          .revoke_reason =
+              reader.Text(lock.revoke_reason(), kTextBytesMax, "reason")};
+}
+
+WaiterInfo ToWaiter(FieldReader& reader, const local::wire::Waiter& waiter) {
+  return {.session = {.node = ToId<NodeId>(waiter.session_node()),
+                      .number = waiter.session_number()},
+          .name = reader.Text(waiter.name(), kTextBytesMax, "name"),
+          .owner = reader.Text(waiter.owner(), kOwnerBytesMax, "owner")};
 }
 
 MemberInfo ToMember(FieldReader& reader, const local::wire::Member& member) {
@@ -295,6 +314,7 @@ std::string EncodeLocal(const LocalRequest& request) {
   const auto owner = builder.CreateString(request.owner);
   const auto prefix = ToWire(builder, request.list.prefix);
   const auto after = ToWire(builder, request.list.after);
+  const auto reason = builder.CreateString(request.reason);
   const local::wire::FencingToken token = ToWire(request.token);
   local::wire::RequestBuilder body(builder);
   body.add_id(request.id);
@@ -311,6 +331,8 @@ std::string EncodeLocal(const LocalRequest& request) {
   body.add_limit(request.list.limit);
   body.add_withdrawn(request.withdrawn);
   body.add_keep_renewed(request.keep_renewed);
+  body.add_reason(reason);
+  body.add_skip(request.skip);
   return Finish(builder, local::wire::Body::Request, body.Finish());
 }
 
@@ -331,6 +353,11 @@ std::string EncodeLocal(const LocalReply& reply) {
   Offset<local::wire::Status> status;
   if (reply.status.has_value()) status = ToWire(builder, *reply.status);
   const auto lock_list = locks.empty() ? 0 : builder.CreateVector(locks);
+  std::vector<Offset<local::wire::Waiter>> waiters;
+  for (const WaiterInfo& waiter : answer.waiters) {
+    waiters.push_back(ToWire(builder, waiter));
+  }
+  const auto waiter_list = waiters.empty() ? 0 : builder.CreateVector(waiters);
   const auto member_list = members.empty() ? 0 : builder.CreateVector(members);
   const local::wire::FencingToken token = ToWire(answer.token);
   local::wire::ReplyBuilder body(builder);
@@ -342,6 +369,7 @@ std::string EncodeLocal(const LocalReply& reply) {
   body.add_locks(lock_list);
   body.add_more(answer.more);
   body.add_members(member_list);
+  body.add_waiters(waiter_list);
   body.add_status(status);
   body.add_belief_ns(absl::ToInt64Nanoseconds(reply.belief));
   body.add_loss(static_cast<uint8_t>(reply.loss));
@@ -357,10 +385,11 @@ absl::StatusOr<LocalRequest> DecodeLocalRequest(absl::string_view bytes) {
   LocalRequest request = {
       .id = body->id(),
       .operation = reader.Value(static_cast<uint8_t>(body->operation()),
-                                LocalOperation::kAwaitLoss, "operation"),
+                                LocalOperation::kListWaiters, "operation"),
       .key = reader.Bytes(body->key(), kKeyBytesMax, "key"),
       .owner = reader.Text(body->owner(), kOwnerBytesMax, "owner"),
       .token = ToToken(reader, body->token()),
+      .reason = reader.Text(body->reason(), kTextBytesMax, "reason"),
       .ttl = absl::Nanoseconds(body->ttl_ns()),
       .wait = absl::Nanoseconds(std::clamp<int64_t>(
           body->wait_ns(), 0, absl::ToInt64Nanoseconds(limits::WaitMax()))),
@@ -370,6 +399,7 @@ absl::StatusOr<LocalRequest> DecodeLocalRequest(absl::string_view bytes) {
       .list = {.prefix = reader.Bytes(body->prefix(), kKeyBytesMax, "prefix"),
                .after = reader.Bytes(body->after(), kKeyBytesMax, "after"),
                .limit = body->limit()},
+      .skip = body->skip(),
       .is_local = body->is_local()};
   const absl::Status status = reader.status();
   if (!status.ok()) return status;
@@ -396,6 +426,9 @@ absl::StatusOr<LocalReply> DecodeLocalReply(absl::string_view bytes) {
   answer.members = reader.Items(
       body->members(), limits::kMembersMax, "members",
       [&](const local::wire::Member& m) { return ToMember(reader, m); });
+  answer.waiters = reader.Items(
+      body->waiters(), limits::kListWaitersMax, "waiters",
+      [&](const local::wire::Waiter& w) { return ToWaiter(reader, w); });
   if (body->status() != nullptr) {
     reply.status = ToStatus(reader, *body->status());
   }

@@ -29,6 +29,8 @@ enum class LocalOperation : uint8_t {
   kKeep,       // of this connection: it is not released when that ends
   kCheck,      // for how long it may be believed in: LocalReply::belief
   kAwaitLoss,  // answered with kNotHeld when it is lost: LocalReply::loss
+  kRevoke,
+  kListWaiters,
 };
 
 // What a program asks of the agent on its machine.
@@ -38,12 +40,14 @@ struct LocalRequest {
   uint64_t id = 0;
   LocalOperation operation = LocalOperation::kStatus;
 
-  // kAcquire, kRenew, kRelease. Renew and release name the lock by its token;
-  // without one, the lock must have been taken through this agent under the
-  // same `owner`.
+  // kAcquire, kRenew, kRelease, kRevoke, kListWaiters. Renew and release name
+  // the lock by its token; without one, the lock must have been taken through
+  // this agent under the same `owner`.
   std::string key;
   std::string owner;
+  // Of kRevoke: only this grant; none: whoever holds the lock.
   FencingToken token;
+  std::string reason;   // kRevoke
   absl::Duration ttl;   // kAcquire, kRenew
   absl::Duration wait;  // kAcquire
   // kAcquire: the lock, or the place in the queue, is given up when the
@@ -55,7 +59,8 @@ struct LocalRequest {
   bool keep_renewed = false;
 
   uint64_t withdrawn = 0;  // kWithdraw: the kAcquire of this connection
-  ListLocksRequest list;   // kListLocks: one page
+  ListLocksRequest list;   // kListLocks: one page; `limit` of kListWaiters too
+  uint32_t skip = 0;       // kListWaiters: so many at the head of the queue
   // kListLocks, kListMembers: as this node has it, perhaps out of date, instead
   // of what the leader has.
   bool is_local = false;

@@ -248,6 +248,16 @@ void LocalServer::Connection::Carry(LocalRequest request) {
       return Check(request);
     case LocalOperation::kAwaitLoss:
       return AwaitLoss(request);
+    case LocalOperation::kRevoke:
+      return service()->Revoke({.key = std::move(request.key),
+                                .token = request.token,
+                                .reason = std::move(request.reason)},
+                               PassOn(id));
+    case LocalOperation::kListWaiters:
+      return service()->ListWaiters({.key = std::move(request.key),
+                                     .skip = request.skip,
+                                     .limit = request.list.limit},
+                                    PassOn(id));
   }
 }
 

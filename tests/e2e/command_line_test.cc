@@ -385,6 +385,43 @@ TEST_F(OneAgentTest, ATokenMustBeATokenAndTheHolders) {
   EXPECT_EQ(Release("tokens", token).exit_status.value, 0);
 }
 
+TEST_F(OneAgentTest, AnAdministratorTakesALockWithAReason) {
+  const std::string token = Try("forced", {"--ttl", "1h"});
+  const auto force = [](std::vector<std::string> more) {
+    more.insert(more.begin(), {"release", "forced", "--force"});
+    return Ask(std::move(more));
+  };
+  CommandResult refused = force({});
+  EXPECT_EQ(refused.exit_status.value, 2);
+  EXPECT_THAT(refused.output, HasSubstr("--reason"));
+  refused = force({"--reason", "it hangs", "--owner", "ann"});
+  EXPECT_EQ(refused.exit_status.value, 2);
+  EXPECT_THAT(refused.output, HasSubstr("--owner"));
+  EXPECT_EQ(Ask({"release", "forced", "--token", token, "--reason", "it hangs"})
+                .exit_status.value,
+            2);
+  refused = force({"--reason", std::string(257, 'x')});
+  EXPECT_EQ(refused.exit_status.value, 2);
+  EXPECT_THAT(refused.output, HasSubstr("256"));
+  refused = force({"--reason", "it hangs", "--token", "x"});
+  EXPECT_EQ(refused.exit_status.value, 2);
+  EXPECT_THAT(refused.output, HasSubstr("is not a token"));
+  EXPECT_EQ(
+      force({"--reason", "it hangs", "--token", "1.1.0"}).exit_status.value, 3);
+  EXPECT_EQ(Ask({"try", "forced"}).exit_status.value, 1) << "still held";
+
+  const CommandResult revoked = force({"--reason", "it hangs"});
+  EXPECT_EQ(revoked.exit_status.value, 0) << revoked.output;
+  EXPECT_THAT(revoked.output, AllOf(HasSubstr("revoked forced of n1"),
+                                    HasSubstr(token), HasSubstr("at most")));
+  // Its holder is this very agent, which gives it back at once.
+  EXPECT_EQ(Ask({"lock", "forced", "--wait", "20s"}).exit_status.value, 0);
+  EXPECT_EQ(Release("forced", token).exit_status.value, 3);
+  EXPECT_EQ(Ask({"release", "forced-free", "--force", "--reason", "it hangs"})
+                .exit_status.value,
+            3);
+}
+
 TEST_F(OneAgentTest, AKeyOfAnyBytesIsShownEscaped) {
   const std::string token = Try("a\tb\xff");
   const CommandResult words = Ask({"locks"});

@@ -149,8 +149,8 @@ Message Forger::DrawOfClients(size_t kind) {
       return Forward{.commands = DrawList(4, [this] { return DrawCommand(); }),
                      .reads = DrawList(2, [this] {
                        return Read{.number = tape_.Byte(),
-                                   .wants_members = tape_.Flip(),
-                                   .locks = {.after = DrawKey()}};
+                                   .what = ListWaitersRequest{
+                                       .key = DrawKey(), .skip = tape_.Byte()}};
                      })};
     case IndexOf<Replies>():
       return Replies{.replies = DrawList(4, [this] { return DrawReply(); }),
@@ -408,6 +408,13 @@ LockCommand Forger::DrawCommand() {
     case 7:
       return Expire{.sessions = {{.session = session, .renewal = tape_.Byte()}},
                     .locks = {{.key = DrawKey(), .token = DrawToken()}}};
+    case 9:
+      return Revoke{.session = session,
+                    .sequence = sequence,
+                    .first_outstanding = first,
+                    .key = DrawKey(),
+                    .token = tape_.Flip() ? DrawToken() : FencingToken(),
+                    .reason = "forged"};
     default:
       return BeginTerm{.grace = DrawTtl(), .epoch = Epoch(tape_.Byte())};
   }
@@ -416,7 +423,7 @@ LockCommand Forger::DrawCommand() {
 Reply Forger::DrawReply() {
   Reply reply;
   reply.kind = static_cast<Reply::Kind>(
-      tape_.Below(static_cast<size_t>(Reply::Kind::kRevoked) + 1));
+      tape_.Below(static_cast<size_t>(Reply::Kind::kMustRelease) + 1));
   reply.session = DrawSession();
   reply.sequence = Sequence(tape_.Below(12));
   reply.renewal = tape_.Below(12);

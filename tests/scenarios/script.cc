@@ -108,7 +108,8 @@ absl::Status Script::Do(const Words& words) {
   if (words[0] == "ask" && words.size() > 1) {
     return Ask(Words(words.begin() + 1, words.end()), /*waits=*/false);
   }
-  for (const char* name : {"try", "renew", "release", "locks", "members"}) {
+  for (const char* name :
+       {"try", "renew", "release", "locks", "members", "waiters", "revoke"}) {
     if (words[0] == name) return Ask(words, /*waits=*/true);
   }
   if (words[0] == "lock") return Ask(words, /*waits=*/false);
@@ -318,6 +319,13 @@ absl::Status Script::Ask(const Words& words, bool waits) {
     Submit(*host, ListLocksRequest{});
   } else if (words[0] == "members") {
     Submit(*host, ListMembersRequest{});
+  } else if (words[0] == "waiters") {
+    Submit(*host, ListWaitersRequest{.key = key});
+  } else if (words[0] == "revoke" && words.size() > 4 &&
+             words[3] == "because") {
+    Submit(*host, RevokeRequest{.key = key,
+                                .reason = absl::StrJoin(words.begin() + 4,
+                                                        words.end(), " ")});
   } else {
     return Unknown(words);
   }
@@ -380,11 +388,12 @@ void Script::Hear(const Notice& notice) {
   }
   if (const auto* change = std::get_if<NotifyHolder>(&notice.what)) {
     Say(world_->now(), who,
-        absl::StrCat("> belief in ", change->key, ": ",
-                     BeliefName(change->belief),
-                     change->belief == Belief::kLost
-                         ? absl::StrCat(", ", LossReasonName(change->reason))
-                         : ""));
+        absl::StrCat(
+            "> belief in ", change->key, ": ", BeliefName(change->belief),
+            change->belief == Belief::kLost
+                ? absl::StrCat(", ", LossReasonName(change->reason))
+                : "",
+            change->text.empty() ? "" : absl::StrCat(" (", change->text, ")")));
   }
 }
 
@@ -456,6 +465,17 @@ absl::Status Script::Expect(const Words& words) {
   const std::optional<ClusterId> cluster = LatestCluster();
   if (words[0] == "holder" && words.size() == 3) {
     return ExpectHolder(words[1], words[2]);
+  }
+  if (words[0] == "holder" && words.size() == 5) {
+    const std::optional<HostId> host = ParseHost(words[3]);
+    if (!host.has_value()) return Unknown(words);
+    const std::optional<Answer>& answer = asked_[*host].answer;
+    if (!answer.has_value() || !answer->holder.has_value()) {
+      return Wrong("no answer that names a holder");
+    }
+    const std::string holder = WhoIs(answer->holder->holder.node);
+    if (holder == words[4]) return absl::OkStatus();
+    return Wrong(absl::StrCat("held by ", holder));
   }
   if (words[0] == "one") {
     if (judge_->clusters().size() == 1) return absl::OkStatus();

@@ -41,6 +41,8 @@ namespace cachalot::sim {
 //   ask renew n1 key ...       as above, but does not wait
 //   withdraw n1                the last request of n1
 //   locks n1                   members n1             (until answered)
+//   waiters n1 key             who waits for it       (until answered)
+//   revoke n1 key because WORDS                       (until answered)
 //   many n1 COUNT [ttl=1h]     takes COUNT locks, "bulk-0" and on
 //
 // Or a run of the swarm that once broke a property, told by its choices as
@@ -56,6 +58,8 @@ namespace cachalot::sim {
 //   expect holder KEY n1 | nobody     by the agreed table
 //   expect answer n1 OUTCOME          to the last request of n1
 //   expect no answer n1
+//   expect holder in answer n1 n2     that the last answer to n1 names n2 as
+//                                     holder
 //   expect n1 believes KEY            expect n1 does not believe KEY
 //   expect leader n1 | somebody
 //   expect n1 left                    it left and has exited

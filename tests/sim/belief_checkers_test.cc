@@ -90,6 +90,25 @@ class CallersBeliefsTest : public testing::Test {
   CallersBeliefs beliefs_;
 };
 
+TEST_F(CallersBeliefsTest, AnAdministratorsReasonIsTheOneThatWasGiven) {
+  const auto told = [this](const std::string& text, const LossFacts& facts) {
+    CallersBeliefs beliefs = beliefs_;
+    return beliefs.Told({.request = kRequest,
+                         .key = "a",
+                         .token = kToken,
+                         .belief = Belief::kLost,
+                         .reason = LossReason::kRevoked,
+                         .text = text},
+                        facts);
+  };
+  EXPECT_FALSE(told("why", {.is_granted = true, .revoke_reason = "why"}));
+  EXPECT_TRUE(told("else", {.is_granted = true, .revoke_reason = "why"}));
+  EXPECT_TRUE(told("why", {.is_granted = true}));
+  EXPECT_TRUE(told("", {.is_granted = true, .revoke_reason = "why"}))
+      << "the reason was lost";
+  EXPECT_FALSE(told("why", {})) << "it has come free meanwhile";
+}
+
 TEST_F(CallersBeliefsTest, HeldAndSuspectTakeTurns) {
   EXPECT_FALSE(Told(Belief::kSuspect));
   EXPECT_FALSE(Told(Belief::kHeld));

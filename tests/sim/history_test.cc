@@ -84,7 +84,8 @@ TEST(HistoryTest, ReadsBackWhateverItWrites) {
   }
   for (const OperationKind kind :
        {OperationKind::kTry, OperationKind::kRenew, OperationKind::kRelease,
-        OperationKind::kList, OperationKind::kWithdraw}) {
+        OperationKind::kList, OperationKind::kWithdraw,
+        OperationKind::kRevoke}) {
     history.push_back(Granted());
     history.back().kind = kind;
   }

@@ -83,6 +83,11 @@ Operation Lost(std::string client, Span span, LossReason reason,
   return operation;
 }
 
+Operation Revoke(std::string client, Span span, Outcome outcome,
+                 uint64_t token) {
+  return Make(std::move(client), OperationKind::kRevoke, span, outcome, token);
+}
+
 std::string TextOf(const Operation& operation) {
   std::ostringstream out;
   out << operation;
@@ -168,6 +173,25 @@ TEST(LinearizabilityTest, AcceptsWhatWasWithdrawn) {
   ExpectPossible({Refused("a", {0, 10}, Outcome::kWithdrawn),
                   Make("a", OperationKind::kWithdraw, {5, 5}, Outcome::kOk, 0),
                   Try("b", {20, 30}, 1)});
+}
+
+TEST(LinearizabilityTest, AcceptsALockThatIsTakenAndGivenBack) {
+  ExpectPossible({Try("a", {0, 10}, 1), Revoke("b", {20, 30}, Outcome::kOk, 1),
+                  Held("c", {31, 33}, 1),
+                  Lost("a", {35, 35}, LossReason::kReleased, 1),
+                  Held("c", {36, 38}, 1), Try("c", {40, 50}, 2),
+                  Lost("c", {55, 55}, LossReason::kExpired, 2),
+                  Revoke("b", {60, 70}, Outcome::kNotHeld, 0)});
+}
+
+TEST(LinearizabilityTest, RefusesARevokeOfWhatNobodyHeldThen) {
+  ExpectNoOrder({Try("a", {0, 10}, 1), Release("a", {20, 30}, Outcome::kOk, 1),
+                 Revoke("b", {40, 50}, Outcome::kOk, 1)},
+                1, 2);
+  ExpectNoOrder(
+      {Try("a", {0, 10}, 1), Revoke("b", {40, 50}, Outcome::kNotHeld, 0),
+       Renew("a", {60, 70}, Outcome::kOk, 1)},
+      0, 1);
 }
 
 TEST(LinearizabilityTest, JudgesEachKeyByItself) {

@@ -100,6 +100,33 @@ TEST_F(LockModelTest, TellsHowAGrantEnded) {
   EXPECT_EQ(model_.HolderOf("a").index, LogIndex(3));
 }
 
+TEST_F(LockModelTest, ARevokeEndsNothingAndForbidsRenewal) {
+  Apply({Open(first_), Open(second_)});
+  const FencingToken token =
+      Apply({Ask(first_, 1, "a"), Ask(second_, 1, "a")}).replies[0].token;
+  const LockModel::Effects revoked = Apply({Revoke{.session = second_,
+                                                   .sequence = Sequence(2),
+                                                   .key = "a",
+                                                   .reason = "why"}});
+  EXPECT_TRUE(revoked.ended.empty());
+  ASSERT_EQ(revoked.replies.size(), 2u);
+  EXPECT_EQ(revoked.replies[0].holder, first_);
+  EXPECT_EQ(revoked.replies[1].kind, Reply::Kind::kMustRelease);
+  EXPECT_EQ(revoked.replies[1].text, "why");
+  EXPECT_EQ(model_.HolderOf("a"), token);
+  EXPECT_EQ(model_.RevokeReasonOf("a"), "why");
+  EXPECT_TRUE(Apply({Renew{.session = first_,
+                           .sequence = Sequence(2),
+                           .key = "a",
+                           .token = token,
+                           .ttl = absl::Hours(1)}})
+                  .leases.empty());
+  Apply({Release{
+      .session = first_, .sequence = Sequence(3), .key = "a", .token = token}});
+  EXPECT_NE(model_.HolderOf("a"), token);
+  EXPECT_EQ(model_.RevokeReasonOf("a"), "");
+}
+
 TEST_F(LockModelTest, SeesATableThatDiffers) {
   LockTable table(kEpoch);
   const std::vector<LockCommand> open = {Open(first_)};
@@ -198,7 +225,7 @@ class AnyCommands {
   LockCommand Command() {
     if (OneIn(200)) ++era_;  // closed ones do not come back
     const Known any = Any();
-    switch (random_.Below(12)) {
+    switch (random_.Below(13)) {
       case 0:
       case 1:
         return OpenSession{.session = Session(),
@@ -235,6 +262,13 @@ class AnyCommands {
                         .first_outstanding = First(),
                         .key = any.key,
                         .acquire = any.acquire};
+      case 11:
+        return Revoke{.session = Session(),
+                      .sequence = Number(),
+                      .first_outstanding = First(),
+                      .key = OneIn(2) ? any.key : Key(),
+                      .token = OneIn(2) ? any.token : FencingToken(),
+                      .reason = OneIn(20) ? "" : "why"};
       case 10:
         if (OneIn(4)) {
           return BeginTerm{.grace = Ttl(), .epoch = Epoch(random_.Below(20))};

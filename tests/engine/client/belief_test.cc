@@ -512,6 +512,72 @@ TEST(LossTest, ARenewalThatFindsItGoneEndsBelief) {
 }
 
 // The cluster knows better than we do that the first is over.
+Reply MustRelease(const LoneClient& lone, const std::string& key,
+                  FencingToken token, const std::string& reason) {
+  Reply reply = lone.ReplyOf(Reply::Kind::kMustRelease, 20);
+  reply.key = key;
+  reply.token = token;
+  reply.text = reason;
+  return reply;
+}
+
+TEST(LossTest, ALockThatIsTakenAwayIsGivenBackWithTheReasonTold) {
+  LoneClient lone;
+  lone.Open();
+  const RequestId request = lone.Take("k", 10);
+  const RequestId other = lone.Take("other", 11);
+  lone.Ignore();
+  const Reply reply = MustRelease(lone, "k", LoneClient::Token(10), "it hangs");
+  lone.Receive(reply);
+  EXPECT_EQ(lone.Told(request), Strings({"LOST revoked (it hangs)"}));
+  EXPECT_FALSE(lone.Find(request).has_value());
+  EXPECT_TRUE(lone.Find(other).has_value());
+  const std::optional<Release> release = lone.Sent<Release>();
+  ASSERT_TRUE(release.has_value());
+  EXPECT_EQ(release->key, "k");
+  EXPECT_EQ(release->token, LoneClient::Token(10));
+  lone.Receive(reply);  // with the next keep-alive
+  EXPECT_EQ(lone.Sent<Release>(), std::nullopt);
+  EXPECT_EQ(lone.Told(request).size(), 1u);
+  lone.Answered(release->sequence, Outcome::kOk);
+  EXPECT_EQ(lone.client().requests_in_flight(), 0u);
+}
+
+TEST(LossTest, AFormerGrantThatIsTakenAwayDoesNotHarmTheNext) {
+  LoneClient lone;
+  lone.Open();
+  const RequestId request = lone.Take("k", 10);
+  lone.Receive(MustRelease(lone, "k", LoneClient::Token(9), "it hangs"));
+  EXPECT_EQ(lone.Told(request), Strings());
+  EXPECT_TRUE(lone.Find(request).has_value());
+}
+
+TEST(LossTest, ARenewalOnItsWayFindsTheLockTakenAway) {
+  LoneClient lone;
+  lone.Open();
+  const RequestId request = lone.Take("k", 10);
+  const RequestId renewal = lone.Renew("k", LoneClient::Token(10));
+  const Sequence sequence = lone.Sent<Renew>()->sequence;
+  lone.Receive(MustRelease(lone, "k", LoneClient::Token(10), "it hangs"));
+  lone.Answered(sequence, Outcome::kNotHeld);
+  EXPECT_EQ(lone.OutcomeOf(renewal), Outcome::kNotHeld);
+  EXPECT_EQ(lone.Told(request), Strings({"LOST revoked (it hangs)"}));
+}
+
+TEST(StaleGrantTest, ThatIsTakenAwayIsGivenBackAndItsCallerQueuesAgain) {
+  StaleGrant stale;
+  stale.lone.Receive(
+      MustRelease(stale.lone, "k", LoneClient::Token(10), "it hangs"));
+  EXPECT_EQ(stale.lone.OutcomeOf(stale.request), std::nullopt);
+  EXPECT_EQ(stale.lone.Sent<Release>()->token, LoneClient::Token(10));
+  const std::optional<Acquire> again = stale.lone.Sent<Acquire>();
+  ASSERT_TRUE(again.has_value());
+  stale.lone.Answered(stale.renew.sequence, Outcome::kNotHeld);
+  stale.lone.Answered(again->sequence, Outcome::kOk, 2000);
+  EXPECT_EQ(stale.lone.OutcomeOf(stale.request), Outcome::kOk);
+  EXPECT_EQ(stale.lone.AnswerTo(stale.request)->token, LoneClient::Token(2000));
+}
+
 TEST(LossTest, ASecondGrantOfAKeyEndsTheFirst) {
   LoneClient lone;
   lone.Open();

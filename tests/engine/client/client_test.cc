@@ -346,6 +346,131 @@ TEST(RequestTest, AGrantThatWasMissedIsAskedForAgain) {
   EXPECT_GT(lone.Sent<Acquire>()->sequence, first);
 }
 
+// --- Revoking, and looking at the queue -------------------------------------
+
+TEST(RevokeTest, IsCheckedBeforeItIsSent) {
+  LoneClient lone;
+  lone.Open();
+  for (const RevokeRequest& request : std::vector<RevokeRequest>{
+           {.key = "", .reason = "why"},
+           {.key = std::string(limits::kKeyBytesMax + 1, 'k'), .reason = "why"},
+           {.key = "k", .reason = ""},
+           {.key = "k",
+           .reason = std::string(limits::kReasonBytesMax + 1, 'r')}}) {
+    const RequestId id = lone.Submit(request);
+    EXPECT_EQ(lone.OutcomeOf(id), Outcome::kInvalid);
+    EXPECT_FALSE(lone.AnswerTo(id)->text.empty());
+  }
+  EXPECT_EQ(CountOf<Revoke>(lone), 0u);
+}
+
+TEST(RevokeTest, IsAnsweredWithTheHolder) {
+  LoneClient lone;
+  lone.Open();
+  const RequestId request = lone.Submit(RevokeRequest{
+      .key = "k", .token = LoneClient::Token(3), .reason = "why"});
+  const std::optional<Revoke> revoke = lone.Sent<Revoke>();
+  ASSERT_TRUE(revoke.has_value());
+  EXPECT_EQ(revoke->key, "k");
+  EXPECT_EQ(revoke->token, LoneClient::Token(3));
+  EXPECT_EQ(revoke->reason, "why");
+  Reply reply = lone.ReplyOf(Reply::Kind::kAnswered, 10);
+  reply.sequence = revoke->sequence;
+  reply.token = LoneClient::Token(3);
+  reply.holder_name = "two";
+  reply.lease_remaining = absl::Seconds(20);
+  reply.session_remaining = absl::Seconds(6);
+  lone.Receive(reply);
+  const std::optional<Answer> answer = lone.AnswerTo(request);
+  ASSERT_TRUE(answer.has_value() && answer->holder.has_value());
+  EXPECT_EQ(answer->outcome, Outcome::kOk);
+  EXPECT_EQ(answer->token, LoneClient::Token(3));
+  EXPECT_EQ(answer->holder->key, "k");
+  EXPECT_EQ(answer->holder->holder_name, "two");
+  EXPECT_EQ(answer->holder->remaining, absl::Seconds(6));
+  EXPECT_EQ(answer->holder->revoke_reason, "why");
+  EXPECT_EQ(lone.client().requests_in_flight(), 0u);
+}
+
+TEST(RevokeTest, OfWhatIsNotHeldIsRefused) {
+  LoneClient lone;
+  lone.Open();
+  const RequestId request =
+      lone.Submit(RevokeRequest{.key = "k", .reason = "why"});
+  lone.Answered(lone.Sent<Revoke>()->sequence, Outcome::kNotHeld);
+  EXPECT_EQ(lone.OutcomeOf(request), Outcome::kNotHeld);
+  EXPECT_EQ(lone.AnswerTo(request)->text, "nobody holds the lock");
+}
+
+// The lock may be the next holder's: it must not be taken from that one too.
+TEST(RevokeTest, IsNotAskedAgainInTheNextSession) {
+  LoneClient lone;
+  lone.Open();
+  const RequestId sent =
+      lone.Submit(RevokeRequest{.key = "k", .reason = "why"});
+  ASSERT_TRUE(lone.Sent<Revoke>().has_value());
+  lone.SessionGone();
+  lone.Opened(50);
+  EXPECT_EQ(lone.OutcomeOf(sent), Outcome::kUnknown);
+  EXPECT_EQ(lone.Sent<Revoke>(), std::nullopt);
+}
+
+TEST(RevokeTest, ThatWasNeverSentIsSentInTheNextSession) {
+  LoneClient lone;
+  lone.Open();
+  lone.SessionGone();
+  const RequestId request =
+      lone.Submit(RevokeRequest{.key = "k", .reason = "why"});
+  EXPECT_EQ(lone.Sent<Revoke>(), std::nullopt);
+  lone.Opened(50);
+  EXPECT_TRUE(lone.Sent<Revoke>().has_value());
+  EXPECT_EQ(lone.OutcomeOf(request), std::nullopt);
+}
+
+TEST(LimitTest, ARefusalNamesTheLimit) {
+  LoneClient lone;
+  lone.Open();
+  for (const auto& [limit, words] : std::vector<std::pair<Limit, std::string>>{
+           {Limit::kLocks, "4194304 locks"},
+           {Limit::kLocksPerSession, "holds 262144 locks"},
+           {Limit::kWaitersPerLock, "65536 requests wait for this lock"},
+           {Limit::kWaitersPerSession, "16384 requests of this member wait"},
+           {Limit::kRequestsPerSession, "16384 requests that are not done"}}) {
+    const RequestId request = lone.Try("k");
+    Reply reply = lone.ReplyOf(Reply::Kind::kAnswered, 10);
+    reply.sequence = lone.Sent<Acquire>()->sequence;
+    reply.outcome = Outcome::kBusy;
+    reply.limit = limit;
+    lone.Receive(reply);
+    EXPECT_EQ(lone.OutcomeOf(request), Outcome::kBusy);
+    EXPECT_NE(lone.AnswerTo(request)->text.find(words), std::string::npos)
+        << lone.AnswerTo(request)->text;
+  }
+}
+
+TEST(WaitersTest, AreAnsweredWithTheHolderAndTheQueue) {
+  LoneClient lone;
+  lone.Open();
+  EXPECT_EQ(lone.OutcomeOf(lone.Submit(ListWaitersRequest{})),
+            Outcome::kInvalid);
+  const RequestId request =
+      lone.Submit(ListWaitersRequest{.key = "k", .skip = 1, .limit = 2});
+  ASSERT_EQ(lone.reads().size(), 1u);
+  const Read read = lone.reads().front();
+  const auto* asked = std::get_if<ListWaitersRequest>(&read.what);
+  ASSERT_NE(asked, nullptr);
+  EXPECT_EQ(*asked, (ListWaitersRequest{.key = "k", .skip = 1, .limit = 2}));
+  lone.Receive(ReadResult{.number = read.number,
+                          .more = true,
+                          .waiters = {{.name = "three", .owner = "o"}},
+                          .holder = LockInfo{.key = "k"}});
+  const std::optional<Answer> answer = lone.AnswerTo(request);
+  ASSERT_TRUE(answer.has_value() && answer->holder.has_value());
+  ASSERT_EQ(answer->waiters.size(), 1u);
+  EXPECT_EQ(answer->waiters[0].name, "three");
+  EXPECT_TRUE(answer->more);
+}
+
 // --- Time-outs tell refused from unknown ------------------------------------
 
 struct TimeOut {

@@ -195,9 +195,12 @@ std::vector<std::string> LoneClient::Told(RequestId request) const {
   for (const NotifyHolder& notice : notices_) {
     if (notice.request != request) continue;
     const bool is_lost = notice.belief == Belief::kLost;
-    told.push_back(is_lost
-                       ? absl::StrCat("LOST ", LossReasonName(notice.reason))
-                       : BeliefName(notice.belief));
+    told.push_back(
+        is_lost ? absl::StrCat("LOST ", LossReasonName(notice.reason),
+                               notice.text.empty()
+                                   ? ""
+                                   : absl::StrCat(" (", notice.text, ")"))
+                : BeliefName(notice.belief));
   }
   return told;
 }

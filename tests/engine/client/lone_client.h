@@ -101,7 +101,8 @@ class LoneClient {
   }
   std::optional<Answer> AnswerTo(RequestId request) const;
   std::optional<Outcome> OutcomeOf(RequestId request) const;
-  // "HELD", "SUSPECT", "LOST expired", ...: what the holder was told, in order.
+  // "HELD", "SUSPECT", "LOST expired", "LOST revoked (why)", ...: what the
+  // holder was told, in order.
   std::vector<std::string> Told(RequestId request) const;
   std::optional<Client::Held> Find(RequestId request) const {
     return client_.Find(request);

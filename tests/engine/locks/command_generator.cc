@@ -51,7 +51,7 @@ LockCommand CommandGenerator::Next() {
 
 LockCommand CommandGenerator::Fresh() {
   if (clients_.empty()) return MakeOpen();
-  switch (random_.Below(24)) {
+  switch (random_.Below(26)) {
     case 0:
     case 1:
       return MakeOpen();
@@ -80,6 +80,9 @@ LockCommand CommandGenerator::Fresh() {
     case 16:
     case 17:
       return MakeWithdraw();
+    case 18:
+    case 19:
+      return MakeRevoke();
     default:
       return MakeAcquire();
   }
@@ -169,6 +172,22 @@ LockCommand CommandGenerator::MakeExpire() {
     expire.locks.push_back({grant.key, grant.token});
   }
   return expire;
+}
+
+LockCommand CommandGenerator::MakeRevoke() {
+  Client& client = AnyClient();
+  Revoke revoke{.session = client.session,
+                .sequence = NumberFor(client),
+                .first_outstanding = FirstOutstanding(client),
+                .key = AnyKey(),
+                .reason = absl::StrCat("reason ", random_.Below(3))};
+  if (random_.Chance(1, 2)) {
+    const Granted grant = AnyGrant();
+    revoke.key = grant.key;
+    revoke.token = grant.token;
+  }
+  if (random_.Chance(1, 60)) revoke.reason.clear();
+  return revoke;
 }
 
 CommandGenerator::Client& CommandGenerator::AnyClient() {

@@ -47,6 +47,7 @@ class CommandGenerator {
   LockCommand MakeRelease();
   LockCommand MakeWithdraw();
   LockCommand MakeExpire();
+  LockCommand MakeRevoke();
 
   Client& AnyClient();
   // Mostly the one that was granted it.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "engine/ids.h"
@@ -132,6 +133,59 @@ TEST(LockTableBytesTest, ADeadlineThatNoTtlLeadsToIsNotATable) {
   EXPECT_TRUE(Refuses(Replace(bytes, of_session, end)));
   EXPECT_FALSE(Refuses(Replace(bytes, of_lock, now)));
   EXPECT_TRUE(Refuses(Replace(bytes, of_lock, end)));
+}
+
+// Which of a table's bytes are where: found by changing each.
+TEST(LockTableBytesTest, EveryChangedBitIsRefusedOrMakesAValidTable) {
+  const SessionId session{.node = NodeId{.high = 1, .low = 1}, .number = 1};
+  LockTable table(Epoch(7));
+  const auto acquire = [&](uint64_t sequence, const char* key, bool waits) {
+    return Acquire{.session = session,
+                   .sequence = Sequence(sequence),
+                   .key = key,
+                   .ttl = absl::Seconds(9),
+                   .waits = waits,
+                   .owner = "own"};
+  };
+  table.Apply(LogIndex(1), ClusterTime(1000),
+              {OpenSession{.session = session, .ttl = absl::Seconds(5)},
+               acquire(1, "a", false), acquire(2, "b", false),
+               acquire(3, "b", true), acquire(4, "a", false),
+               Revoke{.session = session,
+                      .sequence = Sequence(5),
+                      .key = "b",
+                      .reason = "why"}});
+  const std::string bytes = table.Encode();
+  ASSERT_FALSE(Refuses(bytes));
+  for (size_t place = 0; place < bytes.size(); ++place) {
+    for (int bit = 0; bit < 8; ++bit) {
+      std::string changed = bytes;
+      changed[place] ^= static_cast<char>(1 << bit);
+      Refuses(changed);
+    }
+  }
+}
+
+TEST(LockTableBytesTest, ManyLocksAreShortAndComeBackAsTheyWere) {
+  const SessionId session{.node = NodeId{.high = 1, .low = 1}, .number = 1};
+  LockTable table(Epoch(7));
+  constexpr uint64_t kLocks = 5000;
+  std::vector<LockCommand> commands = {
+      OpenSession{.session = session, .ttl = absl::Seconds(5)}};
+  for (uint64_t i = 1; i <= kLocks; ++i) {
+    commands.push_back(Acquire{.session = session,
+                               .sequence = Sequence(i),
+                               .first_outstanding = Sequence(i),
+                               .key = absl::StrCat("key-", i),
+                               .ttl = absl::Seconds(9)});
+  }
+  table.Apply(LogIndex(1), ClusterTime(1000), commands);
+  const std::string bytes = table.Encode();
+  EXPECT_LE(bytes.size(), kLocks * 100);
+  const absl::StatusOr<LockTable> decoded = LockTable::Decode(bytes);
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  EXPECT_EQ(decoded->Fingerprint(), table.Fingerprint());
+  EXPECT_EQ(decoded->Encode(), bytes);
 }
 
 // A table that was changed and accepted is a table like any other.

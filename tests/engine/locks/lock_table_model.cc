@@ -83,6 +83,23 @@ std::vector<LockInfo> LockTableModel::List(const ListLocksRequest& request,
   return all;
 }
 
+std::vector<WaiterInfo> LockTableModel::ListWaiters(
+    const ListWaitersRequest& request, bool* more) const {
+  std::vector<WaiterInfo> all;
+  for (const Acquire& acquire : waiting_) {
+    if (acquire.key != request.key) continue;
+    all.push_back(
+        {acquire.session, FindSession(acquire.session)->name, acquire.owner});
+  }
+  all.erase(all.begin(),
+            all.begin() + std::min<ptrdiff_t>(request.skip, std::ssize(all)));
+  size_t limit = limits::kListWaitersMax;
+  if (request.limit != 0 && request.limit < limit) limit = request.limit;
+  *more = all.size() > limit;
+  if (*more) all.resize(limit);
+  return all;
+}
+
 void LockTableModel::Do(const OpenSession& command) {
   if (FindSession(command.session) == nullptr) {
     if (command.session.number == 0 || WasClosed(command.session)) {
@@ -91,6 +108,16 @@ void LockTableModel::Do(const OpenSession& command) {
     if (!IsTtl(command.ttl) || command.name.size() > limits::kNameBytesMax) {
       Say(Reply::Kind::kAnswered, command.session);
       replies_.back().outcome = Outcome::kInvalid;
+      return;
+    }
+    const auto of_its_node = std::count_if(
+        sessions_.begin(), sessions_.end(), [&](const Session& session) {
+          return session.id.node == command.session.node;
+        });
+    if (static_cast<size_t>(of_its_node) >= limits::kSessionsPerNodeMax) {
+      Say(Reply::Kind::kAnswered, command.session);
+      replies_.back().outcome = Outcome::kBusy;
+      replies_.back().limit = Limit::kSessionsPerNode;
       return;
     }
     Session session;
@@ -130,6 +157,14 @@ void LockTableModel::Do(const KeepAlive& command) {
     reply.index = index_;
     replies_.push_back(reply);
   }
+  std::vector<const Lock*> revoked;
+  for (const Lock& lock : locks_) {
+    const bool is_its_own = lock.acquire.session == command.session;
+    if (is_its_own && !lock.revoke_reason.empty()) revoked.push_back(&lock);
+  }
+  std::sort(revoked.begin(), revoked.end(),
+            [](const Lock* a, const Lock* b) { return a->token < b->token; });
+  for (const Lock* lock : revoked) SayMustRelease(*lock);
 }
 
 void LockTableModel::Do(const CloseSession& command) {
@@ -163,13 +198,21 @@ void LockTableModel::Do(const Acquire& command) {
 }
 
 void LockTableModel::Do(const Renew& command) {
+  for (const Lock& held : locks_) {
+    if (held.token == command.token &&
+        held.acquire.session == command.session &&
+        !held.revoke_reason.empty()) {
+      SayMustRelease(held);
+    }
+  }
   if (!Admit(command)) return;
   if (!IsTtl(command.ttl)) {
     return Decide(command.session, command.sequence, Outcome::kInvalid);
   }
   Lock* lock = FindLock(command.key);
   if (lock == nullptr || lock->token != command.token ||
-      lock->acquire.session != command.session) {
+      lock->acquire.session != command.session ||
+      !lock->revoke_reason.empty()) {
     return Decide(command.session, command.sequence, Outcome::kNotHeld);
   }
   lock->deadline = std::max(lock->deadline, time_ + command.ttl);
@@ -246,6 +289,25 @@ void LockTableModel::Do(const BeginTerm& command) {
   }
 }
 
+void LockTableModel::Do(const Revoke& command) {
+  if (!Admit(command)) return;
+  if (command.key.empty() || command.key.size() > limits::kKeyBytesMax ||
+      command.reason.empty() ||
+      command.reason.size() > limits::kReasonBytesMax) {
+    return Decide(command.session, command.sequence, Outcome::kInvalid);
+  }
+  Lock* lock = FindLock(command.key);
+  if (lock == nullptr ||
+      (!command.token.IsNone() && lock->token != command.token)) {
+    return Decide(command.session, command.sequence, Outcome::kNotHeld);
+  }
+  if (lock->revoke_reason.empty()) lock->revoke_reason = command.reason;
+  Reply reply;
+  Show(command.key, reply);
+  Decide(command.session, command.sequence, reply);
+  SayMustRelease(*lock);
+}
+
 template <typename Command>
 bool LockTableModel::Admit(const Command& command) {
   Session* session = FindSession(command.session);
@@ -284,6 +346,7 @@ bool LockTableModel::Admit(const Command& command) {
     Say(Reply::Kind::kAnswered, command.session);
     replies_.back().sequence = command.sequence;
     replies_.back().outcome = Outcome::kBusy;
+    replies_.back().limit = Limit::kRequestsPerSession;
     return false;
   }
   const Reply* decided = FindDecided(command.session, command.sequence);
@@ -311,6 +374,13 @@ void LockTableModel::Decide(const SessionId& session, Sequence sequence,
   Reply reply;
   reply.outcome = outcome;
   Decide(session, sequence, reply);
+}
+
+void LockTableModel::SayMustRelease(const Lock& lock) {
+  Say(Reply::Kind::kMustRelease, lock.acquire.session);
+  replies_.back().key = lock.acquire.key;
+  replies_.back().token = lock.token;
+  replies_.back().text = lock.revoke_reason;
 }
 
 void LockTableModel::Say(Reply::Kind kind, const SessionId& session) {
@@ -367,7 +437,7 @@ void LockTableModel::EndSession(const SessionId& id) {
 
 void LockTableModel::Grant(const Acquire& acquire) {
   const FencingToken token{epoch_, index_, grants_++};
-  locks_.push_back({acquire, token, time_ + acquire.ttl});
+  locks_.push_back({acquire, token, time_ + acquire.ttl, ""});
   Reply reply;
   reply.token = token;
   Decide(acquire.session, acquire.sequence, reply);
@@ -444,6 +514,7 @@ LockInfo LockTableModel::Describe(const Lock& lock, ClusterTime time) const {
   info.waiters = static_cast<uint32_t>(std::count_if(
       waiting_.begin(), waiting_.end(),
       [&](const Acquire& acquire) { return acquire.key == lock.acquire.key; }));
+  info.revoke_reason = lock.revoke_reason;
   return info;
 }
 

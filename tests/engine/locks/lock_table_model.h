@@ -29,6 +29,8 @@ class LockTableModel {
   Expire Due(ClusterTime time, size_t limit) const;
   std::vector<LockInfo> List(const ListLocksRequest& request, ClusterTime time,
                              bool* more) const;
+  std::vector<WaiterInfo> ListWaiters(const ListWaitersRequest& request,
+                                      bool* more) const;
   Epoch epoch() const { return epoch_; }
   size_t session_count() const { return sessions_.size(); }
   size_t lock_count() const { return locks_.size(); }
@@ -52,6 +54,7 @@ class LockTableModel {
     Acquire acquire;
     FencingToken token;
     ClusterTime deadline;
+    std::string revoke_reason;
   };
 
   void Do(const OpenSession& command);
@@ -63,12 +66,14 @@ class LockTableModel {
   void Do(const Withdraw& command);
   void Do(const Expire& command);
   void Do(const BeginTerm& command);
+  void Do(const Revoke& command);
 
   // Whether the request is to be carried out; replies if it is not.
   template <typename Command>
   bool Admit(const Command& command);
   void Decide(const SessionId& session, Sequence sequence, Reply reply);
   void Decide(const SessionId& session, Sequence sequence, Outcome outcome);
+  void SayMustRelease(const Lock& lock);
   void Say(Reply::Kind kind, const SessionId& session);
   void Remember(const SessionId& session);
   bool WasClosed(const SessionId& session) const;

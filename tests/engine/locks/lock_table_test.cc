@@ -5,12 +5,15 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "engine/ids.h"
 #include "engine/limits.h"
+#include "engine/locks/command.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/engine/locks/print_reply.h"
+#include "tests/engine/locks/lock_table_fixture.h"
 
 namespace cachalot {
 namespace {
@@ -20,132 +23,6 @@ using testing::ElementsAre;
 using testing::Field;
 using testing::IsEmpty;
 using testing::SizeIs;
-using testing::Truly;
-
-using Kind = Reply::Kind;
-
-constexpr SessionId kAlice{NodeId{0, 1}, 1};
-constexpr SessionId kBob{NodeId{0, 2}, 1};
-constexpr SessionId kCarol{NodeId{0, 3}, 1};
-
-constexpr Epoch kEpoch(100);
-
-auto Says(Kind kind, SessionId session) {
-  return AllOf(Field("kind", &Reply::kind, kind),
-               Field("session", &Reply::session, session));
-}
-
-auto Answers(SessionId session, uint64_t sequence, Outcome outcome) {
-  return AllOf(Says(Kind::kAnswered, session),
-               Field("sequence", &Reply::sequence, Sequence(sequence)),
-               Field("outcome", &Reply::outcome, outcome));
-}
-
-auto Grants(SessionId session, uint64_t sequence, FencingToken token) {
-  return AllOf(Answers(session, sequence, Outcome::kOk),
-               Field("token", &Reply::token, token));
-}
-
-// In the entry that the reply is of; `position` among its grants.
-auto GrantsNow(SessionId session, uint64_t sequence, uint32_t position = 0) {
-  return AllOf(Answers(session, sequence, Outcome::kOk),
-               Truly([position](const Reply& reply) {
-                 return reply.token.index == reply.index &&
-                        reply.token.sequence == position;
-               }));
-}
-
-auto Queues(SessionId session, uint64_t sequence) {
-  return AllOf(Says(Kind::kQueued, session),
-               Field("sequence", &Reply::sequence, Sequence(sequence)));
-}
-
-auto Keeps(SessionId session, uint64_t renewal) {
-  return AllOf(Says(Kind::kKept, session),
-               Field("renewal", &Reply::renewal, renewal));
-}
-
-Acquire Try(SessionId session, uint64_t sequence, std::string key) {
-  return {.session = session,
-          .sequence = Sequence(sequence),
-          .key = std::move(key),
-          .ttl = absl::Seconds(60)};
-}
-
-Acquire Wait(SessionId session, uint64_t sequence, std::string key) {
-  Acquire acquire = Try(session, sequence, std::move(key));
-  acquire.waits = true;
-  return acquire;
-}
-
-Acquire WithTtl(Acquire acquire, absl::Duration ttl) {
-  acquire.ttl = ttl;
-  return acquire;
-}
-
-Release Free(SessionId session, uint64_t sequence, std::string key,
-             FencingToken token) {
-  return {.session = session,
-          .sequence = Sequence(sequence),
-          .key = std::move(key),
-          .token = token};
-}
-
-Withdraw TakeBack(SessionId session, uint64_t sequence, std::string key,
-                  uint64_t acquire) {
-  return {.session = session,
-          .sequence = Sequence(sequence),
-          .key = std::move(key),
-          .acquire = Sequence(acquire)};
-}
-
-// A table with three sessions of 10 s, opened at 0 s by entry 1.
-class LockTableTest : public testing::Test {
- protected:
-  LockTableTest() {
-    for (const auto& [session, name] :
-         {std::pair(kAlice, "alice"), {kBob, "bob"}, {kCarol, "carol"}}) {
-      opening_.push_back(OpenSession{
-          .session = session, .ttl = absl::Seconds(10), .name = name});
-    }
-    Apply(opening_);
-  }
-
-  ~LockTableTest() override { table_.CheckInvariants(); }
-
-  // One entry.
-  std::vector<Reply> Apply(std::vector<LockCommand> commands) {
-    index_ = index_.Next();
-    return table_.Apply(index_, time_, commands);
-  }
-
-  void Advance(absl::Duration step) { time_ = time_ + step; }
-
-  // A grant of the entry just applied.
-  FencingToken Token(uint32_t position = 0) const {
-    return {table_.epoch(), index_, position};
-  }
-
-  LockInfo Find(absl::string_view key) const {
-    return table_.Find(key, time_).value_or(LockInfo());
-  }
-
-  SessionId HolderOf(absl::string_view key) const { return Find(key).holder; }
-
-  std::vector<std::string> Keys(const ListLocksRequest& request,
-                                bool* more) const {
-    std::vector<std::string> keys;
-    for (const LockInfo& lock : table_.List(request, time_, more)) {
-      keys.push_back(lock.key);
-    }
-    return keys;
-  }
-
-  LockTable table_{kEpoch};
-  LogIndex index_;
-  ClusterTime time_;
-  std::vector<LockCommand> opening_;
-};
 
 // --- Sessions ---------------------------------------------------------------
 
@@ -789,6 +666,34 @@ TEST_F(LockTableTest, GraceDoesNotMoveALocksOwnDeadline) {
 }
 
 // --- Looking ----------------------------------------------------------------
+
+TEST_F(LockTableTest, WaitersAreListedInTheOrderInWhichTheyAreServed) {
+  const auto names = [this](const ListWaitersRequest& request, bool* more) {
+    std::vector<std::string> names;
+    for (const WaiterInfo& waiter : table_.ListWaiters(request, more)) {
+      names.push_back(absl::StrCat(waiter.name, "/", waiter.owner));
+    }
+    return names;
+  };
+  bool more = true;
+  EXPECT_THAT(names({.key = "key"}, &more), IsEmpty());
+  EXPECT_FALSE(more);
+  Acquire second = Wait(kAlice, 2, "key");
+  second.owner = "again";
+  Apply({Try(kAlice, 1, "key"), Wait(kCarol, 1, "key"), second,
+         Wait(kBob, 1, "key")});
+  EXPECT_THAT(names({.key = "key"}, &more),
+              ElementsAre("carol/", "alice/again", "bob/"));
+  EXPECT_FALSE(more);
+  EXPECT_THAT(names({.key = "key", .limit = 2}, &more),
+              ElementsAre("carol/", "alice/again"));
+  EXPECT_TRUE(more);
+  EXPECT_THAT(names({.key = "key", .skip = 2, .limit = 2}, &more),
+              ElementsAre("bob/"));
+  EXPECT_FALSE(more);
+  EXPECT_THAT(names({.key = "key", .skip = UINT32_MAX}, &more), IsEmpty());
+  EXPECT_EQ(table_.ListWaiters({.key = "key"}, &more)[0].session, kCarol);
+}
 
 TEST_F(LockTableTest, TheNextDeadlineIsTheEarliestOfSessionsAndLocks) {
   EXPECT_EQ(LockTable(kEpoch).NextDeadline(), std::nullopt);

@@ -10,16 +10,18 @@ namespace cachalot {
 
 // Found by GoogleTest, so that a failure shows words.
 inline void PrintTo(const Reply& reply, std::ostream* out) {
-  static constexpr const char* kKinds[] = {"opened",   "kept",   "closed",
-                                           "answered", "queued", "session gone",
-                                           "revoked"};
+  static constexpr const char* kKinds[] = {
+      "opened", "kept",         "closed",  "answered",
+      "queued", "session gone", "revoked", "must release"};
   *out << "{" << kKinds[static_cast<size_t>(reply.kind)] << " " << reply.session
        << " sequence=" << reply.sequence << " renewal=" << reply.renewal
        << " outcome=" << reply.outcome << " token=" << reply.token
        << " index=" << reply.index << " key=" << reply.key
        << " lease=" << reply.lease_remaining
        << " session=" << reply.session_remaining << " holder=" << reply.holder
-       << " '" << reply.holder_name << "' '" << reply.owner << "'}";
+       << " '" << reply.holder_name << "' '" << reply.owner
+       << "' limit=" << static_cast<int>(reply.limit) << " '" << reply.text
+       << "'}";
 }
 
 inline void PrintTo(const LockInfo& lock, std::ostream* out) {
@@ -27,6 +29,7 @@ inline void PrintTo(const LockInfo& lock, std::ostream* out) {
        << " '" << lock.holder_name << "' '" << lock.owner
        << "' lease=" << lock.lease_remaining
        << " session=" << lock.session_remaining << " waiters=" << lock.waiters
+       << " revoked='" << lock.revoke_reason << "'"
        << "}";
 }
 

@@ -171,6 +171,12 @@ TEST(HostileTest, CommandsPastALimitAreRefused) {
       OpenSession{.ttl = limits::TtlMax(), .name = std::string(65, 'n')}));
   EXPECT_TRUE(IsRefused(Release{}));
   EXPECT_TRUE(IsRefused(Withdraw{}));
+  EXPECT_TRUE(IsRefused(Revoke{}));
+  Revoke revoke{.key = "k",
+                .reason = std::string(limits::kReasonBytesMax, 'r')};
+  EXPECT_FALSE(IsRefused(revoke));
+  revoke.reason.push_back('r');
+  EXPECT_TRUE(IsRefused(revoke));
   EXPECT_TRUE(IsRefused(Expire{.locks = {{}}}));
   EXPECT_TRUE(IsRefused(BeginTerm{.grace = -absl::Nanoseconds(1)}));
   EXPECT_TRUE(IsRefused(KeepAlive{.renewal = UINT64_MAX}));
@@ -268,8 +274,9 @@ TEST(HostileTest, VotersMustRiseById) {
 TEST(HostileTest, EnumsOutOfRangeAreRefused) {
   EXPECT_TRUE(IsRefused(Gossip{.facts = {{.state = MemberState{4}}}}));
   EXPECT_TRUE(IsRefused(Append{.entries = {{.kind = EntryKind{2}}}}));
-  EXPECT_TRUE(IsRefused(Replies{.replies = {{.kind = Reply::Kind{7}}}}));
+  EXPECT_TRUE(IsRefused(Replies{.replies = {{.kind = Reply::Kind{8}}}}));
   EXPECT_TRUE(IsRefused(Replies{.replies = {{.outcome = Outcome{10}}}}));
+  EXPECT_TRUE(IsRefused(Replies{.replies = {{.limit = Limit{8}}}}));
   EXPECT_TRUE(
       IsRefused(Replies{.reads = {{.members = {{.role = MemberRole{4}}}}}}));
 }
@@ -296,6 +303,38 @@ TEST(HostileTest, AMessageOfAnUnknownKindIsRefused) {
   const auto table = wire::CreatePing(builder, /*probe=*/1);
   EXPECT_TRUE(absl::IsInvalidArgument(
       Decode(Finish(builder, wire::Message{99}, table.Union())).status()));
+}
+
+TEST(HostileTest, AReadOfAnUnknownKindIsRefused) {
+  for (const int kind : {0, 1, 3, 255}) {
+    FlatBufferBuilder builder;
+    const auto read = wire::CreateRead(builder, /*number=*/1, 0, 0, 0,
+                                       static_cast<wire::ReadKind>(kind));
+    const auto forward = wire::CreateForward(
+        builder, 0, 0, builder.CreateVector(std::vector{read}));
+    const absl::Status status =
+        Decode(Finish(builder, wire::Message::Forward, forward.Union()))
+            .status();
+    EXPECT_EQ(status.ok(), kind < 2) << kind << ": " << status;
+  }
+}
+
+TEST(HostileTest, WaitersPastALimitAreRefused) {
+  const auto with = [](WaiterInfo waiter, size_t count = 1) {
+    return Replies{.reads = {{.waiters = {count, std::move(waiter)}}}};
+  };
+  EXPECT_FALSE(IsRefused(with({.name = std::string(64, 'n')}, 1000)));
+  EXPECT_TRUE(IsRefused(with({.name = "n"}, limits::kListWaitersMax + 1)));
+  EXPECT_TRUE(IsRefused(with({.name = std::string(65, 'n')})));
+  EXPECT_TRUE(
+      IsRefused(with({.owner = std::string(limits::kOwnerBytesMax + 1, 'o')})));
+  EXPECT_TRUE(IsRefused(Forward{.reads = {{.what = ListWaitersRequest{}}}}));
+  const std::string too_long(limits::kReasonBytesMax + 1, 'r');
+  EXPECT_TRUE(IsRefused(Replies{.replies = {{.text = too_long}}}));
+  EXPECT_TRUE(IsRefused(Replies{
+      .reads = {{.holder = LockInfo{.key = "k", .revoke_reason = too_long}}}}));
+  EXPECT_TRUE(IsRefused(Replies{
+      .reads = {{.locks = {{.key = "k", .revoke_reason = too_long}}}}}));
 }
 
 TEST(HostileTest, ACommandOfAnUnknownKindIsRefused) {

@@ -70,6 +70,13 @@ LockCommand MessageGenerator::DrawCommand(size_t kind) {
                       return Expire::OfLock{.key = DrawKey(),
                                             .token = DrawToken()};
                     })};
+    case 9:
+      return Revoke{.session = session,
+                    .sequence = sequence,
+                    .first_outstanding = first_outstanding,
+                    .key = DrawKey(),
+                    .token = DrawToken(),
+                    .reason = DrawBytes(0, limits::kReasonBytesMax)};
     default:
       return BeginTerm{
           .grace = DrawDuration(absl::ZeroDuration(), limits::TtlMax()),
@@ -293,11 +300,22 @@ SnapshotChunk MessageGenerator::DrawChunk() {
 }
 
 Read MessageGenerator::DrawRead() {
-  return {.number = DrawNumber(),
-          .wants_members = DrawBool(),
-          .locks = {.prefix = DrawBytes(0, limits::kKeyBytesMax),
-                    .after = DrawBytes(0, limits::kKeyBytesMax),
-                    .limit = static_cast<uint32_t>(DrawNumber())}};
+  std::variant<ListLocksRequest, ListMembersRequest, ListWaitersRequest> what;
+  switch (random_.Below(3)) {
+    case 0:
+      what = ListLocksRequest{.prefix = DrawBytes(0, limits::kKeyBytesMax),
+                              .after = DrawBytes(0, limits::kKeyBytesMax),
+                              .limit = static_cast<uint32_t>(DrawNumber())};
+      break;
+    case 1:
+      what = ListMembersRequest();
+      break;
+    default:
+      what = ListWaitersRequest{.key = DrawKey(),
+                                .skip = static_cast<uint32_t>(DrawNumber()),
+                                .limit = static_cast<uint32_t>(DrawNumber())};
+  }
+  return {.number = DrawNumber(), .what = std::move(what)};
 }
 
 LockInfo MessageGenerator::DrawLockInfo() {
@@ -311,7 +329,14 @@ LockInfo MessageGenerator::DrawLockInfo() {
           .remaining = std::min(lease, session),
           .lease_remaining = lease,
           .session_remaining = session,
-          .waiters = static_cast<uint32_t>(DrawNumber())};
+          .waiters = static_cast<uint32_t>(DrawNumber()),
+          .revoke_reason = DrawBytes(0, limits::kReasonBytesMax)};
+}
+
+WaiterInfo MessageGenerator::DrawWaiterInfo() {
+  return {.session = DrawSession(),
+          .name = DrawBytes(0, limits::kNameBytesMax),
+          .owner = DrawBytes(0, limits::kOwnerBytesMax)};
 }
 
 MemberInfo MessageGenerator::DrawMemberInfo() {
@@ -323,14 +348,18 @@ MemberInfo MessageGenerator::DrawMemberInfo() {
 }
 
 ReadResult MessageGenerator::DrawReadResult() {
+  std::optional<LockInfo> holder;
+  if (DrawBool()) holder = DrawLockInfo();
   return {.number = DrawNumber(),
           .locks = DrawList(4, [this] { return DrawLockInfo(); }),
           .more = DrawBool(),
-          .members = DrawList(4, [this] { return DrawMemberInfo(); })};
+          .members = DrawList(4, [this] { return DrawMemberInfo(); }),
+          .waiters = DrawList(4, [this] { return DrawWaiterInfo(); }),
+          .holder = std::move(holder)};
 }
 
 Reply MessageGenerator::DrawReply() {
-  return {.kind = DrawEnum(Reply::Kind::kRevoked),
+  return {.kind = DrawEnum(Reply::Kind::kMustRelease),
           .session = DrawSession(),
           .sequence = Sequence(DrawOrdinal()),
           .renewal = DrawOrdinal(),
@@ -342,7 +371,9 @@ Reply MessageGenerator::DrawReply() {
           .session_remaining = DrawRemaining(),
           .holder = DrawSession(),
           .holder_name = DrawBytes(0, limits::kNameBytesMax),
-          .owner = DrawBytes(0, limits::kOwnerBytesMax)};
+          .owner = DrawBytes(0, limits::kOwnerBytesMax),
+          .limit = DrawEnum(Limit::kRequestsPerSession),
+          .text = DrawBytes(0, limits::kReasonBytesMax)};
 }
 
 }  // namespace cachalot

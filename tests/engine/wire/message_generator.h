@@ -57,6 +57,7 @@ class MessageGenerator {
   Address DrawAddress();
   absl::Duration DrawDuration(absl::Duration low, absl::Duration high);
   absl::Duration DrawRemaining();
+  WaiterInfo DrawWaiterInfo();
   absl::Duration DrawTtl();
   ClusterTime DrawTime();
   std::string DrawBytes(size_t size_min, size_t size_max);

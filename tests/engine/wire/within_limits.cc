@@ -32,6 +32,10 @@ bool IsOwner(const std::string& owner) {
   return owner.size() <= limits::kOwnerBytesMax;
 }
 
+bool IsReason(const std::string& reason) {
+  return reason.size() <= limits::kReasonBytesMax;
+}
+
 bool Fits(const MemberFact& fact) {
   return IsName(fact.name) && fact.state <= MemberState::kLeft;
 }
@@ -50,20 +54,32 @@ bool Fits(const Entry& entry) {
 bool Fits(const LockInfo& lock) {
   return IsKey(lock.key) && IsName(lock.holder_name) && IsOwner(lock.owner) &&
          IsRemaining(lock.lease_remaining) &&
-         IsRemaining(lock.session_remaining) &&
+         IsRemaining(lock.session_remaining) && IsReason(lock.revoke_reason) &&
          lock.remaining ==
              std::min(lock.lease_remaining, lock.session_remaining);
 }
 
 bool Fits(const Expire::OfLock& lock) { return IsKey(lock.key); }
 
+bool Fits(const WaiterInfo& waiter) {
+  return IsName(waiter.name) && IsOwner(waiter.owner);
+}
+
 bool Fits(const Read& read) {
-  return read.locks.prefix.size() <= limits::kKeyBytesMax &&
-         read.locks.after.size() <= limits::kKeyBytesMax;
+  return std::visit(
+      Overloaded{
+          [](const ListLocksRequest& locks) {
+            return locks.prefix.size() <= limits::kKeyBytesMax &&
+                   locks.after.size() <= limits::kKeyBytesMax;
+          },
+          [](const ListMembersRequest&) { return true; },
+          [](const ListWaitersRequest& waiters) { return IsKey(waiters.key); }},
+      read.what);
 }
 
 bool Fits(const Reply& reply) {
-  return reply.kind <= Reply::Kind::kRevoked &&
+  return reply.kind <= Reply::Kind::kMustRelease &&
+         reply.limit <= Limit::kRequestsPerSession && IsReason(reply.text) &&
          reply.outcome <= Outcome::kUnknown &&
          reply.key.size() <= limits::kKeyBytesMax &&
          IsName(reply.holder_name) && IsOwner(reply.owner) &&
@@ -82,7 +98,9 @@ bool AllFit(const std::vector<Item>& items, size_t count_max) {
 
 bool Fits(const ReadResult& result) {
   return AllFit(result.locks, limits::kListLocksMax) &&
-         AllFit(result.members, limits::kMembersMax);
+         AllFit(result.members, limits::kMembersMax) &&
+         AllFit(result.waiters, limits::kListWaitersMax) &&
+         (!result.holder.has_value() || Fits(*result.holder));
 }
 
 bool Fits(const LockCommand& command) {
@@ -101,6 +119,9 @@ bool Fits(const LockCommand& command) {
                  },
                  [](const Release& release) { return IsKey(release.key); },
                  [](const Withdraw& withdraw) { return IsKey(withdraw.key); },
+                 [](const Revoke& revoke) {
+                   return IsKey(revoke.key) && IsReason(revoke.reason);
+                 },
                  [](const Expire& expire) {
                    return expire.sessions.size() <= limits::kSessionsMax &&
                           AllFit(expire.locks, limits::kLocksMax);

@@ -487,7 +487,8 @@ LocalReply FullReply() {
       .remaining = -absl::Milliseconds(5),
       .lease_remaining = absl::Minutes(2),
       .session_remaining = -absl::Milliseconds(5),
-      .waiters = 4};
+      .waiters = 4,
+      .revoke_reason = "it hangs"};
   const MemberInfo member = {.id = {.high = 5, .low = 6},
                              .name = "member",
                              .address = *Address::Parse("[2001:db8::1]:7946"),
@@ -498,6 +499,9 @@ LocalReply FullReply() {
                      .token = lock.token,
                      .holder = lock,
                      .locks = {lock, lock},
+                     .waiters = {{.session = lock.holder,
+                                  .name = "waiter",
+                                  .owner = "its owner"}},
                      .more = true,
                      .members = {member},
                      .text = "text"},
@@ -527,6 +531,7 @@ TEST(LocalProtocolTest, RepliesSurviveTheTrip) {
   EXPECT_EQ(read->answer.locks, reply.answer.locks);
   EXPECT_EQ(read->answer.more, reply.answer.more);
   EXPECT_EQ(read->answer.members, reply.answer.members);
+  EXPECT_EQ(read->answer.waiters, reply.answer.waiters);
   EXPECT_EQ(read->answer.text, reply.answer.text);
   ASSERT_TRUE(read->status.has_value());
   EXPECT_EQ(read->status->address, reply.status->address);
