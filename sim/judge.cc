@@ -81,9 +81,11 @@ void Judge::Started(const World& world, HostId host) {
 }
 
 void Judge::Stopping(const World&, HostId host) {
-  const Process& process = processes_.at(host);
-  endings_[process.node] = {process.fate, host};
-  processes_.erase(host);
+  const auto found = processes_.find(host);
+  // Started before this judge began to look on.
+  if (found == processes_.end()) return;
+  endings_[found->second.node] = {found->second.fate, host};
+  processes_.erase(found);
 }
 
 // Facts first, then what follows from them: an answer or a notice may speak of
