@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/check.h"
 
 namespace cachalot::io_judge {
 namespace {
@@ -33,6 +34,7 @@ enum class Deed {
 const std::vector<uint64_t>& Weights() {
   static const auto* const weights = new std::vector<uint64_t>{
       30, 10, 8, 10, 8, 6, 4, 4, 3, 6, 4, 4, 3, 12, 2};
+  CHECK(weights->size() == static_cast<size_t>(Deed::kRead) + 1);
   return *weights;
 }
 
@@ -129,21 +131,29 @@ void Embedder::Lock(std::string key, bool is_try) {
 
 void Embedder::LockAs(std::string key, absl::Duration ttl, absl::Duration wait,
                       std::string owner, bool has_callback) {
+  const bool renews = chance_.Happens(Rate::Percent(15));
   const CallId call =
-      judge_->Ask(process_, Door::kEmbedder, absl::StrCat("lock ", key));
+      judge_->Ask(process_, Door::kEmbedder,
+                  absl::StrCat(renews ? "lock and renew " : "lock ", key));
   const auto slot = std::make_shared<std::weak_ptr<Holding>>();
   LockOptions options;
   options.wait = wait;
   options.owner = std::move(owner);
+  options.renew = renews;
+  if (renews && chance_.Happens(Rate::Percent(50))) {
+    options.max_hold =
+        chance_.Between(absl::Milliseconds(500), absl::Seconds(8));
+  }
   if (has_callback) {
     options.on_change = [this, slot](const LockChange& change) {
       OnChange(slot, change);
     };
   }
-  Coordinator::LockCallback done =
-      [this, call, slot, has_callback](absl::StatusOr<HeldLock> result) {
-        OnLocked(call, slot, has_callback, std::move(result));
-      };
+  Coordinator::LockCallback done = [this, call, slot, has_callback,
+                                    renews](absl::StatusOr<HeldLock> result) {
+    if (result.ok() && renews) judge_->Permit(result->token());
+    OnLocked(call, slot, has_callback, std::move(result));
+  };
   const RequestId request =
       wait == absl::ZeroDuration()
           ? coordinator_->TryLockAsync(key, ttl, std::move(options),

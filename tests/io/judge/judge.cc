@@ -65,8 +65,7 @@ void Judge::Hash(absl::string_view what) {
   hash_.Add(what);
 }
 
-// --- Processes
-// -----------------------------------------------------------------
+// --- Processes --------------------------------------------------------------
 
 ProcessId Judge::StartProcess(const sim::ClockPair* clock) {
   processes_.push_back(std::make_unique<Process>());
@@ -126,8 +125,7 @@ void Judge::Killed(ProcessId id) {
       holdings_.end());
 }
 
-// --- Calls
-// ---------------------------------------------------------------------
+// --- Calls ------------------------------------------------------------------
 
 CallId Judge::Ask(ProcessId process, Door door, absl::string_view what) {
   const CallId call(++last_call_);
@@ -209,8 +207,7 @@ void Judge::CheckPermit(const Process& process, absl::string_view what,
                     token, " for somebody who has not proved a right to it"));
 }
 
-// --- Locks
-// ---------------------------------------------------------------------
+// --- Locks ------------------------------------------------------------------
 
 std::shared_ptr<Holding> Judge::Held(ProcessId process, HeldLock lock,
                                      bool has_callback) {
@@ -343,6 +340,18 @@ void Judge::MustBeReleased(ProcessId id, FencingToken token) {
   process.due.insert(token);
 }
 
+void Judge::MustBeWithdrawn(ProcessId id, absl::string_view key,
+                            absl::string_view owner) {
+  Process& process = At(id);
+  if (process.life != Life::kRunning) return;
+  for (auto& [request, item] : process.asked) {
+    if (!item.is_acquire || item.is_answered) continue;
+    if (item.key != key || item.owner != owner) continue;
+    item.withdraw_by = process.turns + kTurnsMax;
+    process.withdrawals_due.insert(request);
+  }
+}
+
 void Judge::Told(Holding& holding, const LockChange& change) {
   Hash(absl::StrCat("told ", change.token.ToString(), " ",
                     BeliefName(change.belief)));
@@ -426,7 +435,10 @@ void Judge::CheckHolding(Process& process, Holding& holding) {
     const auto granted = grants_.find(holding.token);
     if (granted != grants_.end() && granted->second.is_release_asked) return;
     const absl::Duration left = holding.lock->remaining();
-    if (left == expected) return;
+    const bool errs_safely = granted != grants_.end() &&
+                             granted->second.has_unknown_renewal &&
+                             left < expected;
+    if (left == expected || errs_safely) return;
     Complain(sim::Say(NameOf(process.id), "'s holder of ", holding.key,
                       " sees another ", left, ", its engine ", expected));
     return;
@@ -437,8 +449,7 @@ void Judge::CheckHolding(Process& process, Holding& holding) {
                     " believes in what its engine takes for lost"));
 }
 
-// --- What drivers report
-// ---------------------------------------------------------
+// --- What drivers report ----------------------------------------------------
 
 void Judge::Process::OnLearned(const Event& event) {
   if (life == Life::kKilled) return;
@@ -447,6 +458,9 @@ void Judge::Process::OnLearned(const Event& event) {
     judge->Hash(text);
     judge->Note(NameOf(id), absl::StrCat("engine < ", text));
   }
+  if (const auto* withdrawn = std::get_if<RequestWithdrawn>(&event)) {
+    withdrawals_due.erase(withdrawn->request);
+  }
   const auto* submitted = std::get_if<RequestSubmitted>(&event);
   if (submitted == nullptr) return;
   Asked item;
@@ -454,6 +468,9 @@ void Judge::Process::OnLearned(const Event& event) {
     item.is_acquire = true;
     item.key = acquire->key;
     item.owner = acquire->owner;
+  }
+  if (const auto* renew = std::get_if<RenewRequest>(&submitted->body)) {
+    item.renewed = renew->token;
   }
   if (!asked.emplace(submitted->request, item).second) {
     judge->Complain(sim::Say(NameOf(id), " uses the number ",
@@ -484,6 +501,12 @@ void Judge::Process::OnAnswered(const AnswerRequest& answer) {
   judge->Note(NameOf(id), absl::StrCat("engine > answer ", text));
   Asked& item = asked[answer.request];
   item.is_answered = true;
+  withdrawals_due.erase(answer.request);
+  const auto renewed = judge->grants_.find(item.renewed);
+  if (renewed != judge->grants_.end() &&
+      answer.answer.outcome == Outcome::kUnknown) {
+    renewed->second.has_unknown_renewal = true;
+  }
   if (!item.is_acquire || answer.answer.outcome != Outcome::kOk) return;
   judge->grants_.insert_or_assign(answer.answer.token,
                                   Granted{.process = id,
@@ -553,6 +576,13 @@ void Judge::CheckDue(Process& process, FencingToken token, Granted& granted) {
 
 void Judge::CheckDue(Process& process) {
   if (process.driver == nullptr) return;
+  for (const RequestId& request : process.withdrawals_due) {
+    const Asked& item = process.asked.at(request);
+    if (*item.withdraw_by >= process.turns) continue;
+    Complain(sim::Say(NameOf(process.id), " waits for ", item.key,
+                      " for a connection that has ended, request ",
+                      request.value()));
+  }
   for (auto token = process.due.begin(); token != process.due.end();) {
     Granted& granted = grants_.at(*token);
     CheckDue(process, *token, granted);

@@ -89,8 +89,7 @@ class Judge {
   const JudgeCounters& counters() const { return counters_; }
   uint64_t hash() const { return hash_.value(); }
 
-  // --- Processes
-  // --------------------------------------------------------------
+  // --- Processes ------------------------------------------------------------
 
   // `clock`, of its machine, is not owned and outlives the judge.
   ProcessId StartProcess(const sim::ClockPair* clock);
@@ -109,8 +108,7 @@ class Judge {
     return At(process).life == Life::kRunning;
   }
 
-  // --- Calls
-  // ------------------------------------------------------------------
+  // --- Calls ----------------------------------------------------------------
 
   CallId Ask(ProcessId process, Door door, absl::string_view what);
   void Answer(CallId call, absl::string_view outcome);
@@ -128,8 +126,7 @@ class Judge {
   void PermitUnheard(ProcessId process, absl::string_view key,
                      absl::string_view owner, bool must_release);
 
-  // --- Locks
-  // ------------------------------------------------------------------
+  // --- Locks ----------------------------------------------------------------
 
   // An embedder was granted a lock: before it does anything with it.
   std::shared_ptr<Holding> Held(ProcessId process, HeldLock lock,
@@ -152,8 +149,11 @@ class Judge {
   // A connection ended, with which this lock is to be given up.
   void MustBeReleased(ProcessId process, FencingToken token);
 
-  // --- The end
-  // ----------------------------------------------------------------
+  // A connection ended that waited for `key` under an owner of its own.
+  void MustBeWithdrawn(ProcessId process, absl::string_view key,
+                       absl::string_view owner);
+
+  // --- The end --------------------------------------------------------------
 
   // The world is healed and quiet: everything must be answered, and every grant
   // must be somebody's.
@@ -173,6 +173,9 @@ class Judge {
     bool is_lost = false;  // says the engine
     LossReason reason = LossReason::kNone;
     bool is_release_asked = false;
+    // A renewal was answered with kUnknown: if its reply comes after all, the
+    // engine counts it and the holder, on the safe side, does not.
+    bool has_unknown_renewal = false;
     // Until when a program believes in it.
     FastInstant local_belief_end;
     // Turns of its process by the end of which it must be told, or released.
@@ -183,8 +186,11 @@ class Judge {
   struct Asked {
     std::string key;  // of an acquire
     std::string owner;
+    FencingToken renewed;  // of a renewal
     bool is_acquire = false;
     bool is_answered = false;
+    // The turn by the end of which it must be withdrawn or answered.
+    std::optional<uint64_t> withdraw_by;
   };
 
   struct Process : public DriverWatcher {
@@ -196,8 +202,9 @@ class Judge {
     VirtualDriver* driver = nullptr;
     uint64_t turns = 0;
     absl::btree_map<RequestId, Asked> asked;
-    // Grants of which something is due.
+    // Grants, and acquires, of which something is due.
     absl::btree_set<FencingToken> due;
+    absl::btree_set<RequestId> withdrawals_due;
 
     void OnLearned(const Event& event) override;
     void OnAnswered(const AnswerRequest& answer) override;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "engine/check.h"
 #include "io/local/path.h"
@@ -38,9 +39,11 @@ enum class Deed {
   kClose,
   kGarbage,
 };
+// By their order above.
 const std::vector<uint64_t>& Weights() {
-  static const auto* const weights =
-      new std::vector<uint64_t>{30, 12, 8, 5, 3, 6, 2, 1, 2, 2, 10, 2, 5, 1};
+  static const auto* const weights = new std::vector<uint64_t>{
+      30, 12, 8, 5, 3, 3, 8, 6, 6, 2, 1, 2, 2, 10, 2, 5, 1};
+  CHECK(weights->size() == static_cast<size_t>(Deed::kGarbage) + 1);
   return *weights;
 }
 
@@ -373,7 +376,12 @@ void LocalProgram::ExpectEnd() {
 void LocalProgram::End() {
   ExpectEnd();
   for (const auto& [id, same] : pending_) {
-    for (const Pending& pending : same) judge_->Abandon(pending.call);
+    for (const Pending& pending : same) {
+      judge_->Abandon(pending.call);
+      if (absl::StartsWith(pending.owner, "program-")) {
+        judge_->MustBeWithdrawn(process_, pending.key, pending.owner);
+      }
+    }
   }
   pending_.clear();
   for (const Lock& lock : locks_) {

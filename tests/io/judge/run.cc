@@ -97,13 +97,14 @@ struct Plan {
 Plan Plan::Draw(Chance chance) {
   Plan plan;
   plan.hosts = chance.Happens(Rate::Percent(25)) ? 1 : 3;
-  plan.duration = chance.Between(absl::Seconds(5), absl::Seconds(20));
+  plan.duration = chance.Between(absl::Seconds(4), absl::Seconds(14));
   const uint64_t keys = chance.Between(uint64_t{1}, 4);
   for (uint64_t i = 0; i < keys; ++i) {
     plan.keys.push_back(absl::StrCat("key-", i));
   }
   plan.programs = static_cast<int>(chance.Below(4));
   plan.pace = chance.Between(absl::Milliseconds(20), absl::Milliseconds(800));
+  if (chance.Happens(Rate::Percent(5))) plan.hoard = 150;
   plan.stalls = chance.Happens(Rate::Percent(60));
   plan.cuts = chance.Happens(Rate::Percent(50));
   plan.kills = chance.Happens(Rate::Percent(40));
