@@ -49,12 +49,14 @@ constexpr char kTestFilter[] = "--gtest_filter=-Seeds/*:*SeedsThatOnceFailed*";
 
 constexpr size_t kSentenceMax = 72;
 
-enum class Kind : uint8_t { kEngine, kJudge, kInjector };
+enum class Kind : uint8_t { kEngine, kIo, kJudge, kInjector };
 
 const char* KindName(Kind kind) {
   switch (kind) {
     case Kind::kEngine:
       return "engine";
+    case Kind::kIo:
+      return "io";
     case Kind::kJudge:
       return "judge";
     case Kind::kInjector:
@@ -65,6 +67,7 @@ const char* KindName(Kind kind) {
 
 Kind KindOf(absl::string_view source) {
   if (absl::StartsWith(source, "engine/")) return Kind::kEngine;
+  if (absl::StartsWith(source, "io/")) return Kind::kIo;
   for (const char* injector :
        {"clock", "disk", "nemesis", "network", "world"}) {
     if (source == absl::StrCat("sim/", injector, ".cc")) return Kind::kInjector;
@@ -256,16 +259,26 @@ Verdict Simulate(const Mutant& mutant, const Arguments& arguments,
   return verdict;
 }
 
+// A test fails; if it runs seeds, it says which.
 Verdict Test(const Mutant& mutant) {
   Verdict verdict;
   const std::optional<CommandResult> run = Run({mutant.program, kTestFilter});
   if (!run.has_value() || run->exit_status.ok()) return verdict;
   verdict.is_caught = true;
   for (absl::string_view line : absl::StrSplit(run->output, '\n')) {
+    uint64_t seed = 0;
+    absl::string_view sentence;
+    if (ReadFailure(line, &seed, &sentence)) {
+      verdict.seeds = seed;
+      verdict.sentence = Shorten(sentence);
+      return verdict;
+    }
     if (!absl::ConsumePrefix(&line, "[  FAILED  ] ")) continue;
     verdict.sentence = std::string(line.substr(0, line.find(' ')));
-    break;
+    return verdict;
   }
+  verdict.sentence = FindCheck(run->output);
+  if (verdict.sentence.empty()) verdict.sentence = "the process died";
   return verdict;
 }
 
@@ -374,7 +387,7 @@ int Main(int argc, char** argv) {
       "Exit codes: 0 each was caught; 1 one was not, or the engine fails\n"
       "without any; 2 usage. An engine's bug is caught by a seed that fails, "
       "or\n"
-      "dies of a CHECK; one of a judge or an injector by their tests.");
+      "dies of a CHECK; one of io, a judge or an injector by their tests.");
   Arguments arguments;
   app.add_option("--only", arguments.only, "This one alone");
   app.add_option("--few", arguments.few, "Only so many of them");
