@@ -28,6 +28,13 @@ struct SendFrame {
   std::string bytes;  // at most limits::kFrameBytesMax
 };
 
+// Back on the stream on which a frame came from `to` (FrameReceived::from), and
+// nowhere else: dropped if that stream is over. Nothing tells of the loss.
+struct AnswerFrame {
+  Address to;
+  std::string bytes;  // at most limits::kFrameBytesMax
+};
+
 // Keep this; answer StateSaved when it is on stable storage. Numbered without
 // gaps from 1; kept in order. The node withholds what promises it until then,
 // so nothing else has to wait.
@@ -64,8 +71,9 @@ struct AnnounceStanding {
 // Goodbyes are said; the process may exit.
 struct LeaveCompleted {};
 
-using Action = std::variant<SendDatagram, SendFrame, SaveState, AnswerRequest,
-                            NotifyHolder, AnnounceStanding, LeaveCompleted>;
+using Action =
+    std::variant<SendDatagram, SendFrame, AnswerFrame, SaveState, AnswerRequest,
+                 NotifyHolder, AnnounceStanding, LeaveCompleted>;
 using Actions = absl::InlinedVector<Action, 4>;
 
 }  // namespace cachalot

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/check.h"
+#include "engine/consensus/quorum.h"
 #include "engine/limits.h"
 #include "engine/node.h"
 #include "engine/wire/codec.h"
@@ -26,6 +27,9 @@ constexpr absl::Duration LeaderlessMax() { return absl::Seconds(10); }
 // Nodes that could all found a cluster do not try at the same instant.
 constexpr absl::Duration FoundingSpread() { return absl::Milliseconds(300); }
 constexpr absl::Duration JoinAskInterval() { return absl::Milliseconds(200); }
+// Each answer to a stranger is a whole list of members: so many in a period.
+constexpr absl::Duration IntroductionsPeriod() { return absl::Seconds(1); }
+constexpr int kIntroductionsMax = 256;
 
 bool IsOfMembership(const Message& message) {
   return std::visit(
@@ -59,70 +63,156 @@ std::string OpeningPayload(const NodeOptions& options, Epoch epoch) {
 
 // Decides whether a message is for us to read; draws what conclusions there are
 // from the sender's cluster.
-bool Node::Admit(const Envelope& envelope, Outbox& out) {
+//
+// Whoever names our cluster, or this node's id, has heard of it from a member
+// or from us: neither can be guessed. All others are strangers. The first
+// message of a node that looks for a cluster is a stranger's, too: a list of
+// members to nobody by name, on a stream. It is a question and no more: it
+// changes nothing here, and is answered where it came from. What the stranger
+// then says to this node by its name, having had our answer, is believed.
+bool Node::Admit(const Envelope& envelope, const Origin& origin, Outbox& out) {
   if (envelope.from == identity_.node || envelope.from.IsNone()) {
     ++stats_.misaddressed;
     return false;
   }
-  const auto* push_pull = std::get_if<PushPull>(&envelope.message);
-  const bool is_for_us = envelope.to == identity_.node ||
-                         (envelope.to.IsNone() && push_pull != nullptr);
-  if (push_pull != nullptr && phase_ != Phase::kLeaving) {
-    epoch_seen_ = std::max(epoch_seen_, push_pull->epoch);
-  }
-  if (envelope.cluster == identity_.cluster) {
-    if (!is_for_us) {
-      ++stats_.misaddressed;
-      return false;
-    }
-    if (!identity_.cluster.IsNone()) return true;
-    // Two without a cluster tell each other who is there, and no more.
-    if (!IsOfMembership(envelope.message)) return false;
-    if (push_pull == nullptr) return true;
-    const bool like_us = options_.bootstrap_expect > 1 &&
-                         push_pull->bootstrap_expect ==
-                             static_cast<uint32_t>(options_.bootstrap_expect);
-    if (like_us && founders_.size() < limits::kVotersMax) {
-      founders_.insert(envelope.from);
-    }
-    return true;
+  const bool is_list = std::holds_alternative<PushPull>(envelope.message);
+  // A datagram may come from somebody else than it says, and its answer would
+  // be many times as long.
+  if (is_list && !origin.on_stream) {
+    ++stats_.lists_in_datagrams;
+    return false;
   }
   if (envelope.cluster.IsNone()) {
-    // Somebody without a cluster introduces himself to a member of ours.
-    return is_for_us && push_pull != nullptr;
+    return AdmitWithoutCluster(envelope, origin, out);
   }
+  if (envelope.cluster != identity_.cluster) {
+    return AdmitFromOtherCluster(envelope, origin, out);
+  }
+  if (envelope.to == identity_.node || (envelope.to.IsNone() && is_list)) {
+    return true;
+  }
+  ++stats_.misaddressed;
+  return false;
+}
+
+bool Node::AdmitWithoutCluster(const Envelope& envelope, const Origin& origin,
+                               Outbox& out) {
+  const auto* list = std::get_if<PushPull>(&envelope.message);
+  const bool names_us = envelope.to == identity_.node;
+  const bool introduces = list != nullptr && (envelope.to.IsNone() || names_us);
+  if (!identity_.cluster.IsNone() || !names_us) {
+    if (introduces) {
+      NoteReborn(envelope.from, origin);
+      AnswerStranger(envelope.from, origin, out);
+    } else {
+      ++stats_.strangers;
+    }
+    return false;
+  }
+  // Two without a cluster tell each other who is there, and no more.
+  if (!IsOfMembership(envelope.message)) {
+    ++stats_.strangers;
+    return false;
+  }
+  if (list == nullptr) return true;
+  const bool like_us = options_.bootstrap_expect > 1 &&
+                       list->bootstrap_expect ==
+                           static_cast<uint32_t>(options_.bootstrap_expect);
+  if (like_us && founders_.size() < limits::kVotersMax) {
+    founders_.insert(envelope.from);
+  }
+  return true;
+}
+
+bool Node::AdmitFromOtherCluster(const Envelope& envelope, const Origin& origin,
+                                 Outbox& out) {
+  const auto* list = std::get_if<PushPull>(&envelope.message);
   if (!identity_.cluster.IsNone()) {
     ++stats_.other_cluster;
-    if (push_pull != nullptr) MeetOtherCluster(envelope, *push_pull, out);
+    if (list != nullptr) MeetOtherCluster(envelope, *list, origin, out);
     return false;
   }
   if (phase_ != Phase::kSeeking) return false;
-  if (push_pull == nullptr || !is_for_us) {
-    // Meant for a process that listened here before: it had a cluster, and the
-    // sender can bring us in. Ask before we found another.
-    AskToJoin(envelope.from_address, out);
+  if (list == nullptr || envelope.to != identity_.node) {
+    // A member that does not know us: it looks for others, or for a process
+    // that listened here before. It can bring us in, if it is there at all: ask
+    // before we found another.
+    AskToJoin(origin, out);
+    return false;
+  }
+  if (list->epoch.value() > limits::kEpochJoinedMax) {
+    ++stats_.implausible;
     return false;
   }
   // A founder invites those who expect as many as he does. Anybody else must
   // have a leader to bring us to: what never had one, or lost it for good,
   // would keep us from the cluster that lives.
   const bool is_invitation =
-      push_pull->bootstrap_expect > 1 &&
-      push_pull->bootstrap_expect ==
+      list->bootstrap_expect > 1 &&
+      list->bootstrap_expect ==
           static_cast<uint32_t>(options_.bootstrap_expect);
-  if (!is_invitation && !push_pull->is_led) return false;
-  Adopt(envelope.cluster, push_pull->epoch, is_invitation);
+  if (!is_invitation && !list->is_led) return false;
+  Adopt(envelope.cluster, list->epoch, is_invitation);
   return true;
 }
 
-void Node::AskToJoin(const Address& address, Outbox& out) {
-  if (next_join_ask_ > now_.slow || address.IsNone()) return;
+// A founder that has agreed on nothing with the others may find that they have
+// given their cluster up: they look for one again, each where a voter was,
+// under another id. Once a majority of the voters is gone so, nothing can ever
+// be agreed on: it must not stay behind, bound by a log that is its alone.
+void Node::NoteReborn(NodeId stranger, const Origin& origin) {
+  const bool may_be_stillborn = phase_ == Phase::kMember &&
+                                consensus_.leader().IsNone() &&
+                                consensus_.commit() == LogIndex();
+  if (!may_be_stillborn || !origin.on_stream || !origin.IsPlausible()) return;
+  const Configuration& configuration = consensus_.configuration();
+  for (const Voter& voter : configuration.voters) {
+    const bool is_gone = voter.address == origin.claimed &&
+                         voter.id != stranger && voter.id != identity_.node;
+    if (is_gone) reborn_.insert(voter.id);
+  }
+  const bool is_stillborn =
+      !configuration.voters.empty() &&
+      HasMajority(configuration.voters,
+                  [this](NodeId id) { return reborn_.contains(id); });
+  if (!is_stillborn) return;
+  StartOver(ClusterDissolved::Reason::kNobodyLeads, ClusterId(), Address());
+}
+
+// Whom it may concern is told who is here, on the stream on which it asked. The
+// answer is a question itself: the reply to it comes from somebody who has had
+// the answer, and by our name.
+void Node::AnswerStranger(NodeId stranger, const Origin& origin, Outbox& out) {
+  if (now_.slow - introductions_since_ >= IntroductionsPeriod()) {
+    introductions_since_ = now_.slow;
+    introductions_ = 0;
+  }
+  if (introductions_ >= kIntroductionsMax) {
+    ++stats_.strangers;
+    return;
+  }
+  ++introductions_;
+  out.Send({.to = stranger,
+            .address = origin.source,
+            .channel = Outgoing::Channel::kSameStream,
+            .message = membership_.WholeList()});
+}
+
+void Node::AskToJoin(const Origin& origin, Outbox& out) {
+  if (next_join_ask_ > now_.slow || origin.claimed.IsNone()) return;
   next_join_ask_ = now_.slow + JoinAskInterval();
   PushPull introduction{
       .is_join = true,
       .bootstrap_expect = static_cast<uint32_t>(options_.bootstrap_expect)};
   introduction.members.push_back(membership_.self());
-  out.Send({.address = address, .message = std::move(introduction)});
+  if (origin.on_stream) {
+    out.Send({.address = origin.source,
+              .channel = Outgoing::Channel::kSameStream,
+              .message = std::move(introduction)});
+  } else {
+    out.Send({.address = origin.SourceListener(),
+              .message = std::move(introduction)});
+  }
 }
 
 void Node::Adopt(ClusterId cluster, Epoch epoch, bool is_invitation) {
@@ -130,10 +220,11 @@ void Node::Adopt(ClusterId cluster, Epoch epoch, bool is_invitation) {
   Note([&] { return absl::StrCat("join cluster ", cluster.ToShortString()); });
   identity_.cluster = cluster;
   identity_.epoch = epoch;
+  epoch_seen_ = std::max(epoch_seen_, epoch);
   Observe([&] { return ClusterJoined{cluster, epoch}; });
   if (!is_invitation) told_of_leader_ = now_.slow;
   EnterCluster(is_invitation ? FounderPatience() : JoinerPatience());
-  client_.Join(now_.fast, epoch_seen_);
+  client_.Join(now_.fast, EpochFloor());
 }
 
 void Node::EnterCluster(absl::Duration patience) {
@@ -212,7 +303,8 @@ void Node::FoundCluster(std::vector<Voter> voters, Outbox& out) {
   identity_.cluster =
       ClusterId{.high = random_.Next(), .low = random_.Next() | 1};
   identity_.epoch =
-      Epoch(std::max(options_.birth_epoch, epoch_seen_.value() + 1));
+      Epoch(std::min(std::max(options_.birth_epoch, epoch_seen_.value() + 1),
+                     limits::kEpochJoinedMax));
   epoch_seen_ = identity_.epoch;
   Note([&] {
     return absl::StrCat("found cluster ", identity_.cluster.ToShortString(),
@@ -237,7 +329,7 @@ void Node::FoundCluster(std::vector<Voter> voters, Outbox& out) {
     out.Send({.to = voter.id, .address = voter.address, .message = invitation});
   }
   consensus_.Found(now_.slow, std::move(voters), out);
-  client_.Join(now_.fast, epoch_seen_);
+  client_.Join(now_.fast, EpochFloor());
 }
 
 // Two clusters have met: one was founded by nodes that had forgotten the other,
@@ -245,25 +337,37 @@ void Node::FoundCluster(std::vector<Voter> voters, Outbox& out) {
 // two that have one, the younger does. Its members join the other and bring the
 // higher epoch along, so that tokens granted from then on are above those of
 // both. Giving way is safe at any time: to the others it is a crash.
+//
+// Nothing is given up for what a stranger says: it is asked first, on its own
+// stream, and has to answer this node by its name.
 void Node::MeetOtherCluster(const Envelope& envelope, const PushPull& message,
-                            Outbox& out) {
+                            const Origin& origin, Outbox& out) {
   if (phase_ != Phase::kMember) return;
+  if (message.epoch.value() > limits::kEpochJoinedMax) return;
+  const bool names_us = envelope.to == identity_.node;
+  if (!names_us && !envelope.to.IsNone()) return;
   const auto theirs = std::make_pair(message.epoch, envelope.cluster);
   const auto ours = std::make_pair(identity_.epoch, identity_.cluster);
-  if (message.is_led && (theirs < ours || !MayBeLed())) {
+  const bool is_better = message.is_led && (theirs < ours || !MayBeLed());
+  if (is_better && names_us) {
     StartOver(theirs < ours ? ClusterDissolved::Reason::kOtherIsOlder
                             : ClusterDissolved::Reason::kOtherHasLeader,
-              envelope.cluster, envelope.from_address);
-    AskToJoin(envelope.from_address, out);
+              envelope.cluster, origin.SourceListener());
+    AskToJoin(origin, out);
     return;
   }
-  if (!IsLed() || next_join_ask_ > now_.slow) return;
+  const bool is_worth_asking = is_better && !names_us;
+  const bool is_worth_telling = IsLed() && !message.is_reply;
+  if (!is_worth_asking && !is_worth_telling) return;
+  if (next_join_ask_ > now_.slow) return;
   next_join_ask_ = now_.slow + JoinAskInterval();
-  PushPull reply{.is_reply = true, .epoch = identity_.epoch, .is_led = true};
-  reply.members.push_back(membership_.self());
+  PushPull answer{
+      .is_reply = names_us, .epoch = identity_.epoch, .is_led = IsLed()};
+  answer.members.push_back(membership_.self());
   out.Send({.to = envelope.from,
-            .address = envelope.from_address,
-            .message = std::move(reply)});
+            .address = origin.source,
+            .channel = Outgoing::Channel::kSameStream,
+            .message = std::move(answer)});
 }
 
 // Forgets the cluster, and with it the name: nobody speaks under a name that
@@ -309,6 +413,7 @@ void Node::StartOver(ClusterDissolved::Reason reason, ClusterId other,
   told_of_leader_.reset();
   introduced_as_led_ = false;
   founders_.clear();
+  reborn_.clear();
   withheld_.clear();
   proposals_.clear();
   forward_ = Forward();

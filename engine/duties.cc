@@ -78,21 +78,51 @@ void Node::ReviewVoters() {
   next_voter_review_ =
       now_.slow + (consensus_.HasLeavers() ? HurriedReviewInterval()
                                            : VoterReviewInterval());
-  // Those who leave learn from the log as long as they stay; they are only not
-  // made voters.
-  std::vector<Voter> learners;
-  for (const auto& [id, fact] : membership_.others()) {
-    if (learners.size() == limits::kLearnersMax) break;
-    const bool may_learn =
-        fact.state <= MemberState::kSuspect && !consensus_.IsVoter(id);
-    if (may_learn) learners.push_back({.id = id, .address = fact.address});
-  }
-  consensus_.SetLearners(now_.slow, learners);
+  consensus_.SetLearners(now_.slow, ChooseLearners());
   if (!consensus_.CanChangeVoters()) return;
   const std::optional<std::vector<Voter>> voters =
       ChooseVoters(consensus_.configuration().voters, JudgeVoters(),
                    options_.consensus.voters_max);
   if (voters.has_value()) consensus_.ChangeVoters(now_.slow, *voters);
+}
+
+// Those who leave learn from the log as long as they stay; they are only not
+// made voters. Only who has shown that it exists; the present learners first,
+// then who has been there for longest. Ids have no say: whoever draws its own
+// would be first.
+std::vector<Voter> Node::ChooseLearners() {
+  struct Candidate {
+    bool is_newcomer;  // not a learner now
+    SlowInstant since;
+    Voter voter;
+    auto operator<=>(const Candidate&) const = default;
+  };
+  // One that exists, but does not answer appends, makes room for the others.
+  const absl::Duration patience =
+      std::max(options_.consensus.replace_voter_after,
+               4 * options_.consensus.election_timeout);
+  std::vector<Candidate> candidates;
+  for (const auto& [id, fact] : membership_.others()) {
+    const bool may_learn = fact.state <= MemberState::kSuspect &&
+                           !consensus_.IsVoter(id) &&
+                           membership_.ProvenSince(id) != SlowInstant::Never();
+    if (!may_learn) continue;
+    const SlowInstant answered = consensus_.LastAnswer(id);
+    const bool learns = answered != SlowInstant::Never();
+    const bool is_mute = learns && now_.slow - answered >= patience;
+    if (is_mute) membership_.Demote(now_.slow, id);
+    candidates.push_back({.is_newcomer = !learns || is_mute,
+                          .since = membership_.ProvenSince(id),
+                          .voter = {.id = id, .address = fact.address}});
+  }
+  const size_t count = std::min(candidates.size(), limits::kLearnersMax);
+  std::partial_sort(candidates.begin(),
+                    candidates.begin() + static_cast<ptrdiff_t>(count),
+                    candidates.end());
+  std::vector<Voter> learners;
+  for (size_t i = 0; i < count; ++i) learners.push_back(candidates[i].voter);
+  std::sort(learners.begin(), learners.end());
+  return learners;
 }
 
 bool Node::AnsweredLately(NodeId id) const {
@@ -106,7 +136,8 @@ std::vector<VoterHealth> Node::JudgeVoters() const {
   const auto address_is_taken = [&](const Voter& voter) {
     return std::any_of(members.begin(), members.end(), [&](const auto& m) {
       return m.second.address == voter.address && m.first != voter.id &&
-             m.second.state == MemberState::kAlive;
+             m.second.state == MemberState::kAlive &&
+             membership_.ProvenSince(m.first) != SlowInstant::Never();
     });
   };
   std::vector<VoterHealth> health;

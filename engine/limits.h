@@ -33,6 +33,12 @@ inline constexpr size_t kAppendEntriesMax = 1024;
 inline constexpr size_t kSnapshotChunkBytes = size_t{256} << 10;
 inline constexpr uint64_t kSnapshotBytesMax = uint64_t{1} << 32;
 
+// Epochs are seconds of wall-clock time, raised by one now and then. No node
+// joins a cluster that claims to be founded after the year 2242, or opens its
+// session with such a floor; what has been agreed on may go on from there.
+inline constexpr uint64_t kEpochJoinedMax = uint64_t{1} << 33;
+inline constexpr uint64_t kEpochMax = (uint64_t{1} << 40) - 1;
+
 inline constexpr size_t kMembersMax = 4096;
 inline constexpr size_t kSeedsMax = 64;
 inline constexpr size_t kVotersMax = 9;

@@ -141,7 +141,7 @@ absl::StatusOr<Node> Node::Create(NodeOptions options, const Now& now,
   node.membership_.SetSeeds(now.slow, node.options_.seeds);
   // A number that no earlier process of this node has used.
   node.client_.NumberFrom(node.options_.birth_epoch << 20);
-  node.client_.Join(now.fast, node.epoch_seen_);
+  node.client_.Join(now.fast, node.EpochFloor());
   node.deadline_ = node.FindDeadline();
   return node;
 }
@@ -163,7 +163,8 @@ Node::Node(NodeOptions options, const Now& now, Identity identity)
       expiry_not_before_(now.slow),
       next_voter_review_(now.slow),
       next_leave_intent_(now.slow),
-      stall_remembered_until_(now.slow) {
+      stall_remembered_until_(now.slow),
+      introductions_since_(now.slow) {
   membership_.Introduce(
       {.epoch = Epoch(),
        .bootstrap_expect = static_cast<uint32_t>(options_.bootstrap_expect)});
@@ -376,11 +377,11 @@ void Node::Announce() {
 void Node::Handle(const TurnEnded&, Outbox& out) { Flush(out); }
 
 void Node::Handle(const DatagramReceived& event, Outbox& out) {
-  Receive(event.bytes, out);
+  Receive(event.bytes, {.source = event.from, .on_stream = false}, out);
 }
 
 void Node::Handle(const FrameReceived& event, Outbox& out) {
-  Receive(event.bytes, out);
+  Receive(event.bytes, {.source = event.from, .on_stream = true}, out);
 }
 
 void Node::Handle(const LinkChanged& event, Outbox& /*out*/) {
@@ -442,21 +443,23 @@ void Node::Handle(const LeaveRequested&, Outbox& out) {
 
 // --- Messages ---------------------------------------------------------------
 
-void Node::Receive(absl::string_view bytes, Outbox& out) {
+void Node::Receive(absl::string_view bytes, Origin origin, Outbox& out) {
   absl::StatusOr<Envelope> envelope = Decode(bytes);
   if (!envelope.ok()) {
     ++(absl::IsUnimplemented(envelope.status()) ? stats_.other_version
                                                 : stats_.undecodable);
     return;
   }
-  if (Admit(*envelope, out)) Dispatch(*std::move(envelope), out);
+  origin.claimed = envelope->from_address;
+  if (!Admit(*envelope, origin, out)) return;
+  ++stats_.admitted;
+  Dispatch(*std::move(envelope), origin, out);
 }
 
-void Node::Dispatch(Envelope envelope, Outbox& out) {
+void Node::Dispatch(Envelope envelope, const Origin& origin, Outbox& out) {
   const NodeId from = envelope.from;
   const auto to_membership = [&](auto m) {
-    membership_.Receive(now_.slow, from, envelope.from_address, std::move(m),
-                        out);
+    membership_.Receive(now_.slow, from, origin, std::move(m), out);
   };
   const auto to_consensus = [&](auto m) {
     consensus_.Receive(now_.slow, from, std::move(m), out);
@@ -583,6 +586,9 @@ void Node::Emit(Outgoing outgoing) {
     case Outgoing::Channel::kStream:
       actions_.push_back(SendFrame{.to = address, .bytes = std::move(bytes)});
       return;
+    case Outgoing::Channel::kSameStream:
+      actions_.push_back(AnswerFrame{.to = address, .bytes = std::move(bytes)});
+      return;
   }
 }
 
@@ -640,6 +646,7 @@ uint64_t Node::Fingerprint() const {
   hash.Add(table_.Fingerprint()).Add(client_.Fingerprint());
   hash.Add(birth_at_).Add(next_join_ask_).Add(unbind_at_).Add(epoch_seen_);
   for (const NodeId& founder : founders_) hash.Add(founder);
+  for (const NodeId& voter : reborn_) hash.Add(voter);
   hash.Add(last_led_.value_or(SlowInstant::Never()));
   hash.Add(told_of_leader_.value_or(SlowInstant::Never()));
   hash.Add(uint64_t{introduced_as_led_}).Add(leader_guess_).Add(next_guess_);
@@ -661,6 +668,7 @@ uint64_t Node::Fingerprint() const {
       .Add(leave_asked_of_)
       .Add(stall_remembered_until_);
   for (const Address& address : broken_links_) hash.Add(address.ToString());
+  hash.Add(introductions_since_).Add(static_cast<uint64_t>(introductions_));
   hash.Add(uint64_t{standing_.has_session} * 4 +
            uint64_t{standing_.has_leader} * 2 + uint64_t{standing_.joined});
   return hash.value();

@@ -1,6 +1,7 @@
 #ifndef ENGINE_NODE_H_
 #define ENGINE_NODE_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -17,10 +18,12 @@
 #include "engine/event.h"
 #include "engine/ids.h"
 #include "engine/instant.h"
+#include "engine/limits.h"
 #include "engine/locks/lock_table.h"
 #include "engine/membership/membership.h"
 #include "engine/observer.h"
 #include "engine/options.h"
+#include "engine/origin.h"
 #include "engine/outbox.h"
 #include "engine/random.h"
 #include "engine/request.h"
@@ -39,7 +42,16 @@ struct NodeStats {
   uint64_t unroutable = 0;      // nobody knows where that node listens
   uint64_t impersonations = 0;  // commands for the session of another node
   uint64_t unasked = 0;         // answers from a node that was asked nothing
-  uint64_t stalls = 0;          // stepped long after the deadline
+  // Member lists in datagrams: they could come from anybody.
+  uint64_t lists_in_datagrams = 0;
+  // Of nodes without a cluster: what is no introduction on a stream, and
+  // introductions beyond what is answered.
+  uint64_t strangers = 0;
+  // Numbers that no correct node has: an epoch in the far future.
+  uint64_t implausible = 0;
+  uint64_t stalls = 0;  // stepped long after the deadline
+  // Taken in: of our cluster and for us. All others are strangers' bytes.
+  uint64_t admitted = 0;
 
   friend bool operator==(const NodeStats&, const NodeStats&) = default;
 };
@@ -141,9 +153,13 @@ class Node {
   void Handle(const LeaveRequested& event, Outbox& out);
 
   // Messages.
-  void Receive(absl::string_view bytes, Outbox& out);
-  bool Admit(const Envelope& envelope, Outbox& out);
-  void Dispatch(Envelope envelope, Outbox& out);
+  void Receive(absl::string_view bytes, Origin origin, Outbox& out);
+  bool Admit(const Envelope& envelope, const Origin& origin, Outbox& out);
+  bool AdmitWithoutCluster(const Envelope& envelope, const Origin& origin,
+                           Outbox& out);
+  bool AdmitFromOtherCluster(const Envelope& envelope, const Origin& origin,
+                             Outbox& out);
+  void Dispatch(Envelope envelope, const Origin& origin, Outbox& out);
   void OnForward(NodeId from, Forward forward, Outbox& out);
   void SendRedirect(NodeId to, bool busy, Outbox& out);
   void OnLeaveIntent(NodeId from, const LeaveIntent& intent, Outbox& out);
@@ -166,8 +182,15 @@ class Node {
   void StartOver(ClusterDissolved::Reason reason, ClusterId other,
                  const Address& hint);
   void MeetOtherCluster(const Envelope& envelope, const PushPull& message,
-                        Outbox& out);
-  void AskToJoin(const Address& address, Outbox& out);
+                        const Origin& origin, Outbox& out);
+  void AskToJoin(const Origin& origin, Outbox& out);
+  void NoteReborn(NodeId stranger, const Origin& origin);
+  void AnswerStranger(NodeId stranger, const Origin& origin, Outbox& out);
+
+  // What sessions bring along of earlier clusters.
+  Epoch EpochFloor() const {
+    return std::min(epoch_seen_, Epoch(limits::kEpochJoinedMax));
+  }
 
   // The machines' talk with each other.
   void FireTimers(const Now& now, Outbox& out);
@@ -186,6 +209,7 @@ class Node {
   void DrainClient();
   void ProposeExpiry();
   void ReviewVoters();
+  std::vector<Voter> ChooseLearners();
   std::vector<VoterHealth> JudgeVoters() const;
   bool AnsweredLately(NodeId id) const;
   void FireLeave(Outbox& out);
@@ -230,10 +254,15 @@ class Node {
   SlowInstant birth_at_ = SlowInstant::Never();
   SlowInstant next_join_ask_;
   absl::btree_set<NodeId> founders_;  // met, and expecting as many as we do
+  // Voters of a cluster that has agreed on nothing yet, where another process,
+  // without a cluster, has been heard since.
+  absl::btree_set<NodeId> reborn_;
   // A cluster that we are bound to, but that nobody leads yet, is given up
   // then.
   SlowInstant unbind_at_ = SlowInstant::Never();
-  Epoch epoch_seen_;  // the highest of any cluster, or of tokens in ours
+  // The highest of the clusters that this node has been in, and of their
+  // tokens. What others merely say does not raise it.
+  Epoch epoch_seen_;
   std::optional<SlowInstant> last_led_;
   std::optional<SlowInstant> told_of_leader_;  // when we joined
   bool introduced_as_led_ = false;
@@ -273,6 +302,10 @@ class Node {
 
   // No stall before then is another one.
   SlowInstant stall_remembered_until_;
+
+  // Introductions that were answered since `introductions_since_`.
+  SlowInstant introductions_since_;
+  int introductions_ = 0;
 
   AnnounceStanding standing_;
   // Of the step that is being made; empty between steps.

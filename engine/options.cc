@@ -114,8 +114,6 @@ absl::Status Validate(const LeaseOptions& options) {
 }
 
 absl::Status ValidateStanding(const NodeOptions& options) {
-  // A fencing token as one number has 48 bits for its epoch.
-  constexpr uint64_t kEpochMax = (uint64_t{1} << 48) - 1;
   return Rules("")
       .Range("name's size", options.name.size(), size_t{0},
              limits::kNameBytesMax)
@@ -131,7 +129,8 @@ absl::Status ValidateStanding(const NodeOptions& options) {
              static_cast<int>(limits::kVotersMax))
       .Range("birth_delay", options.birth_delay, absl::ZeroDuration(),
              absl::Hours(1))
-      .Range("birth_epoch", options.birth_epoch, uint64_t{1}, kEpochMax)
+      .Range("birth_epoch", options.birth_epoch, uint64_t{1},
+             limits::kEpochJoinedMax)
       .status();
 }
 

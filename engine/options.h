@@ -120,7 +120,7 @@ struct NodeOptions {
   absl::Duration birth_delay = absl::Seconds(2);
   // The epoch of a cluster that this node founds. Above that of every earlier
   // cluster whose tokens anybody may remember: the driver gives the seconds of
-  // wall-clock time. [1, 2^48)
+  // wall-clock time. [1, limits::kEpochJoinedMax]
   uint64_t birth_epoch = 1;
 
   MembershipOptions membership;

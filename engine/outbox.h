@@ -14,7 +14,11 @@ namespace cachalot {
 // What the machines put out within one step, typed and in order. Node turns it
 // into actions: it finds addresses, encodes, and withholds promises.
 struct Outgoing {
-  enum class Channel { kDatagram, kStream };
+  enum class Channel {
+    kDatagram,
+    kStream,      // the one to `address`, opened if there is none
+    kSameStream,  // back on the stream on which `address` spoke, or not at all
+  };
 
   NodeId to;        // none: whoever listens at `address` (PushPull only)
   Address address;  // none: wherever `to` is known to be

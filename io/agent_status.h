@@ -50,6 +50,13 @@ struct AgentStatus {
   uint64_t other_cluster = 0;
   uint64_t misaddressed = 0;
   uint64_t streams_malformed = 0;
+  // What strangers said beyond what is answered: lists in datagrams, messages
+  // of nodes without a cluster, numbers that no node has.
+  uint64_t strangers_refused = 0;
+  uint64_t members_refused = 0;  // facts about members: implausible, too many
+  uint64_t streams_closed = 0;   // of others: too many, stalled, unfinished
+  uint64_t streams_refused = 0;  // no descriptor was left
+  uint64_t links_stuck = 0;      // opened anew: not acknowledged by who spoke
   uint64_t frames_received = 0;
   uint64_t datagrams_received = 0;
   // The longest that the member's thread was away from its sockets.

@@ -53,6 +53,7 @@ absl::StatusOr<std::unique_ptr<Driver>> Driver::Create(DriverOptions options) {
   driver->loop_ = *std::move(loop);
   driver->log_ = std::move(options.log);
   options.transport.log = driver->log_.get();
+  driver->refusals_.emplace(driver->log_.get());
   absl::StatusOr<std::unique_ptr<Transport>> transport = Transport::Create(
       options.transport, driver->loop_.get(), &driver->clock_, driver.get());
   if (!transport.ok()) return transport.status();
@@ -234,6 +235,9 @@ void Driver::Perform(Action action) {
           [this](SendFrame& send) {
             transport_->SendFrame(send.to, std::move(send.bytes));
           },
+          [this](AnswerFrame& answer) {
+            transport_->AnswerFrame(answer.to, std::move(answer.bytes));
+          },
           [this](SaveState& order) { unsaved_ = order.save; },
           [this](AnswerRequest& answer) {
             delegate_->OnAnswer(answer.request, std::move(answer.answer));
@@ -250,11 +254,44 @@ void Driver::Perform(Action action) {
 void Driver::OnBytesRead() { now_ = clock_.Read(); }
 
 void Driver::OnDatagram(const Address& from, std::string bytes) {
+  const NodeStats before = node_->stats();
   Step(DatagramReceived{from, std::move(bytes)});
+  TellRefusals(from, before);
 }
 
-void Driver::OnFrame(const Address& from, std::string bytes) {
+bool Driver::OnFrame(const Address& from, std::string bytes) {
+  const NodeStats before = node_->stats();
   Step(FrameReceived{from, std::move(bytes)});
+  TellRefusals(from, before);
+  return node_->stats().admitted > before.admitted;
+}
+
+void Driver::TellRefusals(const Address& from, const NodeStats& before) {
+  struct Reason {
+    uint64_t NodeStats::*counter;
+    const char* text;
+  };
+  static constexpr Reason kReasons[] = {
+      {&NodeStats::undecodable, "not a message, or beyond a limit"},
+      {&NodeStats::other_version, "of another protocol version"},
+      {&NodeStats::other_cluster, "of another cluster"},
+      {&NodeStats::misaddressed, "for another node"},
+      {&NodeStats::impersonations, "for the session of another node"},
+      {&NodeStats::unasked, "an answer to nothing that was asked"},
+      {&NodeStats::lists_in_datagrams, "a member list in a datagram"},
+      {&NodeStats::strangers, "of a node without a cluster"},
+      {&NodeStats::implausible, "numbers that no node has"},
+  };
+  if (!Logs(log_.get(), LogEvent::kStrangerRefused)) return;
+  const NodeStats& now = node_->stats();
+  for (const Reason& reason : kReasons) {
+    if (now.*reason.counter == before.*reason.counter) continue;
+    refusals_->Write(now_.fast, LogEvent::kStrangerRefused, from, [&] {
+      return LogText{absl::StrCat("refused a message from ", from.ToString(),
+                                  ": ", reason.text),
+                     {{"reason", std::string(reason.text)}}};
+    });
+  }
 }
 
 // Streams break in the midst of a turn, while its frames are written: the node

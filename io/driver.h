@@ -90,9 +90,12 @@ class Driver : public EngineDriver, private Transport::Receiver {
   void Step(const Event& event);
   void Perform(Action action);
 
+  // Tells what the node has refused of `from` since `before`.
+  void TellRefusals(const Address& from, const NodeStats& before);
+
   void OnBytesRead() override;
   void OnDatagram(const Address& from, std::string bytes) override;
-  void OnFrame(const Address& from, std::string bytes) override;
+  bool OnFrame(const Address& from, std::string bytes) override;
   void OnLinkChanged(const Address& peer, bool up) override;
 
   Delegate* delegate_ = nullptr;
@@ -107,6 +110,7 @@ class Driver : public EngineDriver, private Transport::Receiver {
   std::atomic<std::thread::id> thread_id_{};
 
   // Of the driver's thread.
+  std::optional<RateLimitedLog> refusals_;  // set by Create()
   Now now_;
   std::vector<Event> learnt_;
   std::vector<Event> stepping_;  // kept for its memory

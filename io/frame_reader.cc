@@ -17,7 +17,7 @@ bool FrameReader::Read(absl::string_view bytes,
     if (length_bytes_read_ < length_bytes_.size()) {
       if (!ReadLength(&bytes)) return true;
       if (length_ == 0 || length_ > frame_bytes_max_) return false;
-      body_.reserve(std::min(length_, kReserveMax));
+      body_.reserve(std::min({length_, kReserveMax, bytes.size()}));
     }
     if (!ReadBody(&bytes)) return true;
     frames->push_back(std::exchange(body_, std::string()));

@@ -28,17 +28,24 @@ class FrameReader {
   [[nodiscard]] bool Read(absl::string_view bytes,
                           std::vector<std::string>* frames);
 
+  // What the frame that is not complete yet takes in memory; zero if there is
+  // none.
+  size_t bytes_kept() const { return body_.empty() ? 0 : body_.capacity(); }
+  bool is_between_frames() const {
+    return length_bytes_read_ == 0 && body_.empty();
+  }
+
  private:
   // Each takes what it needs off the front of `bytes`; true if it is complete.
   bool ReadLength(absl::string_view* bytes);
   bool ReadBody(absl::string_view* bytes);
 
-  const size_t frame_bytes_max_;
+  size_t frame_bytes_max_;
   std::array<uint8_t, 4> length_bytes_{};
   size_t length_bytes_read_ = 0;
   size_t length_ = 0;
   // Grows with what arrives, not with what a length announces: a stranger can
-  // make us keep no more than it sends.
+  // make us keep no more than twice what it sends.
   std::string body_;
 };
 

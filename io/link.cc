@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/string_view.h"
+
 namespace cachalot {
 namespace {
 
@@ -15,6 +17,15 @@ namespace {
 constexpr absl::Duration GoodStreamMin() { return absl::Seconds(1); }
 // An unused link remembers for so long how often it has failed.
 constexpr absl::Duration ForgetAfter() { return absl::Minutes(1); }
+
+// The kernel's first two tries to get through have failed, after 200 ms and
+// 400 ms more where round trips are short. From here on it waits twice as long
+// each time.
+constexpr uint8_t kStuckRetransmits = 2;
+// A look costs a system call.
+constexpr absl::Duration StuckCheckInterval() {
+  return absl::Milliseconds(100);
+}
 
 void SetOption(int fd, int level, int option, int value) {
   static_cast<void>(setsockopt(fd, level, option, &value, sizeof(value)));
@@ -30,7 +41,10 @@ bool IsConnectedToItself(int fd, const Address& peer) {
 
 Link::Link(const Address& peer, const LinkOptions& options,
            const Surroundings& surroundings)
-    : peer_(peer), options_(options), surroundings_(surroundings) {}
+    : peer_(peer),
+      options_(options),
+      surroundings_(surroundings),
+      reader_(options.answer_bytes_max) {}
 
 Link::~Link() {
   if (socket_.is_open()) surroundings_.loop->Remove(socket_.get());
@@ -42,6 +56,7 @@ void Link::Send(std::string frame) {
     return;
   }
   writer_.Add(std::move(frame));
+  was_used_ = true;
 }
 
 void Link::Flush() {
@@ -59,13 +74,49 @@ void Link::OnTime(FastInstant now) {
   } else if (state_ == State::kWaiting) {
     state_ = State::kIdle;
     Flush();
+  } else if (state_ == State::kUp) {
+    if (!std::exchange(was_used_, false) && writer_.empty() &&
+        reader_.is_between_frames()) {
+      ++surroundings_.stats->idle;
+      CloseSocket();
+      state_ = State::kIdle;
+      changed_at_ = now;
+      return;
+    }
+    SetDeadline(now + options_.idle_max);
   }
 }
 
 void Link::OnPeerHeard() {
-  if (state_ != State::kWaiting) return;
+  if (state_ != State::kWaiting && state_ != State::kUp) return;
   const FastInstant now = surroundings_.clock->Read().fast;
-  if (now - changed_at_ >= options_.reconnect_min) OnTime(deadline_);
+  if (state_ == State::kWaiting) {
+    if (now - changed_at_ >= options_.reconnect_min) OnTime(deadline_);
+    return;
+  }
+  if (now - stuck_checked_ < StuckCheckInterval()) return;
+  stuck_checked_ = now;
+  if (IsStuck()) Break(&surroundings_.stats->stuck);
+}
+
+bool Link::IsStuck() const {
+  tcp_info info = {};
+  socklen_t length = sizeof(info);
+  if (getsockopt(socket_.get(), IPPROTO_TCP, TCP_INFO, &info, &length) != 0) {
+    return false;
+  }
+  return info.tcpi_unacked > 0 && info.tcpi_retransmits >= kStuckRetransmits;
+}
+
+void Link::Yield() {
+  if (!writer_.empty() || state_ == State::kConnecting) {
+    Break(&surroundings_.stats->refused);
+    return;
+  }
+  ++surroundings_.stats->idle;
+  CloseSocket();
+  state_ = State::kIdle;
+  changed_at_ = surroundings_.clock->Read().fast;
 }
 
 bool Link::IsForgotten(FastInstant now) const {
@@ -78,17 +129,31 @@ void Link::OnReady(uint32_t events) {
     FinishConnecting();
     return;
   }
-  if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
-    char byte;
-    const ssize_t count = recv(socket_.get(), &byte, 1, 0);
-    const bool is_alive = count < 0 && (errno == EAGAIN || errno == EINTR);
-    if (!is_alive) {
-      Break(count > 0 ? &surroundings_.stats->unexpected
-                      : &surroundings_.stats->broken);
-      return;
-    }
-  }
   if ((events & EPOLLOUT) != 0) Write();
+  const bool is_readable =
+      (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+  if (is_readable && state_ == State::kUp) Read();
+}
+
+void Link::Read() {
+  std::vector<char>& buffer = *surroundings_.buffer;
+  const ssize_t count = recv(socket_.get(), buffer.data(), buffer.size(), 0);
+  if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (count <= 0) {
+    Break(&surroundings_.stats->broken);
+    return;
+  }
+  was_used_ = true;
+  std::vector<std::string> frames;
+  const bool is_well_formed = reader_.Read(
+      absl::string_view(buffer.data(), static_cast<size_t>(count)), &frames);
+  // The last thing that is done here: the watcher may send, and a send may
+  // break the stream.
+  if (!is_well_formed) {
+    Break(&surroundings_.stats->malformed);
+  } else if (!frames.empty()) {
+    surroundings_.watcher->OnAnswers(peer_, std::move(frames));
+  }
 }
 
 void Link::Connect() {
@@ -128,7 +193,8 @@ void Link::FinishConnecting() {
   }
   state_ = State::kUp;
   changed_at_ = surroundings_.clock->Read().fast;
-  deadline_ = FastInstant::Never();
+  was_used_ = true;
+  SetDeadline(changed_at_ + options_.idle_max);
   ++surroundings_.stats->opened;
   Watch(EPOLLIN | EPOLLRDHUP);
   surroundings_.watcher->OnLinkChanged(peer_, true);
@@ -161,10 +227,7 @@ void Link::Break(uint64_t* counter) {
   if (state_ == State::kUp && now - changed_at_ >= GoodStreamMin()) {
     failures_ = 0;
   }
-  if (socket_.is_open()) {
-    surroundings_.loop->Remove(socket_.get());
-    socket_.Close();
-  }
+  CloseSocket();
   writer_.Clear();
   // An overflow while it waits does not make it wait longer.
   if (state_ != State::kWaiting) {
@@ -173,6 +236,13 @@ void Link::Break(uint64_t* counter) {
     SetDeadline(now + DrawDelay());
   }
   surroundings_.watcher->OnLinkChanged(peer_, false);
+}
+
+void Link::CloseSocket() {
+  if (!socket_.is_open()) return;
+  surroundings_.loop->Remove(socket_.get());
+  socket_.Close();
+  reader_ = FrameReader(options_.answer_bytes_max);
 }
 
 void Link::SetDeadline(FastInstant deadline) {

@@ -355,6 +355,15 @@ AgentStatus LockService::Status() const {
       .other_cluster = node.stats().other_cluster,
       .misaddressed = node.stats().misaddressed,
       .streams_malformed = transport.streams_malformed,
+      .strangers_refused = node.stats().lists_in_datagrams +
+                           node.stats().strangers + node.stats().implausible,
+      .members_refused = node.membership().stats().implausible +
+                         node.membership().stats().refused +
+                         node.membership().stats().invented,
+      .streams_closed = transport.streams_evicted + transport.streams_stalled +
+                        transport.streams_greedy,
+      .streams_refused = transport.streams_refused,
+      .links_stuck = transport.links.stuck,
       .frames_received = transport.frames_received,
       .datagrams_received = transport.datagrams_received,
       .longest_turn = driver_->loop() == nullptr

@@ -14,6 +14,7 @@
 #include "engine/address.h"
 #include "engine/instant.h"
 #include "engine/random.h"
+#include "io/acceptor.h"
 #include "io/clock.h"
 #include "io/event_loop.h"
 #include "io/frame_reader.h"
@@ -28,10 +29,24 @@ struct TransportOptions {
   Address bind;
   // Draws the jitter of reconnection.
   uint64_t seed = 0;
-  // Beyond it the connection that has been silent for longest is closed.
+  // Streams from others and to others. Each is held to its share of the
+  // descriptors, too (io/descriptors.h). Beyond it the one that has been silent
+  // for longest is closed; among those from others a stranger's before a
+  // member's. Half of the streams from others may be strangers'.
   size_t incoming_max = 1024;
-  // Streams to others; frames for one more peer are dropped.
   size_t links_max = 8192;
+  // What the frames that are not complete yet take in memory, over all streams
+  // from others, and over those of strangers. Beyond it the stream is closed
+  // whose frame began the longest ago.
+  size_t unfinished_bytes_max = size_t{64} << 20;
+  size_t stranger_bytes_max = size_t{8} << 20;
+  // Answers that wait, on all streams from others. Beyond it the stream that is
+  // to be answered is closed.
+  size_t answer_bytes_max = size_t{32} << 20;
+  // Looks at all streams from others. One is closed if a frame that it has
+  // begun does not go on from one look to the next, and a stranger's if it was
+  // silent for three.
+  absl::Duration look_interval = absl::Seconds(10);
   LinkOptions link;
   Logger* log = nullptr;  // not owned, may be null, outlives the transport
 };
@@ -44,17 +59,26 @@ struct TransportStats {
   uint64_t frames_received = 0;
   uint64_t streams_malformed = 0;  // closed: a length out of bounds
   uint64_t streams_evicted = 0;    // closed: too many
-  uint64_t frames_dropped = 0;     // for a peer too many
+  uint64_t streams_refused = 0;    // closed at once: no descriptor is left
+  uint64_t streams_stalled = 0;    // closed: a frame did not go on, or silence
+  uint64_t streams_greedy = 0;     // closed: too much was begun, or not read
+  uint64_t links_evicted = 0;      // closed: too many
+  uint64_t answers_dropped = 0;    // the stream was over
   LinkStats links;
 };
 
 // Datagrams and streams of frames between nodes, on one port.
 //
-// A stream carries frames one way: each side opens its own towards the other,
-// at its first frame, and opens it anew with growing delays when it breaks.
+// Each side opens its own stream towards the other, at its first frame, and
+// opens it anew with growing delays when it breaks. Answers to what somebody
+// said who may not be a member, or not reachable, go back on the same stream.
 // Datagrams leave at once, frames with Flush(), all of one turn in one write.
 //
-// One thread, that of the event loop. Memory is bounded: see the options.
+// Whoever has opened a stream is a stranger until it has sent a frame that the
+// receiver takes for a member's.
+//
+// One thread, that of the event loop. Memory and descriptors are bounded: see
+// the options.
 class Transport : private EventLoop::Handler, private Link::Watcher {
  public:
   // Called on the loop's thread.
@@ -65,8 +89,9 @@ class Transport : private EventLoop::Handler, private Link::Watcher {
     // came with them, so one look at the clock here serves them all.
     virtual void OnBytesRead() = 0;
     virtual void OnDatagram(const Address& from, std::string bytes) = 0;
-    // `from`: the other end of the connection, not where that node listens.
-    virtual void OnFrame(const Address& from, std::string bytes) = 0;
+    // `from`: the other end of the connection, not where that node listens; or
+    // the peer that answers on our stream to it. True if a member sent this.
+    virtual bool OnFrame(const Address& from, std::string bytes) = 0;
     // The outgoing stream to `peer` came up or broke.
     virtual void OnLinkChanged(const Address& peer, bool up) = 0;
   };
@@ -84,6 +109,8 @@ class Transport : private EventLoop::Handler, private Link::Watcher {
 
   void SendDatagram(const Address& to, absl::string_view bytes);
   void SendFrame(const Address& to, std::string bytes);
+  // On the stream on which `to` said something, as OnFrame() named it.
+  void AnswerFrame(const Address& to, std::string bytes);
   // Writes the frames that were sent since the last call.
   void Flush();
 
@@ -108,18 +135,30 @@ class Transport : private EventLoop::Handler, private Link::Watcher {
 
   void OnReady(uint32_t events) override;  // of the listener
   void Accept(FileDescriptor socket, const Address& from);
+  void OnIncomingReady(Incoming* incoming, uint32_t events);
   void Receive(Incoming* incoming);
-  void Close(Incoming* incoming);
+  void Write(Incoming* incoming);
+  // Keeps the sums up to date.
+  void Account(Incoming* incoming);
+  void BoundUnfinished();
+  void Close(Incoming* incoming, uint64_t* counter, absl::string_view why);
+  // The stranger that has been silent for longest; null if there is none.
+  Incoming* LongestSilentStranger();
+  void LookAtIncoming();
+  // Tells that somebody was turned away.
+  void Tell(const Address& from, absl::string_view why);
 
   void ReceiveDatagrams();
   void TakeDatagram(const Address& from, absl::string_view bytes);
 
   void OnLinkChanged(const Address& peer, bool up) override;
   void OnLinkDeadline(FastInstant deadline) override;
-  // Null if there are too many.
-  Link* FindOrAddLink(const Address& to);
+  void OnAnswers(const Address& peer, std::vector<std::string> frames) override;
+  Link& FindOrAddLink(const Address& to);
+  // One of those that may be deleted now.
+  void EvictLink();
 
-  const TransportOptions options_;
+  TransportOptions options_;
   BoundSockets sockets_;
   EventLoop* const loop_;
   Clock* const clock_;
@@ -128,10 +167,31 @@ class Transport : private EventLoop::Handler, private Link::Watcher {
   Random random_;
   TransportStats stats_;
 
+  RateLimitedLog log_;
+  Acceptor acceptor_;
+  // The listener is left alone until then.
+  FastInstant accept_at_ = FastInstant::Never();
+
   // Ordered by the last time that something arrived, the longest silent first.
   std::list<Incoming> incoming_;
-  absl::btree_map<Address, std::unique_ptr<Link>> links_;
-  std::vector<Link*> unflushed_;
+  absl::btree_map<Address, Incoming*> incoming_by_source_;
+  size_t strangers_ = 0;
+  size_t unfinished_bytes_ = 0;  // of all in incoming_
+  size_t stranger_bytes_ = 0;    // of the strangers among them
+  size_t answer_bytes_ = 0;
+  uint64_t frames_begun_ = 0;
+  FastInstant look_at_ = FastInstant::Never();
+  std::vector<Address> unflushed_answers_;
+
+  struct Outgoing {
+    std::unique_ptr<Link> link;
+    uint64_t last_use = 0;  // counts uses, of all links
+  };
+  absl::btree_map<Address, Outgoing> links_;
+  uint64_t link_uses_ = 0;
+  // Its frames are being handed over: not to be deleted.
+  const Address* answering_ = nullptr;
+  std::vector<Address> unflushed_;
   // No link's is earlier.
   FastInstant links_deadline_ = FastInstant::Never();
 

@@ -270,6 +270,9 @@ std::string Describer::Describe(const Action& action) const {
           [this](const SendFrame& a) {
             return absl::StrCat("to ", names_(a.to), ": ", Bytes(a.bytes));
           },
+          [this](const AnswerFrame& a) {
+            return absl::StrCat("to ", names_(a.to), ": ", Bytes(a.bytes));
+          },
           [](const SaveState& a) {
             return absl::StrCat(
                 "save ", a.save.value(), ":",

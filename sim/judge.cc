@@ -246,6 +246,7 @@ void Judge::NoteAction(Step& step, const Action& action) {
   std::visit(Overloaded{
                  [&](const SendDatagram&) {},
                  [&](const SendFrame& send) { NoteBytes(step, send.bytes); },
+                 [&](const AnswerFrame& send) { NoteBytes(step, send.bytes); },
                  [&](const SaveState&) {},  // noted before
                  [&](const AnswerRequest& answer) { NoteAnswer(step, answer); },
                  [&](const NotifyHolder& notice) { NoteNotice(step, notice); },

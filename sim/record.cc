@@ -218,6 +218,10 @@ void Recorder::NoteAction(const World& world, HostId host,
     recorded.message = NoteSent(world, host, frame->to,
                                 /*is_datagram=*/false, frame->bytes);
   }
+  if (const auto* answer = std::get_if<AnswerFrame>(&action)) {
+    recorded.message = NoteSent(world, host, answer->to,
+                                /*is_datagram=*/false, answer->bytes);
+  }
   if (!recorded.message.has_value()) {
     recorded.text = DescriberOf(world).Describe(action);
   }

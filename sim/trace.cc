@@ -188,6 +188,10 @@ void TraceHash::Add(const Actions& actions) {
                      sim::Add(*this, send.to);
                      Add(send.bytes);
                    },
+                   [this](const AnswerFrame& send) {
+                     sim::Add(*this, send.to);
+                     Add(send.bytes);
+                   },
                    [this](const SaveState& order) {
                      Add(order.save.value());
                      sim::Add(*this, order.change);

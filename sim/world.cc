@@ -428,6 +428,11 @@ void World::Perform(HostId id, const Action& action) {
                    network_.SendDatagram(now_, self, send.to,
                                          AsSpoken(host, send.bytes));
                  },
+                 // The pretended network has one stream in each direction.
+                 [&](const AnswerFrame& answer) {
+                   network_.SendFrame(now_, self, answer.to,
+                                      AsSpoken(host, answer.bytes));
+                 },
                  [&](const SendFrame& send) {
                    network_.SendFrame(now_, self, send.to,
                                       AsSpoken(host, send.bytes));

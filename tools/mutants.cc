@@ -79,6 +79,7 @@ struct Mutant {
   std::string name;
   Kind kind = Kind::kEngine;
   std::string program;
+  bool is_a_test = false;  // the program; else it is the simulator
 };
 
 // What came of one.
@@ -119,8 +120,12 @@ Mutant ReadMutant(const fs::path& patch) {
   std::ifstream file(patch);
   for (std::string line; std::getline(file, line);) {
     absl::string_view source = line;
+    if (absl::StartsWith(source, "Caught by the test: ")) {
+      mutant.is_a_test = true;
+    }
     if (absl::ConsumePrefix(&source, "+++ b/")) mutant.kind = KindOf(source);
   }
+  if (mutant.kind != Kind::kEngine) mutant.is_a_test = true;
   return mutant;
 }
 
@@ -357,9 +362,9 @@ std::vector<Verdict> TryAll(const std::vector<Mutant>& mutants,
   std::atomic<size_t> next = 0;
   const auto work = [&] {
     for (size_t i = next++; i < mutants.size(); i = next++) {
-      verdicts[i] = mutants[i].kind == Kind::kEngine
-                        ? Simulate(mutants[i], arguments, /*jobs=*/1)
-                        : Test(mutants[i]);
+      verdicts[i] = mutants[i].is_a_test
+                        ? Test(mutants[i])
+                        : Simulate(mutants[i], arguments, /*jobs=*/1);
       const absl::MutexLock lock(&told);
       std::cerr << mutants[i].name << ": " << Sentence(verdicts[i]) << "\n";
     }

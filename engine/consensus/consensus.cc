@@ -20,6 +20,23 @@ namespace cachalot {
 
 namespace {
 
+// Elections raise the term by one; a node that was away for years finds it
+// raised by less than this. A term further ahead is made up: it would leave no
+// room for those to come.
+constexpr uint64_t kTermJumpMax = uint64_t{1} << 32;
+// Who has just come in may find so much.
+constexpr uint64_t kTermOfStrangersMax = uint64_t{1} << 48;
+// Half a year of a million entries a second.
+constexpr uint64_t kIndexJumpMax = uint64_t{1} << 44;
+// Between two entries, or behind a snapshot: 36 years.
+absl::Duration TimeJumpMax() { return absl::Nanoseconds(int64_t{1} << 60); }
+
+Term TermOf(const ConsensusMessage& message) {
+  return std::visit(Overloaded{[](const LeaveIntent&) { return Term(); },
+                               [](const auto& m) { return m.term; }},
+                    message);
+}
+
 // A learner that has not heard its leader for so many election timeouts has
 // none: it does not vote, so it need not be among the first to know.
 constexpr int kLearnersPatience = 4;
@@ -100,7 +117,18 @@ void Consensus::Found(SlowInstant now, std::vector<Voter> voters, Outbox& out) {
 
 void Consensus::Receive(SlowInstant now, NodeId from,
                         const ConsensusMessage& message, Outbox& out) {
+  if (!IsPlausible(TermOf(message))) {
+    ++counters_.malformed;
+    return;
+  }
   std::visit([&](const auto& m) { Handle(now, from, m, out); }, message);
+}
+
+bool Consensus::IsPlausible(Term term) const {
+  const bool knows_nothing = term_ == Term() && log_.last_index() == LogIndex();
+  const uint64_t term_max =
+      knows_nothing ? kTermOfStrangersMax : term_.value() + kTermJumpMax;
+  return term.value() <= term_max;
 }
 
 // --- Timers -----------------------------------------------------------------
@@ -458,7 +486,8 @@ bool Consensus::TakeEntries(SlowInstant now, const Append& m) {
   std::vector<std::optional<Configuration>> configurations;
   for (size_t i = fresh; i < m.entries.size(); ++i) {
     const Entry& entry = m.entries[i];
-    if (entry.term < term || entry.term > m.term || entry.time < time) {
+    if (entry.term < term || entry.term > m.term || entry.time < time ||
+        entry.time - time > TimeJumpMax()) {
       return false;
     }
     term = entry.term;
@@ -511,6 +540,7 @@ void Consensus::ReplyToAppend(NodeId to, AppendReply reply, bool is_promise,
 // False if no correct leader sends this.
 bool Consensus::IsSound(const SnapshotChunk& m) const {
   if (m.index_term > m.term || m.configuration.voters.empty()) return false;
+  if (m.index.value() > commit_.value() + kIndexJumpMax) return false;
   // The entries that we keep behind it were stamped after it: with another time
   // for it, its table could not take them.
   if (log_.Matches(m.index, m.index_term)) {
@@ -518,8 +548,10 @@ bool Consensus::IsSound(const SnapshotChunk& m) const {
   }
   // What replaces our log goes on from what is committed in it: there, too,
   // terms and times do not fall.
-  return m.index <= commit_ || (m.index_term >= log_.TermAt(commit_) &&
-                                m.time >= log_.TimeAt(commit_));
+  const ClusterTime time = log_.TimeAt(commit_);
+  return m.index <= commit_ ||
+         (m.index_term >= log_.TermAt(commit_) && m.time >= time &&
+          m.time - time <= TimeJumpMax());
 }
 
 void Consensus::Handle(SlowInstant now, NodeId from, const SnapshotChunk& m,

@@ -221,6 +221,9 @@ class Consensus {
   void Handle(SlowInstant now, NodeId from, const LeaveIntent& m, Outbox& out);
   void Handle(SlowInstant now, NodeId from, const LeaveReply& m, Outbox& out);
 
+  // Not beyond what elections lead to, as far as this node can tell.
+  bool IsPlausible(Term term) const;
+
   // Elections.
   void SetTerm(Term term, NodeId vote);
   void BecomeFollower(SlowInstant now, Term term, NodeId leader);

@@ -8,6 +8,8 @@ namespace cachalot {
 namespace {
 
 constexpr absl::Duration kBetweenAnswers = absl::Seconds(1);
+constexpr absl::Duration kStrangersPeriod = absl::Seconds(2);
+
 }  // namespace
 
 bool AnswerLimit::Allow(SlowInstant now, NodeId peer) {
@@ -26,9 +28,20 @@ bool AnswerLimit::Allow(SlowInstant now, NodeId peer) {
   return true;
 }
 
+bool AnswerLimit::AllowStranger(SlowInstant now) {
+  if (now - strangers_since_ >= kStrangersPeriod) {
+    strangers_since_ = now;
+    strangers_ = 0;
+  }
+  if (strangers_ >= kStrangersMax) return false;
+  ++strangers_;
+  return true;
+}
+
 void AnswerLimit::AddTo(Fingerprint& hash) const {
   for (const auto& [peer, again_at] : again_at_) hash.Add(peer).Add(again_at);
   hash.Add(uint64_t{forget_at_});
+  hash.Add(strangers_since_).Add(static_cast<uint64_t>(strangers_));
 }
 
 }  // namespace cachalot

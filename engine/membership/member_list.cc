@@ -31,11 +31,15 @@ bool MemberList::HasPresentAt(const Address& address) const {
   });
 }
 
-bool MemberList::IsPlausible(const MemberFact& news) const {
+bool MemberList::IsPlausible(const MemberFact& news, bool is_own_word) const {
   const MemberFact* known = Find(news.id);
+  if (is_own_word && known == nullptr) {
+    return news.incarnation <= kIncarnationMax;
+  }
   const uint64_t incarnation = known == nullptr ? 0 : known->incarnation;
+  const uint64_t jump_max = is_own_word ? kOwnJumpMax : kIncarnationJumpMax;
   return news.incarnation <= incarnation ||
-         news.incarnation - incarnation <= kIncarnationJumpMax;
+         news.incarnation - incarnation <= jump_max;
 }
 
 SlowInstant MemberList::GoneSince(NodeId id) const {
@@ -73,6 +77,10 @@ std::vector<NodeId> MemberList::Reap(SlowInstant since) {
   }
   for (const NodeId& id : reaped) Forget(id);
   return reaped;
+}
+
+void MemberList::ForgetGone(NodeId id) {
+  if (gone_since_.contains(id)) Forget(id);
 }
 
 std::optional<NodeId> MemberList::EvictOldestGone() {

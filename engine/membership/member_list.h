@@ -19,8 +19,12 @@ namespace cachalot {
 // A jump beyond this is damage, not news: a member raises its incarnation by
 // one for each accusation (memberlist #359).
 inline constexpr uint64_t kIncarnationJumpMax = uint64_t{1} << 20;
-// Nor does anybody live to be accused more often than this.
-inline constexpr uint64_t kIncarnationMax = uint64_t{1} << 48;
+// A member's own word goes further: it may have been accused often.
+inline constexpr uint64_t kOwnJumpMax = uint64_t{1} << 24;
+// The accused goes further yet, so that it can deny whatever others believe.
+inline constexpr uint64_t kDenialJumpMax = uint64_t{1} << 28;
+// Nobody lives to be accused so often before it is first heard of.
+inline constexpr uint64_t kIncarnationMax = uint64_t{1} << 40;
 
 // Alive or suspect: probed, gossiped to, counted.
 constexpr bool IsPresent(MemberState state) {
@@ -51,8 +55,9 @@ class MemberList {
   size_t present() const { return present_; }
   bool full() const { return members_.size() >= members_max_; }
 
-  // Within kIncarnationJumpMax of what is known.
-  bool IsPlausible(const MemberFact& news) const;
+  // Within kIncarnationJumpMax of what is known; in a member's own word, within
+  // kOwnJumpMax, or kIncarnationMax if nothing is known.
+  bool IsPlausible(const MemberFact& news, bool is_own_word) const;
 
   // Takes in what is new in `news`: within one incarnation name and address
   // stay, since only the owner sets them.
@@ -61,6 +66,8 @@ class MemberList {
 
   // Forgets those that were gone before `since`.
   std::vector<NodeId> Reap(SlowInstant since);
+  // Forgets `id` if it is gone.
+  void ForgetGone(NodeId id);
   // Forgets the one that has been gone for longest; nothing if none is gone.
   std::optional<NodeId> EvictOldestGone();
 

@@ -14,12 +14,14 @@
 #include "engine/overloaded.h"
 #include "engine/wire/codec.h"
 
+// Hearing, believing and telling. Probing and suspecting are in
+// membership_probing.cc.
+
 namespace cachalot {
 namespace {
 
 using Channel = Outgoing::Channel;
 
-constexpr int kHealthWorst = 7;  // Lifeguard's S - 1
 // A deadline in the very next step.
 constexpr absl::Duration kSoon = absl::Nanoseconds(1);
 constexpr size_t kFactBytesMax = limits::kDatagramBytesMax - kEnvelopeBytesMax;
@@ -29,10 +31,8 @@ constexpr size_t kDatagramGoodbyesMax = 64;
 // What a request to ping may ask for.
 constexpr absl::Duration kRelayTimeMin = absl::Milliseconds(1);
 constexpr absl::Duration kRelayTimeMax = absl::Minutes(1);
-
-Channel ChannelFor(uint64_t probe_number) {
-  return IsOnStream(probe_number) ? Channel::kStream : Channel::kDatagram;
-}
+// A failed member of which there was never a sign but what others said of it.
+constexpr absl::Duration kGhostMemory = absl::Minutes(1);
 
 bool Accuses(const MemberFact& fact) {
   return fact.state != MemberState::kAlive;
@@ -49,10 +49,6 @@ bool SharesSuspicion(const MemberFact& news, const MemberFact& known) {
   return news.state == MemberState::kSuspect &&
          known.state == MemberState::kSuspect &&
          news.incarnation == known.incarnation;
-}
-
-std::string Rounded(absl::Duration d) {
-  return absl::FormatDuration(absl::Trunc(d, absl::Milliseconds(1)));
 }
 
 }  // namespace
@@ -125,12 +121,11 @@ SlowInstant Membership::FindDeadline() const {
 
 // --- Hearing ----------------------------------------------------------------
 
-void Membership::Receive(SlowInstant now, NodeId from,
-                         const Address& from_address,
+void Membership::Receive(SlowInstant now, NodeId from, const Origin& origin,
                          const MembershipMessage& message, Outbox& out) {
   if (from.IsNone() || from == self_.id) return;
   NoteHeard(now, from);
-  Receipt receipt{.now = now, .from = from, .from_address = from_address};
+  Receipt receipt{.now = now, .from = from, .origin = origin};
   std::visit(
       Overloaded{
           [&](const Ping& ping) { TakePing(ping, receipt, out); },
@@ -143,6 +138,7 @@ void Membership::Receive(SlowInstant now, NodeId from,
           [&](const PushPull& list) { TakePushPull(list, receipt, out); },
       },
       message);
+  NoteSpeaker(receipt);
   AnswerSender(receipt, out);
   // The accused does not wait for the next turn of gossip.
   if (std::exchange(denies_, false)) SendGossip(out);
@@ -158,16 +154,20 @@ void Membership::NoteHeard(SlowInstant now, NodeId from) {
 void Membership::TakePing(const Ping& ping, Receipt& receipt, Outbox& out) {
   // First: a denial then goes out with the answer.
   LearnAll(ping.facts, receipt);
-  SendTo(receipt.from, receipt.from_address, ChannelFor(ping.probe),
-         Ack{.probe = ping.probe, .facts = FactsFor(receipt.from)}, out);
+  Answer(receipt, Ack{.probe = ping.probe, .facts = FactsFor(receipt.from)},
+         out);
 }
 
 void Membership::TakePingRequest(const PingRequest& request, Receipt& receipt,
                                  Outbox& out) {
   LearnAll(request.facts, receipt);
   if (request.target == self_.id) {
-    SendTo(receipt.from, receipt.from_address, ChannelFor(request.probe),
+    Answer(receipt,
            Ack{.probe = request.probe, .facts = FactsFor(receipt.from)}, out);
+    return;
+  }
+  if (receipt.origin.on_stream) {
+    ++stats_.unserved;
     return;
   }
   const absl::Duration time_left =
@@ -175,7 +175,7 @@ void Membership::TakePingRequest(const PingRequest& request, Receipt& receipt,
   const uint64_t number = NextNumber();
   const bool is_served = relays_.Add(receipt.now, number,
                                      {.asker = receipt.from,
-                                      .asker_address = receipt.from_address,
+                                      .asker_address = receipt.origin.source,
                                       .asker_number = request.probe,
                                       .target = request.target,
                                       .nack_at = receipt.now + time_left / 2,
@@ -184,17 +184,27 @@ void Membership::TakePingRequest(const PingRequest& request, Receipt& receipt,
     ++stats_.unserved;
     return;
   }
-  SendTo(request.target, request.target_address, Channel::kDatagram,
+  // Nobody is pinged at an address that only the request names. Of somebody
+  // unknown the asker hears that there is no answer.
+  const MemberFact* target = list_.Find(request.target);
+  if (target == nullptr) {
+    ++stats_.unserved;
+    return;
+  }
+  SendTo(request.target, target->address, Channel::kDatagram,
          Ping{.probe = number, .facts = FactsFor(request.target)}, out);
 }
 
 void Membership::TakeAck(const Ack& ack, Receipt& receipt, Outbox& out) {
   LearnAll(ack.facts, receipt);
-  if (probe_.has_value() && probe_->NoteAck(receipt.from, ack.probe)) return;
+  if (probe_.has_value() && probe_->NoteAck(receipt.from, ack.probe)) {
+    if (probe_->target() == receipt.from) Prove(receipt.now, receipt.from);
+    return;
+  }
   const std::optional<Relays::Relay> relay =
       relays_.TakeAnswered(receipt.now, receipt.from, ack.probe);
   if (!relay.has_value()) return;
-  SendTo(relay->asker, relay->asker_address, ChannelFor(relay->asker_number),
+  SendTo(relay->asker, relay->asker_address, Channel::kDatagram,
          Ack{.probe = relay->asker_number, .facts = FactsFor(relay->asker)},
          out);
 }
@@ -207,12 +217,12 @@ void Membership::TakeNack(const Nack& nack, Receipt& receipt) {
 void Membership::TakePushPull(const PushPull& message, Receipt& receipt,
                               Outbox& out) {
   receipt.is_whole_list = true;
+  receipt.is_welcome = receipt.origin.on_stream && is_alone();
   LearnAll(message.members, receipt);
   if (message.is_reply) return;
   PushPull reply = WholeList();
   reply.is_reply = true;
-  SendTo(receipt.from, receipt.from_address, Channel::kStream, std::move(reply),
-         out);
+  Answer(receipt, std::move(reply), out);
   receipt.corrections.clear();  // the whole list says it all
 }
 
@@ -223,8 +233,11 @@ void Membership::AnswerSender(Receipt& receipt, Outbox& out) {
   if (sender == nullptr) {
     if (receipt.is_whole_list || list_.full() || has_left()) return;
     if (!answers_.Allow(receipt.now, receipt.from)) return;
-    SendTo(receipt.from, receipt.from_address, Channel::kStream, WholeList(),
-           out);
+    // By datagram this opens a stream to somebody unknown.
+    if (!receipt.origin.on_stream && !answers_.AllowStranger(receipt.now)) {
+      return;
+    }
+    Answer(receipt, WholeList(), out);
     return;
   }
   std::vector<MemberFact> facts;
@@ -236,8 +249,35 @@ void Membership::AnswerSender(Receipt& receipt, Outbox& out) {
     break;
   }
   if (facts.empty() || !answers_.Allow(receipt.now, receipt.from)) return;
-  SendTo(receipt.from, receipt.from_address, Channel::kDatagram,
-         Gossip{.facts = std::move(facts)}, out);
+  Answer(receipt, Gossip{.facts = std::move(facts)}, out);
+}
+
+// Back to where the message came from. What does not fit a datagram goes on a
+// stream, which is opened only to the very machine that the datagram came from:
+// else one datagram could make us speak to anybody.
+void Membership::Answer(const Receipt& receipt, Message message, Outbox& out) {
+  const Origin& origin = receipt.origin;
+  if (origin.on_stream) {
+    SendTo(receipt.from, origin.source, Channel::kSameStream,
+           std::move(message), out);
+  } else if (!std::holds_alternative<PushPull>(message)) {
+    SendTo(receipt.from, origin.source, Channel::kDatagram, std::move(message),
+           out);
+  } else if (origin.IsPlausible()) {
+    SendTo(receipt.from, origin.claimed, Channel::kStream, std::move(message),
+           out);
+  } else {
+    ++stats_.misdirected;
+  }
+}
+
+// A stream proves from which machine it comes.
+void Membership::NoteSpeaker(const Receipt& receipt) {
+  if (!receipt.origin.on_stream) return;
+  const MemberFact* sender = list_.Find(receipt.from);
+  if (sender == nullptr || !IsPresent(sender->state)) return;
+  if (sender->address.ip != receipt.origin.source.ip) return;
+  Prove(receipt.now, receipt.from);
 }
 
 // --- Believing --------------------------------------------------------------
@@ -249,10 +289,7 @@ void Membership::LearnAll(const std::vector<MemberFact>& facts,
 
 void Membership::Learn(const MemberFact& news, Receipt& receipt) {
   if (news.id == self_.id) return LearnOfSelf(news, receipt);
-  // A member's own word goes further: it may have been accused often.
-  const bool is_plausible = news.id == receipt.from
-                                ? news.incarnation <= kIncarnationMax
-                                : list_.IsPlausible(news);
+  const bool is_plausible = list_.IsPlausible(news, news.id == receipt.from);
   if (news.id.IsNone() || news.address.IsNone() || !is_plausible) {
     ++stats_.implausible;
     return;
@@ -270,6 +307,9 @@ void Membership::Learn(const MemberFact& news, Receipt& receipt) {
   if (news.state == MemberState::kFailed && IsPresent(known->state)) {
     return HearFailed(news, receipt);
   }
+  if (!IsPresent(known->state) && IsPresent(news.state)) {
+    proofs_.Add(news.id, receipt.origin.source, /*is_newcomer=*/false);
+  }
   Adopt(receipt.now, news, receipt.from);
 }
 
@@ -282,7 +322,7 @@ void Membership::LearnOfSelf(const MemberFact& news, Receipt& receipt) {
     return;
   }
   if (news == self_) return;
-  if (news.incarnation - self_.incarnation > kIncarnationJumpMax) {
+  if (news.incarnation - self_.incarnation > kDenialJumpMax) {
     ++stats_.implausible;
     return;
   }
@@ -309,6 +349,14 @@ void Membership::Meet(const MemberFact& news, const Receipt& receipt) {
     if (receipt.is_whole_list || list_.full()) return;
     return Adopt(receipt.now, news, receipt.from);
   }
+  // Its own word, on a stream from where it listens, proves itself.
+  const bool is_proof = receipt.origin.on_stream && news.id == receipt.from &&
+                        news.address.ip == receipt.origin.source.ip;
+  if (!is_proof && !receipt.is_welcome &&
+      !proofs_.MayIntroduce(receipt.origin.source)) {
+    ++stats_.invented;
+    return;
+  }
   if (list_.full() && !MakeRoom()) {
     ++stats_.refused;
     return;
@@ -319,7 +367,7 @@ void Membership::Meet(const MemberFact& news, const Receipt& receipt) {
     gone.state = MemberState::kFailed;
     return Adopt(receipt.now, gone, self_.id);
   }
-  FailPredecessorsAt(receipt.now, news);
+  proofs_.Add(news.id, receipt.origin.source, /*is_newcomer=*/true);
   Adopt(receipt.now, news, receipt.from);
 }
 
@@ -336,14 +384,21 @@ void Membership::HearFailed(const MemberFact& news, const Receipt& receipt) {
   suspicions_.at(news.id).HoldUntil(receipt.now + kSoon);
 }
 
+void Membership::Prove(SlowInstant now, NodeId id) {
+  if (!proofs_.Prove(now, id)) return;
+  const MemberFact newcomer = *list_.Find(id);
+  FailPredecessorsAt(now, newcomer);
+}
+
 // A port has one owner and an id lives as long as its process: whoever had the
-// newcomer's address before is gone. Only on first sight, so that two processes
-// that claim one address by mistake do not push each other out for ever.
+// newcomer's address before is gone. Only once the newcomer has shown that it
+// is there, and only for its first sign of life, so that two processes that
+// claim one address by mistake do not push each other out for ever.
 void Membership::FailPredecessorsAt(SlowInstant now,
                                     const MemberFact& newcomer) {
   std::vector<MemberFact> gone;
   for (const auto& [id, member] : list_.members()) {
-    if (member.address != newcomer.address) continue;
+    if (member.address != newcomer.address || id == newcomer.id) continue;
     if (IsPresent(member.state)) gone.push_back(member);
   }
   for (MemberFact& member : gone) {
@@ -359,8 +414,10 @@ void Membership::FailPredecessorsAt(SlowInstant now,
 
 bool Membership::MakeRoom() {
   const std::optional<NodeId> evicted = list_.EvictOldestGone();
-  if (evicted.has_value()) gossip_.Drop(*evicted);
-  return evicted.has_value();
+  if (!evicted.has_value()) return false;
+  gossip_.Drop(*evicted);
+  ghosts_.erase(*evicted);
+  return true;
 }
 
 // REQUIRES: `news` supersedes what is known, or nothing is and there is room.
@@ -401,8 +458,13 @@ void Membership::NotePresence(SlowInstant now, const MemberFact& member) {
   if (IsPresent(member.state)) {
     probe_rota_.Add(member.id, random_);
     gossip_rota_.Add(member.id, random_);
+    ghosts_.erase(member.id);
     return;
   }
+  const bool is_ghost = member.state == MemberState::kFailed &&
+                        proofs_.ProvenSince(member.id) == SlowInstant::Never();
+  if (is_ghost) ghosts_.emplace(member.id, now);
+  proofs_.Remove(member.id);
   probe_rota_.Remove(member.id);
   gossip_rota_.Remove(member.id);
   if (probe_.has_value() && probe_->target() == member.id) {
@@ -424,182 +486,6 @@ void Membership::NoteSuspicion(SlowInstant now, const MemberFact& member,
       .max = min * options_.suspicion_max_multiplier,
       .confirmations_wanted = ConfirmationsWanted(members())};
   suspicions_.emplace(member.id, Suspicion(now, terms, heard_from));
-}
-
-// --- Probing and suspecting -------------------------------------------------
-
-void Membership::FireProbe(SlowInstant now, Outbox& out) {
-  if (probe_.has_value() && probe_->WantsHelp(now)) AskHelpers(now, out);
-  if (probe_.has_value() && probe_->end() <= now) {
-    ConcludeProbe(now);
-    probe_.reset();
-    probe_at_ = now;
-  }
-  if (!probe_.has_value() && probe_at_ <= now) StartProbe(now, out);
-}
-
-void Membership::StartProbe(SlowInstant now, Outbox& out) {
-  const std::optional<NodeId> target = probe_rota_.Next(random_);
-  if (!target.has_value()) {
-    probe_at_ = now + options_.probe_interval;
-    return;
-  }
-  const Probe::Schedule schedule = {
-      .ask_at = now + AtHealth(options_.probe_timeout),
-      .end = now + AtHealth(options_.probe_interval)};
-  probe_.emplace(*target, NextNumber(), schedule);
-  // If the target is suspect, it is told so here (Lifeguard's buddy system).
-  SendTo(*target, list_.Find(*target)->address, Channel::kDatagram,
-         Ping{.probe = probe_->number(), .facts = FactsFor(*target)}, out);
-}
-
-// The direct answer is late: others may reach it, and so may a stream.
-void Membership::AskHelpers(SlowInstant now, Outbox& out) {
-  const NodeId target = probe_->target();
-  const Address address = list_.Find(target)->address;
-  std::vector<NodeId> possible = PresentMembers();
-  possible.erase(absl::c_find(possible, target));
-  random_.Shuffle(possible);
-  // Suspects help too, if there is nobody better.
-  std::stable_partition(possible.begin(), possible.end(), [this](NodeId id) {
-    return list_.Find(id)->state == MemberState::kAlive;
-  });
-  const size_t helpers_possible = possible.size();
-  possible.resize(std::min(helpers_possible,
-                           static_cast<size_t>(options_.indirect_probes)));
-  for (const NodeId& helper : possible) {
-    SendTo(helper, list_.Find(helper)->address, Channel::kDatagram,
-           PingRequest{.probe = probe_->number(),
-                       .target = target,
-                       .target_address = address,
-                       .timeout = probe_->end() - now,
-                       .facts = FactsFor(helper)},
-           out);
-  }
-  const uint64_t stream_number = probe_->number() | kStreamBit;
-  SendTo(target, address, Channel::kStream,
-         Ping{.probe = stream_number, .facts = FactsFor(target)}, out);
-  Note([&] {
-    return absl::StrCat(NameOf(target), " did not answer probe ",
-                        probe_->number() / 2, possible.empty() ? "" : ", asks ",
-                        NamesOf(possible));
-  });
-  probe_->NoteHelpers(std::move(possible), helpers_possible);
-}
-
-void Membership::ConcludeProbe(SlowInstant now) {
-  switch (probe_->Judge()) {
-    case Probe::Verdict::kAnswered:
-      health_ = std::max(health_ - 1, 0);
-      return;
-    case Probe::Verdict::kAccused:
-      Accuse(now, probe_->target());
-      return;
-    case Probe::Verdict::kUnsure:
-      ++stats_.unsure;
-      // Known in isolation, and no reason to be slow when it ends.
-      if (!isolated()) WorsenHealth();
-      Note([&] {
-        return absl::StrCat(NameOf(probe_->target()),
-                            " silent, but so are the others -> health ",
-                            health_);
-      });
-      return;
-    case Probe::Verdict::kVoid:
-      return;
-  }
-}
-
-void Membership::Accuse(SlowInstant now, NodeId target) {
-  MemberFact fact = *list_.Find(target);
-  if (fact.state == MemberState::kSuspect) {
-    suspicions_.at(target).Confirm(self_.id);
-    return;
-  }
-  Note([&] { return absl::StrCat(NameOf(target), " silent -> suspect"); });
-  fact.state = MemberState::kSuspect;
-  Adopt(now, fact, self_.id);
-}
-
-void Membership::FireRelays(SlowInstant now, Outbox& out) {
-  for (const Relays::Relay& relay : relays_.TakeOverdue(now)) {
-    SendTo(relay.asker, relay.asker_address, ChannelFor(relay.asker_number),
-           Nack{.probe = relay.asker_number, .facts = FactsFor(relay.asker)},
-           out);
-  }
-}
-
-void Membership::FireSuspicions(SlowInstant now) {
-  if (isolated()) return;
-  std::vector<NodeId> expired;
-  for (const auto& [id, suspicion] : suspicions_) {
-    if (suspicion.deadline() <= now) expired.push_back(id);
-  }
-  for (const NodeId& id : expired) {
-    Note([&] {
-      return absl::StrCat(NameOf(id), " suspect for ",
-                          Rounded(now - suspicions_.at(id).start()),
-                          " -> failed");
-    });
-    MemberFact fact = *list_.Find(id);
-    fact.state = MemberState::kFailed;
-    Adopt(now, fact, self_.id);
-  }
-}
-
-// One that hears nobody cannot tell whether the others are gone or it is itself
-// cut off; with one other member only, there is nobody else to hear (R3c).
-void Membership::FireIsolation(SlowInstant now) {
-  if (IsolationDeadline() > now) return;
-  isolated_since_ = now;
-  Observe([&] { return Isolated{.silent = now - last_heard_}; });
-  Note([&] {
-    return absl::StrCat("hears nobody for ", Rounded(now - last_heard_),
-                        " -> isolated");
-  });
-}
-
-// Suspicions go on where they stopped, but not before a denial that was missed
-// had the time to come again.
-void Membership::EndIsolation(SlowInstant now, NodeId heard) {
-  const absl::Duration lost = now - *isolated_since_;
-  isolated_since_.reset();
-  Observe([&] { return IsolationEnded{.heard = heard}; });
-  Note([&] {
-    return absl::StrCat("hears ", NameOf(heard), " -> no longer isolated");
-  });
-  for (auto& [id, suspicion] : suspicions_) {
-    suspicion.Postpone(lost);
-    suspicion.HoldUntil(now + DenialTime(options_, members()));
-    Spread(now, *list_.Find(id));
-  }
-}
-
-// Messages that came in the meantime are not read yet: nothing that ran out
-// while this node slept may be held against others.
-void Membership::NoteStall(SlowInstant now, absl::Duration lateness) {
-  if (lateness <= absl::ZeroDuration()) return;
-  WorsenHealth();
-  Note([&] {
-    return absl::StrCat("stepped ", Rounded(lateness), " late -> health ",
-                        health_);
-  });
-  probe_.reset();
-  probe_at_ = now + options_.probe_timeout;
-  for (auto& [id, suspicion] : suspicions_) {
-    suspicion.Postpone(lateness);
-    suspicion.HoldUntil(now + DenialTime(options_, members()));
-  }
-  deadline_ = FindDeadline();
-}
-
-void Membership::WorsenHealth() {
-  health_ = std::min(health_ + 1, kHealthWorst);
-}
-
-SlowInstant Membership::IsolationDeadline() const {
-  if (isolated() || list_.present() < 2) return SlowInstant::Never();
-  return last_heard_ + isolation_after_;
 }
 
 // --- Telling ----------------------------------------------------------------
@@ -684,6 +570,21 @@ void Membership::FireReconnect(SlowInstant now, Outbox& out) {
 void Membership::ReapGone(SlowInstant now) {
   for (const NodeId& id : list_.Reap(now - options_.reap_after)) {
     gossip_.Drop(id);
+    ghosts_.erase(id);
+  }
+  ReapGhosts(now);
+}
+
+// Whoever invents members cannot make us remember them for long.
+void Membership::ReapGhosts(SlowInstant now) {
+  for (auto it = ghosts_.begin(); it != ghosts_.end();) {
+    if (now - it->second < kGhostMemory) {
+      ++it;
+      continue;
+    }
+    list_.ForgetGone(it->first);
+    gossip_.Drop(it->first);
+    it = ghosts_.erase(it);
   }
 }
 
@@ -824,6 +725,11 @@ void Membership::CheckInvariants() const {
     CHECK(news == nullptr || *news == member) << id;
   }
   CHECK(suspicions_.size() == suspects);
+  CHECK(proofs_.size() == present.size());
+  for (const auto& [id, since] : ghosts_) {
+    const MemberFact* ghost = list_.Find(id);
+    CHECK(ghost != nullptr && !IsPresent(ghost->state)) << id;
+  }
   CHECK(gossip_.size() <= list_.members().size() + 1);
   const MemberFact* own_news = gossip_.Find(self_.id);
   CHECK(own_news == nullptr || *own_news == self_);
@@ -855,6 +761,8 @@ uint64_t Membership::Fingerprint() const {
   if (probe_.has_value()) probe_->AddTo(hash);
   relays_.AddTo(hash);
   answers_.AddTo(hash);
+  proofs_.AddTo(hash);
+  for (const auto& [id, since] : ghosts_) hash.Add(id).Add(since);
   return hash.value();
 }
 

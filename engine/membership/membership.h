@@ -14,12 +14,14 @@
 #include "engine/membership/answer_limit.h"
 #include "engine/membership/gossip.h"
 #include "engine/membership/member_list.h"
+#include "engine/membership/member_proofs.h"
 #include "engine/membership/probe.h"
 #include "engine/membership/relays.h"
 #include "engine/membership/rota.h"
 #include "engine/membership/suspicion.h"
 #include "engine/observer.h"
 #include "engine/options.h"
+#include "engine/origin.h"
 #include "engine/outbox.h"
 #include "engine/random.h"
 #include "engine/request.h"
@@ -56,7 +58,11 @@ class Membership {
   struct Stats {
     uint64_t implausible = 0;  // facts without id or address, or far ahead
     uint64_t refused = 0;      // members beyond limits::kMembersMax
-    uint64_t unserved = 0;     // requests to ping beyond Relays::kMax
+    uint64_t invented = 0;     // members beyond MemberProofs::kUnprovenMax
+    uint64_t unserved = 0;     // requests to ping beyond Relays::kMax, or to
+                               // ping somebody unknown
+    uint64_t misdirected = 0;  // answers that were wanted elsewhere than where
+                               // the question came from
     uint64_t denials = 0;      // times that this node was accused and denied it
     uint64_t unsure = 0;       // probes that blamed this node, not the other
 
@@ -70,9 +76,10 @@ class Membership {
 
   void Introduce(const Introduction& introduction);
   void SetSeeds(SlowInstant now, std::vector<Address> seeds);
-  // `from` is the sender of the envelope, already checked to be of our cluster
-  // (or to have none, for PushPull).
-  void Receive(SlowInstant now, NodeId from, const Address& from_address,
+  // `from` is the sender of the envelope, already checked to be of our cluster,
+  // or without one as we are. Answers go to where the message came from, and on
+  // its stream if it came on one; never to an address that it only names.
+  void Receive(SlowInstant now, NodeId from, const Origin& origin,
                const MembershipMessage& message, Outbox& out);
   void FireTimers(SlowInstant now, Outbox& out);
   // Later than the last `now` once FireTimers() was called with it.
@@ -92,6 +99,13 @@ class Membership {
   const MemberFact& self() const { return self_; }
   // Since when a member has been failed or left; never if it is present.
   SlowInstant GoneSince(NodeId id) const { return list_.GoneSince(id); }
+  // Everybody known and ourselves, as an introduction to whoever asks.
+  PushPull WholeList() const;
+  // Since when `id` has been present and has shown that it exists
+  // (MemberProofs). Never if it has not.
+  SlowInstant ProvenSince(NodeId id) const { return proofs_.ProvenSince(id); }
+  // Puts `id` behind all others that are proven now.
+  void Demote(SlowInstant now, NodeId id) { proofs_.Demote(now, id); }
 
   // --- For watching only ----------------------------------------------------
 
@@ -111,8 +125,9 @@ class Membership {
   struct Receipt {
     SlowInstant now;
     NodeId from;
-    Address from_address;
+    Origin origin;
     bool is_whole_list = false;
+    bool is_welcome = false;  // what we are told when we knew nobody
     std::vector<MemberFact> corrections;
   };
 
@@ -125,6 +140,8 @@ class Membership {
   void TakeNack(const Nack& nack, Receipt& receipt);
   void TakePushPull(const PushPull& message, Receipt& receipt, Outbox& out);
   void AnswerSender(Receipt& receipt, Outbox& out);
+  void Answer(const Receipt& receipt, Message message, Outbox& out);
+  void NoteSpeaker(const Receipt& receipt);
 
   // --- Believing ------------------------------------------------------------
   void LearnAll(const std::vector<MemberFact>& facts, Receipt& receipt);
@@ -132,6 +149,7 @@ class Membership {
   void LearnOfSelf(const MemberFact& news, Receipt& receipt);
   void Meet(const MemberFact& news, const Receipt& receipt);
   void HearFailed(const MemberFact& news, const Receipt& receipt);
+  void Prove(SlowInstant now, NodeId id);
   void FailPredecessorsAt(SlowInstant now, const MemberFact& newcomer);
   bool MakeRoom();
   void Adopt(SlowInstant now, const MemberFact& news, NodeId heard_from);
@@ -161,16 +179,17 @@ class Membership {
   void FirePushPull(SlowInstant now, Outbox& out);
   void FireReconnect(SlowInstant now, Outbox& out);
   void ReapGone(SlowInstant now);
+  void ReapGhosts(SlowInstant now);
   std::vector<Address> LostAddresses() const;
   std::vector<Address> LostSeeds() const;
   std::vector<MemberFact> FactsFor(NodeId receiver);
-  PushPull WholeList() const;
   void SendTo(NodeId to, const Address& address, Outgoing::Channel channel,
               Message message, Outbox& out) const;
   void SendIntroduction(const Address& address, bool is_join,
                         Outbox& out) const;
 
   // --- Small things ---------------------------------------------------------
+  static constexpr int kHealthWorst = 7;  // Lifeguard's S - 1
   bool has_left() const { return self_.state == MemberState::kLeft; }
   bool is_alone() const { return list_.present() == 0; }
   // Ourselves included.
@@ -207,6 +226,9 @@ class Membership {
   std::optional<Probe> probe_;
   Relays relays_;
   AnswerLimit answers_;
+  MemberProofs proofs_;  // one for each that is present
+  // Who failed without ever having shown that it exists, and since when.
+  absl::btree_map<NodeId, SlowInstant> ghosts_;
   uint64_t last_number_ = 0;
 
   int health_ = 0;

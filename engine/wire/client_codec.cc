@@ -39,7 +39,7 @@ Offset<wire::Read> ToTable(Writer& writer, const Read& read) {
 }
 
 Read FromTable(Reader& reader, const wire::Read& read) {
-  Read result{.number = read.number()};
+  Read result{.number = reader.Number(read.number())};
   switch (read.kind()) {
     case wire::ReadKind::Locks:
       result.what = ListLocksRequest{
@@ -78,7 +78,7 @@ LockInfo FromTable(Reader& reader, const wire::LockInfo& lock) {
       ReadRemaining(reader, lock.session_remaining_ns());
   return {.key = reader.Key(lock.key()),
           .token = ToToken(reader, lock.token()),
-          .holder = ToSession(lock.holder()),
+          .holder = ToSession(reader, lock.holder()),
           .holder_name = reader.Text(lock.holder_name(), limits::kNameBytesMax,
                                      "holder_name"),
           .owner = reader.Text(lock.owner(), limits::kOwnerBytesMax, "owner"),
@@ -100,7 +100,7 @@ Offset<wire::WaiterInfo> ToTable(Writer& writer, const WaiterInfo& waiter) {
 
 WaiterInfo FromTable(Reader& reader, const wire::WaiterInfo& waiter) {
   return {
-      .session = ToSession(waiter.session()),
+      .session = ToSession(reader, waiter.session()),
       .name = reader.Text(waiter.name(), limits::kNameBytesMax, "name"),
       .owner = reader.Text(waiter.owner(), limits::kOwnerBytesMax, "owner")};
 }
@@ -138,7 +138,7 @@ ReadResult FromTable(Reader& reader, const wire::ReadResult& result) {
   std::optional<LockInfo> holder;
   if (result.holder() != nullptr) holder = FromTable(reader, *result.holder());
   return {
-      .number = result.number(),
+      .number = reader.Number(result.number()),
       .locks = reader.Tables(result.locks(), limits::kListLocksMax, "locks"),
       .more = result.more(),
       .members =
@@ -183,7 +183,7 @@ Reply FromTable(Reader& reader, const wire::Reply& reply) {
   return {
       .kind = reader.Enum<Reply::Kind>(reply.kind(), wire::ReplyKind::MAX,
                                        "kind of reply"),
-      .session = ToSession(reply.session()),
+      .session = ToSession(reader, reply.session()),
       .sequence = reader.Ordinal<Sequence>(reply.sequence()),
       .renewal = reader.Ordinal(reply.renewal()),
       .outcome =
@@ -193,7 +193,7 @@ Reply FromTable(Reader& reader, const wire::Reply& reply) {
       .key = reader.Bytes(reply.key(), limits::kKeyBytesMax, "key"),
       .lease_remaining = ReadRemaining(reader, reply.lease_remaining_ns()),
       .session_remaining = ReadRemaining(reader, reply.session_remaining_ns()),
-      .holder = ToSession(reply.holder()),
+      .holder = ToSession(reader, reply.holder()),
       .holder_name = reader.Text(reply.holder_name(), limits::kNameBytesMax,
                                  "holder_name"),
       .owner = reader.Text(reply.owner(), limits::kOwnerBytesMax, "owner"),

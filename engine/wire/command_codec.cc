@@ -29,10 +29,11 @@ Offset<wire::OpenSession> ToTable(Writer& writer, const OpenSession& open) {
 }
 
 OpenSession FromTable(Reader& reader, const wire::OpenSession& open) {
-  return {.session = ToSession(open.session()),
+  return {.session = ToSession(reader, open.session()),
           .ttl = reader.Ttl(open.ttl_ns()),
           .name = reader.Text(open.name(), limits::kNameBytesMax, "name"),
-          .epoch_floor = reader.Ordinal<Epoch>(open.epoch_floor())};
+          .epoch_floor =
+              Epoch(reader.UpTo(limits::kEpochJoinedMax, open.epoch_floor()))};
 }
 
 Offset<wire::KeepAlive> ToTable(Writer& writer, const KeepAlive& keep) {
@@ -43,7 +44,7 @@ Offset<wire::KeepAlive> ToTable(Writer& writer, const KeepAlive& keep) {
 
 KeepAlive FromTable(Reader& reader, const wire::KeepAlive& keep) {
   return {
-      .session = ToSession(keep.session()),
+      .session = ToSession(reader, keep.session()),
       .renewal = reader.Ordinal(keep.renewal()),
       .first_outstanding = reader.Ordinal<Sequence>(keep.first_outstanding())};
 }
@@ -53,8 +54,8 @@ Offset<wire::CloseSession> ToTable(Writer& writer, const CloseSession& close) {
       writer.builder(), UnlessNone(close.session, ToWire(close.session)));
 }
 
-CloseSession FromTable(Reader&, const wire::CloseSession& close) {
-  return {.session = ToSession(close.session())};
+CloseSession FromTable(Reader& reader, const wire::CloseSession& close) {
+  return {.session = ToSession(reader, close.session())};
 }
 
 Offset<wire::Acquire> ToTable(Writer& writer, const Acquire& acquire) {
@@ -68,7 +69,7 @@ Offset<wire::Acquire> ToTable(Writer& writer, const Acquire& acquire) {
 
 Acquire FromTable(Reader& reader, const wire::Acquire& acquire) {
   return {
-      .session = ToSession(acquire.session()),
+      .session = ToSession(reader, acquire.session()),
       .sequence = reader.Ordinal<Sequence>(acquire.sequence()),
       .first_outstanding =
           reader.Ordinal<Sequence>(acquire.first_outstanding()),
@@ -89,7 +90,7 @@ Offset<wire::Renew> ToTable(Writer& writer, const Renew& renew) {
 
 Renew FromTable(Reader& reader, const wire::Renew& renew) {
   return {
-      .session = ToSession(renew.session()),
+      .session = ToSession(reader, renew.session()),
       .sequence = reader.Ordinal<Sequence>(renew.sequence()),
       .first_outstanding = reader.Ordinal<Sequence>(renew.first_outstanding()),
       .key = reader.Key(renew.key()),
@@ -106,7 +107,7 @@ Offset<wire::Release> ToTable(Writer& writer, const Release& release) {
 }
 
 Release FromTable(Reader& reader, const wire::Release& release) {
-  return {.session = ToSession(release.session()),
+  return {.session = ToSession(reader, release.session()),
           .sequence = reader.Ordinal<Sequence>(release.sequence()),
           .first_outstanding =
               reader.Ordinal<Sequence>(release.first_outstanding()),
@@ -123,7 +124,7 @@ Offset<wire::Withdraw> ToTable(Writer& writer, const Withdraw& withdraw) {
 }
 
 Withdraw FromTable(Reader& reader, const wire::Withdraw& withdraw) {
-  return {.session = ToSession(withdraw.session()),
+  return {.session = ToSession(reader, withdraw.session()),
           .sequence = reader.Ordinal<Sequence>(withdraw.sequence()),
           .first_outstanding =
               reader.Ordinal<Sequence>(withdraw.first_outstanding()),
@@ -145,7 +146,7 @@ Expire FromTable(Reader& reader, const wire::Expire& expire) {
               expire.sessions(), limits::kSessionsMax, "sessions",
               [&reader](const wire::ExpireSession& session) {
                 return Expire::OfSession{
-                    .session = ToSession(&session.session()),
+                    .session = ToSession(reader, &session.session()),
                     .renewal = reader.Ordinal(session.renewal())};
               }),
           .locks = reader.Tables(expire.locks(), limits::kLocksMax, "locks")};
@@ -174,7 +175,7 @@ Offset<wire::Revoke> ToTable(Writer& writer, const Revoke& revoke) {
 
 Revoke FromTable(Reader& reader, const wire::Revoke& revoke) {
   return {
-      .session = ToSession(revoke.session()),
+      .session = ToSession(reader, revoke.session()),
       .sequence = reader.Ordinal<Sequence>(revoke.sequence()),
       .first_outstanding = reader.Ordinal<Sequence>(revoke.first_outstanding()),
       .key = reader.Key(revoke.key()),

@@ -102,7 +102,7 @@ Append FromTable(Reader& reader, const wire::Append& append) {
       .previous_index = reader.Ordinal<LogIndex>(append.previous_index()),
       .previous_term = reader.Ordinal<Term>(append.previous_term()),
       .commit = reader.Ordinal<LogIndex>(append.commit()),
-      .read_round = append.read_round(),
+      .read_round = reader.Number(append.read_round()),
       .entries = reader.Tables(append.entries(), limits::kAppendEntriesMax,
                                "entries")};
   size_t size = 0;
@@ -124,7 +124,7 @@ AppendReply FromTable(Reader& reader, const wire::AppendReply& reply) {
           .index = reader.Ordinal<LogIndex>(reply.index()),
           .hint_term = reader.Ordinal<Term>(reply.hint_term()),
           .rejected = reader.Ordinal<LogIndex>(reply.rejected()),
-          .read_round = reply.read_round()};
+          .read_round = reader.Number(reply.read_round())};
 }
 
 Offset<wire::SnapshotChunk> ToTable(Writer& writer,
@@ -147,7 +147,7 @@ SnapshotChunk FromTable(Reader& reader, const wire::SnapshotChunk& chunk) {
       .total = chunk.total_bytes(),
       .bytes =
           reader.Bytes(chunk.bytes(), limits::kSnapshotChunkBytes, "bytes"),
-      .read_round = chunk.read_round()};
+      .read_round = reader.Number(chunk.read_round())};
   if (reader.Require(chunk.configuration() != nullptr, "configuration")) {
     result.configuration = FromTable(reader, *chunk.configuration());
   }
@@ -170,7 +170,7 @@ SnapshotReply FromTable(Reader& reader, const wire::SnapshotReply& reply) {
   return {.term = reader.Ordinal<Term>(reply.term()),
           .index = reader.Ordinal<LogIndex>(reply.index()),
           .received = reply.received_bytes(),
-          .read_round = reply.read_round()};
+          .read_round = reader.Number(reply.read_round())};
 }
 
 Offset<wire::TimeoutNow> ToTable(Writer& writer, const TimeoutNow& timeout) {

@@ -45,7 +45,8 @@ Offset<wire::Ping> ToTable(Writer& writer, const Ping& ping) {
 }
 
 Ping FromTable(Reader& reader, const wire::Ping& ping) {
-  return {.probe = ping.probe(), .facts = ReadFacts(reader, ping.facts())};
+  return {.probe = reader.Number(ping.probe()),
+          .facts = ReadFacts(reader, ping.facts())};
 }
 
 Offset<wire::PingRequest> ToTable(Writer& writer, const PingRequest& request) {
@@ -59,7 +60,7 @@ Offset<wire::PingRequest> ToTable(Writer& writer, const PingRequest& request) {
 
 PingRequest FromTable(Reader& reader, const wire::PingRequest& request) {
   return {
-      .probe = request.probe(),
+      .probe = reader.Number(request.probe()),
       .target = ToId<NodeId>(request.target()),
       .target_address = ToAddress(request.target_address()),
       .timeout = reader.Nanoseconds(request.timeout_ns(), absl::ZeroDuration(),
@@ -73,7 +74,8 @@ Offset<wire::Ack> ToTable(Writer& writer, const Ack& ack) {
 }
 
 Ack FromTable(Reader& reader, const wire::Ack& ack) {
-  return {.probe = ack.probe(), .facts = ReadFacts(reader, ack.facts())};
+  return {.probe = reader.Number(ack.probe()),
+          .facts = ReadFacts(reader, ack.facts())};
 }
 
 Offset<wire::Nack> ToTable(Writer& writer, const Nack& nack) {
@@ -82,7 +84,8 @@ Offset<wire::Nack> ToTable(Writer& writer, const Nack& nack) {
 }
 
 Nack FromTable(Reader& reader, const wire::Nack& nack) {
-  return {.probe = nack.probe(), .facts = ReadFacts(reader, nack.facts())};
+  return {.probe = reader.Number(nack.probe()),
+          .facts = ReadFacts(reader, nack.facts())};
 }
 
 Offset<wire::Gossip> ToTable(Writer& writer, const Gossip& gossip) {

@@ -16,9 +16,10 @@ wire::Address ToWire(const Address& address) {
   return {flatbuffers::make_span(address.ip), address.port};
 }
 
-SessionId ToSession(const wire::SessionId* id) {
+SessionId ToSession(Reader& reader, const wire::SessionId* id) {
   if (id == nullptr) return {};
-  return {.node = ToId<NodeId>(&id->node()), .number = id->number()};
+  return {.node = ToId<NodeId>(&id->node()),
+          .number = reader.Number(id->number())};
 }
 
 FencingToken ToToken(Reader& reader, const wire::FencingToken* token) {

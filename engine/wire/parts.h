@@ -22,7 +22,7 @@ template <typename Id>
 Id ToId(const wire::WideId* id) {
   return id == nullptr ? Id() : Id{.high = id->high(), .low = id->low()};
 }
-SessionId ToSession(const wire::SessionId* id);
+SessionId ToSession(Reader& reader, const wire::SessionId* id);
 FencingToken ToToken(Reader& reader, const wire::FencingToken* token);
 Address ToAddress(const wire::Address* address);
 

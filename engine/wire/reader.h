@@ -4,11 +4,14 @@
 #include <cstdint>
 #include <cstring>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "engine/cluster_time.h"
+#include "engine/ids.h"
+#include "engine/limits.h"
 #include "engine/wire/writer.h"
 #include "flatbuffers/flatbuffers.h"
 
@@ -17,6 +20,9 @@ namespace cachalot::codec {
 // Terms, indexes, epochs and other numbers that count up from 1 are far below
 // this in any real cluster. Beyond it is nonsense, and sums could wrap.
 inline constexpr uint64_t kOrdinalMax = (uint64_t{1} << 48) - 1;
+// The same for numbers of which nothing else is made, so that there is more
+// room: terms, and what names a session, a probe, a read.
+inline constexpr uint64_t kNumberMax = uint64_t{1} << 62;
 
 // Turns verified bytes into typed values and holds them to the limits.
 //
@@ -54,10 +60,18 @@ class Reader {
   // A StrongId that counts up.
   template <typename Id>
   Id Ordinal(uint64_t value) {
-    return Id(Ordinal(value));
+    if constexpr (std::is_same_v<Id, Term>) {
+      return Id(Number(value));
+    } else if constexpr (std::is_same_v<Id, Epoch>) {
+      return Id(UpTo(limits::kEpochMax, value));
+    } else {
+      return Id(Ordinal(value));
+    }
   }
-  uint64_t Ordinal(uint64_t value) {
-    return Require(value <= kOrdinalMax, "number") ? value : 0;
+  uint64_t Ordinal(uint64_t value) { return UpTo(kOrdinalMax, value); }
+  uint64_t Number(uint64_t value) { return UpTo(kNumberMax, value); }
+  uint64_t UpTo(uint64_t value_max, uint64_t value) {
+    return Require(value <= value_max, "number") ? value : 0;
   }
 
   // `Ours` and `Theirs` list the same values in the same order.

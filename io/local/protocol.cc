@@ -125,6 +125,11 @@ Offset<local::wire::Status> ToWire(FlatBufferBuilder& builder,
   out.add_frames_received(status.frames_received);
   out.add_datagrams_received(status.datagrams_received);
   out.add_local_malformed(status.local_malformed);
+  out.add_strangers_refused(status.strangers_refused);
+  out.add_members_refused(status.members_refused);
+  out.add_streams_closed(status.streams_closed);
+  out.add_streams_refused(status.streams_refused);
+  out.add_links_stuck(status.links_stuck);
   out.add_survival(survival);
   return out.Finish();
 }
@@ -293,6 +298,11 @@ AgentStatus ToStatus(FieldReader& reader, const local::wire::Status& status) {
           .other_cluster = status.other_cluster(),
           .misaddressed = status.misaddressed(),
           .streams_malformed = status.streams_malformed(),
+          .strangers_refused = status.strangers_refused(),
+          .members_refused = status.members_refused(),
+          .streams_closed = status.streams_closed(),
+          .streams_refused = status.streams_refused(),
+          .links_stuck = status.links_stuck(),
           .frames_received = status.frames_received(),
           .datagrams_received = status.datagrams_received(),
           .local_malformed = status.local_malformed()};

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "absl/container/btree_map.h"
@@ -15,6 +16,7 @@
 #include "absl/strings/string_view.h"
 #include "engine/limits.h"
 #include "engine/request.h"
+#include "io/descriptors.h"
 #include "io/frame_reader.h"
 #include "io/frame_writer.h"
 #include "io/local/protocol.h"
@@ -23,7 +25,10 @@
 namespace cachalot {
 namespace {
 
+// Or less: a share of the descriptors.
 constexpr size_t kConnectionsMax = 1024;
+// For so long the listener is left alone when nobody can be taken or refused.
+constexpr auto kAcceptPause = std::chrono::milliseconds(100);
 constexpr size_t kRequestsInFlightMax = limits::kRequestsPerSessionMax;
 // A program that does not read what it asked for is cut off.
 constexpr size_t kUnreadBytesMax = size_t{16} << 20;
@@ -125,6 +130,14 @@ class LocalServer::Connection
         reader_(kLocalFrameBytesMax) {}
 
   int fd() const { return socket_.get(); }
+  // Asks for nothing and holds nothing: it can be closed without harm.
+  bool IsIdle() const {
+    return in_flight_ == 0 && acquires_.empty() && grants_.empty() &&
+           writer_.empty();
+  }
+  // Rises with what any connection says.
+  uint64_t spoke_at() const { return spoke_at_; }
+  void Close();
   void OnReady(uint32_t events) override;
   // Writes the replies of the turn.
   void Flush();
@@ -156,7 +169,6 @@ class LocalServer::Connection
   void KeepUntilClosed(std::shared_ptr<Grant> grant);
   void GiveBack(const Grant& grant);
   void Watch(uint32_t events);
-  void Close();
 
   LockService* service() { return server_->service_; }
 
@@ -167,6 +179,7 @@ class LocalServer::Connection
   uint32_t watched_ = EPOLLIN;
   FrameReader reader_;
   FrameWriter writer_;
+  uint64_t spoke_at_ = ++server_->spoken_;
   size_t in_flight_ = 0;
   // Acquires that wait for their answer, by the program's number.
   absl::btree_map<uint64_t, RequestId> acquires_;
@@ -192,6 +205,7 @@ void LocalServer::Connection::Read() {
     Close();
     return;
   }
+  spoke_at_ = ++server_->spoken_;
   std::vector<std::string>& frames = server_->frames_;
   bool is_well_formed = reader_.Read(
       absl::string_view(buffer.data(), static_cast<size_t>(count)), &frames);
@@ -479,6 +493,9 @@ LocalServer::LocalServer(LocalServerOptions options, FileDescriptor listener,
     : options_(std::move(options)),
       listener_(std::move(listener)),
       service_(service),
+      acceptor_(listener_.get()),
+      connections_max_(
+          std::min(kConnectionsMax, ShareDescriptors(DescriptorsMax()).local)),
       buffer_(kReadBytesMax) {
   service_->set_on_turn_ended([this] { Flush(); });
 }
@@ -494,16 +511,14 @@ LocalServer::~LocalServer() {
 }
 
 void LocalServer::OnReady(uint32_t) {
-  FileDescriptor socket(
-      accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-  if (!socket.is_open()) {
-    // With no descriptor left the listener would wake us for ever: it waits
-    // until a connection ends.
-    const bool is_full = errno == EMFILE || errno == ENFILE;
-    if (is_full && !connections_.empty()) Watch(0);
-    return;
+  FileDescriptor socket;
+  const Acceptor::Outcome outcome = acceptor_.Accept(&socket, nullptr);
+  if (outcome == Acceptor::Outcome::kStuck) {
+    Watch(0);
+    accept_at_ = std::chrono::steady_clock::now() + kAcceptPause;
   }
-  if (connections_.size() >= kConnectionsMax) return;
+  if (!socket.is_open()) return;
+  if (connections_.size() >= connections_max_ && !PushOutIdle()) return;
   const absl::StatusOr<Peer> peer = GetPeer(socket.get());
   if (!peer.ok() || !IsWelcome(*peer)) return;
   auto connection = std::make_shared<Connection>(this, std::move(socket));
@@ -527,7 +542,25 @@ void LocalServer::Watch(uint32_t events) {
   service_->loop()->Modify(listener_.get(), events);
 }
 
+// Programs that connect and say nothing cannot shut others out.
+bool LocalServer::PushOutIdle() {
+  std::shared_ptr<Connection> longest;
+  for (const std::shared_ptr<Connection>& connection : connections_) {
+    if (!connection->IsIdle()) continue;
+    if (longest == nullptr || connection->spoke_at() < longest->spoke_at()) {
+      longest = connection;
+    }
+  }
+  if (longest == nullptr) return false;
+  longest->Close();
+  return true;
+}
+
 void LocalServer::Flush() {
+  const bool is_left_alone = watched_ == 0;
+  if (is_left_alone && accept_at_ <= std::chrono::steady_clock::now()) {
+    Watch(EPOLLIN);
+  }
   for (const std::shared_ptr<Connection>& connection :
        std::exchange(unflushed_, {})) {
     connection->Flush();

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -14,6 +15,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "engine/ids.h"
+#include "io/acceptor.h"
 #include "io/event_loop.h"
 #include "io/grant.h"
 #include "io/local/path.h"
@@ -64,6 +66,8 @@ class LocalServer : private EventLoop::Handler {
   void OnReady(uint32_t events) override;  // of the listener
   void Watch(uint32_t events);
   bool IsWelcome(const Peer& peer) const;
+  // Closes the connection that has been idle for longest; false if none is.
+  bool PushOutIdle();
   void Flush();
   void Forget(Connection* connection);
   void OnChange(const LockChange& change);
@@ -74,7 +78,12 @@ class LocalServer : private EventLoop::Handler {
   const LocalServerOptions options_;
   const FileDescriptor listener_;
   LockService* const service_;
+  Acceptor acceptor_;
+  const size_t connections_max_;
   uint32_t watched_ = EPOLLIN;  // of the listener
+  // If it is not watched: when it is again, at the end of a turn.
+  std::chrono::steady_clock::time_point accept_at_;
+  uint64_t spoken_ = 0;
   absl::flat_hash_set<std::shared_ptr<Connection>> connections_;
   absl::btree_map<FencingToken, Taken> taken_;
   // Have something to write at the end of the turn.

@@ -255,6 +255,9 @@ void Machine::Perform(Action action, Turn& turn) {
           [&](SendFrame&& send) {
             Send(send.to, /*is_frame=*/true, std::move(send.bytes), turn);
           },
+          [&](AnswerFrame&& answer) {
+            Send(answer.to, /*is_frame=*/true, std::move(answer.bytes), turn);
+          },
           [&](SaveState&& order) { saves_.push_back(std::move(order)); },
           [&](AnswerRequest&& answer) {
             turn.answers.push_back(std::move(answer));

@@ -72,7 +72,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadOption{"birth_delay", [](auto& o) { o.birth_delay = kNegative; }},
         BadOption{"birth_epoch", [](auto& o) { o.birth_epoch = 0; }},
         BadOption{"birth_epoch",
-                  [](auto& o) { o.birth_epoch = uint64_t{1} << 48; }}));
+                  [](auto& o) { o.birth_epoch = (uint64_t{1} << 33) + 1; }}));
 
 INSTANTIATE_TEST_SUITE_P(
     Membership, BrokenRule,

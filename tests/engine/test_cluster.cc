@@ -63,6 +63,10 @@ void TestCluster::Perform(int node, Actions actions) {
               send(a.to, a.bytes,
                    FrameReceived{.from = AddressOf(node), .bytes = a.bytes});
             },
+            [&](AnswerFrame& a) {
+              send(a.to, a.bytes,
+                   FrameReceived{.from = AddressOf(node), .bytes = a.bytes});
+            },
             [&](SaveState& a) {
               agenda_[{now_, ++sequence_}] = {node, StateSaved{a.save}};
             },

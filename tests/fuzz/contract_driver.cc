@@ -127,6 +127,10 @@ void ContractDriver::Check(const SendFrame& action) {
   sent_.push_back({.to = action.to, .bytes = action.bytes, .is_frame = true});
 }
 
+void ContractDriver::Check(const AnswerFrame& action) {
+  Check(SendFrame{.to = action.to, .bytes = action.bytes});
+}
+
 void ContractDriver::CheckBytes(const std::string& bytes,
                                 size_t size_max) const {
   CHECK(!has_left_) << "sends after its goodbye";

@@ -78,6 +78,7 @@ class ContractDriver {
   void Check(const Action& action);
   void Check(const SendDatagram& action);
   void Check(const SendFrame& action);
+  void Check(const AnswerFrame& action);
   void Check(const SaveState& action);
   void Check(const AnswerRequest& action);
   void Check(const NotifyHolder& action);

@@ -93,7 +93,7 @@ Message Forger::DrawOfMembership(size_t kind) {
     default:
       return PushPull{.is_reply = (probe & 1) != 0,
                       .is_join = (probe & 2) != 0,
-                      .epoch = Epoch(DrawNear(node_.identity().epoch.value())),
+                      .epoch = DrawEpoch(),
                       .is_led = (probe & 4) != 0,
                       .bootstrap_expect = static_cast<uint32_t>(tape_.Below(5)),
                       .members = DrawFacts()};
@@ -246,13 +246,19 @@ uint64_t Forger::DrawNear(uint64_t middle) {
     return shifted < 3 ? 0 : std::min(shifted - 3, kFar);
   }
   if (choice < 250) return choice - 200;
-  return choice < 253 ? 0 : kFar;
+  // The last that is decoded, too.
+  return choice < 253 ? 0 : choice < 255 ? kFar : (uint64_t{1} << 48) - 1;
 }
 
 Term Forger::DrawTerm() {
   // Mostly the very one: what is of another has less to say.
   if (tape_.Byte() < 128) return node_.consensus().term();
   return Term(DrawNear(node_.consensus().term().value()));
+}
+
+Epoch Forger::DrawEpoch() {
+  return Epoch(
+      std::min(DrawNear(node_.identity().epoch.value()), limits::kEpochMax));
 }
 
 LogIndex Forger::DrawIndex() {
@@ -355,7 +361,7 @@ SessionId Forger::DrawSession() {
 }
 
 FencingToken Forger::DrawToken() {
-  return {.epoch = Epoch(DrawNear(node_.identity().epoch.value())),
+  return {.epoch = DrawEpoch(),
           .index = DrawIndex(),
           .sequence = static_cast<uint32_t>(tape_.Below(3))};
 }

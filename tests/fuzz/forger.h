@@ -65,6 +65,7 @@ class Forger {
   // Around `middle`, or at the ends.
   uint64_t DrawNear(uint64_t middle);
   Term DrawTerm();
+  Epoch DrawEpoch();
   LogIndex DrawIndex();
   Term DrawTermAt(LogIndex index);
   ClusterTime DrawTime();

@@ -45,6 +45,7 @@ class SeamFuzz {
   void Follow();
   void Act();
   void Hear(std::string bytes);
+  void HearFrame(std::string bytes);
   void PassTime();
 
   Tape tape_;
@@ -106,11 +107,17 @@ void SeamFuzz::Follow() {
                                .incarnation = 1});
   }
   envelope.message = std::move(welcome);
-  Hear(Encode(envelope));
+  HearFrame(Encode(envelope));
   envelope.message = forger_.DrawFirstAppend();
-  Hear(Encode(envelope));
+  HearFrame(Encode(envelope));
   driver_.Step(TurnEnded{});
   driver_.FinishSaves(driver_.open_saves());
+}
+
+// On a stream, as honest members send it, or on either.
+void SeamFuzz::HearFrame(std::string bytes) {
+  driver_.Step(
+      FrameReceived{.from = Forger::PeerAddress(1), .bytes = std::move(bytes)});
 }
 
 void SeamFuzz::Hear(std::string bytes) {

@@ -1,8 +1,12 @@
 #include "io/transport.h"
 
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <functional>
 #include <string>
 #include <utility>
@@ -40,16 +44,28 @@ class Endpoint : private Transport::Receiver {
   std::unique_ptr<Transport> transport;
   std::vector<std::pair<Address, std::string>> datagrams;
   std::vector<std::string> frames;
+  std::vector<Address> sources;  // of the frames
   std::vector<std::pair<Address, bool>> links;
   int reads = 0;
+  // What is said of whoever sent `frame`.
+  std::function<bool(const std::string& frame)> is_member =
+      [](const std::string&) { return true; };
+  // If set, each frame is answered with it.
+  std::string answer;
 
  private:
   void OnBytesRead() override { ++reads; }
   void OnDatagram(const Address& from, std::string bytes) override {
     datagrams.emplace_back(from, std::move(bytes));
   }
-  void OnFrame(const Address&, std::string bytes) override {
+  bool OnFrame(const Address& from, std::string bytes) override {
     frames.push_back(std::move(bytes));
+    sources.push_back(from);
+    if (!answer.empty()) {
+      transport->AnswerFrame(from, answer);
+      transport->Flush();
+    }
+    return is_member(frames.back());
   }
   void OnLinkChanged(const Address& peer, bool up) override {
     links.emplace_back(peer, up);
@@ -88,6 +104,41 @@ class TransportTest : public testing::Test {
         endpoint->transport->OnTime(clock_.Read().fast);
       }
     }
+  }
+
+  // The first `size` bytes of a frame of four megabytes, and no more.
+  static std::string Unfinished(size_t size) {
+    return std::string("\0\0\x40\0", 4) + std::string(size, 'x');
+  }
+
+  // Writes all of `bytes`, while the endpoints run.
+  void WriteAll(const FileDescriptor& to, const std::string& bytes) {
+    size_t written = 0;
+    RunUntil([&] {
+      const ssize_t count =
+          send(to.get(), bytes.data() + written,
+               std::min<size_t>(bytes.size() - written, 65536),
+               MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (count > 0) written += static_cast<size_t>(count);
+      if (count < 0 && errno != EAGAIN) return true;  // closed
+      loop_->Wake();
+      return written == bytes.size();
+    });
+  }
+
+  // True if the other side has closed it; waits for that.
+  static bool IsClosed(const FileDescriptor& connection) {
+    char byte;
+    return recv(connection.get(), &byte, 1, 0) <= 0;
+  }
+
+  // A socket that listens on loopback, by hand.
+  static FileDescriptor Listen() {
+    FileDescriptor listener(socket(AF_INET, SOCK_STREAM, 0));
+    const SocketAddress any = ToSocketAddress(Loopback(), AF_INET);
+    EXPECT_EQ(bind(listener.get(), any.get(), any.length), 0);
+    EXPECT_EQ(listen(listener.get(), 16), 0);
+    return listener;
   }
 
   // A stranger's connection.
@@ -178,7 +229,7 @@ TEST_F(TransportTest, SaysThatThePortIsTaken) {
   struct Nobody : Transport::Receiver {
     void OnBytesRead() override {}
     void OnDatagram(const Address&, std::string) override {}
-    void OnFrame(const Address&, std::string) override {}
+    bool OnFrame(const Address&, std::string) override { return false; }
     void OnLinkChanged(const Address&, bool) override {}
   } nobody;
   const absl::Status status =
@@ -312,18 +363,216 @@ TEST_F(TransportTest, TheLongestSilentMakesRoomForNewcomers) {
   RunUntil([&] { return b->frames.size() == 2; });
 }
 
-TEST_F(TransportTest, WhatAPeerSaysOnOurStreamEndsIt) {
+TEST_F(TransportTest, AnswersGoBackOnTheStreamOfTheQuestion) {
   auto a = Open();
-  FileDescriptor listener(socket(AF_INET, SOCK_STREAM, 0));
-  const SocketAddress any = ToSocketAddress(Loopback(), AF_INET);
-  ASSERT_EQ(bind(listener.get(), any.get(), any.length), 0);
-  ASSERT_EQ(listen(listener.get(), 1), 0);
+  auto b = Open();
+  b->answer = "answer";
+  a->SendFrame(b->address(), "question");
+  RunUntil([&] { return a->frames.size() == 1; });
+  EXPECT_EQ(a->frames[0], "answer");
+  EXPECT_EQ(a->sources[0], b->address());
+  // No stream was opened for it.
+  EXPECT_EQ(b->transport->stats().links.opened, 0u);
+  EXPECT_TRUE(b->links.empty());
+
+  // And back again: the first stream serves a whole conversation.
+  b->answer.clear();
+  a->transport->AnswerFrame(b->address(), "thanks");
+  a->transport->Flush();
+  RunUntil([&] { return b->frames.size() == 2; });
+  EXPECT_EQ(b->frames[1], "thanks");
+  EXPECT_EQ(b->sources[1], b->sources[0]);
+}
+
+TEST_F(TransportTest, AnAnswerToNobodyIsDroppedAndOpensNothing) {
+  auto a = Open();
+  auto b = Open();
+  a->transport->AnswerFrame(b->address(), "to whom?");
+  a->transport->Flush();
+  EXPECT_EQ(a->transport->stats().answers_dropped, 1u);
+  EXPECT_EQ(a->transport->stats().links.opened, 0u);
+}
+
+TEST_F(TransportTest, AnswersThatNobodyReadsEndTheirStream) {
+  options_.answer_bytes_max = 1 << 20;
+  auto b = Open();
+  b->answer = std::string(3 << 20, 'x');
+  const FileDescriptor stranger = Connect(b->address());
+  const std::string question("\x01\0\0\0q", 5);
+  for (int i = 0; i < 8; ++i) WriteAll(stranger, question);
+  RunUntil([&] { return b->transport->stats().streams_greedy == 1; });
+}
+
+TEST_F(TransportTest, WhatIsNoFrameOnOurStreamEndsIt) {
+  auto a = Open();
+  const FileDescriptor listener = Listen();
   a->SendFrame(LocalAddress(listener.get()), "hello");
   RunUntil([&] { return a->links.size() == 1; });
   const FileDescriptor talker(accept(listener.get(), nullptr, nullptr));
-  ASSERT_EQ(write(talker.get(), "x", 1), 1);
+  ASSERT_EQ(write(talker.get(), "GET / HTTP/1.1\r\n", 16), 16);
   RunUntil([&] { return a->links.size() == 2; });
-  EXPECT_EQ(a->transport->stats().links.unexpected, 1u);
+  EXPECT_EQ(a->transport->stats().links.malformed, 1u);
+}
+
+TEST_F(TransportTest, ALinkThatCarriesNothingIsClosedAndOpenedAgain) {
+  options_.link.idle_max = absl::Milliseconds(20);
+  auto a = Open();
+  auto b = Open();
+  a->SendFrame(b->address(), "first");
+  RunUntil([&] { return a->transport->stats().links.idle == 1; });
+  EXPECT_EQ(b->frames, std::vector<std::string>({"first"}));
+  // Nothing was lost, so nobody is told of a loss.
+  EXPECT_EQ(a->links,
+            (std::vector<std::pair<Address, bool>>{{b->address(), true}}));
+  a->SendFrame(b->address(), "second");
+  RunUntil([&] { return b->frames.size() == 2; });
+  EXPECT_EQ(a->transport->stats().links.opened, 2u);
+}
+
+TEST_F(TransportTest, LinksBeyondTheLimitTakeThePlaceOfTheLeastUsed) {
+  options_.links_max = 2;
+  auto a = Open();
+  auto member = Open();
+  auto first = Open();
+  auto second = Open();
+  a->SendFrame(first->address(), "x");
+  RunUntil([&] { return first->frames.size() == 1; });
+  a->SendFrame(member->address(), "x");
+  RunUntil([&] { return member->frames.size() == 1; });
+  a->SendFrame(second->address(), "x");
+  RunUntil([&] { return second->frames.size() == 1; });
+  EXPECT_EQ(a->transport->stats().links_evicted, 1u);
+  a->SendFrame(member->address(), "still open");
+  RunUntil([&] { return member->frames.size() == 2; });
+  EXPECT_EQ(a->transport->stats().links.opened, 3u);
+}
+
+// Two hundred streams, each with most of a frame of four megabytes.
+TEST_F(TransportTest, UnfinishedFramesOfStrangersAreBoundedTogether) {
+  options_.stranger_bytes_max = 1 << 20;
+  auto a = Open();
+  auto b = Open();
+  a->SendFrame(b->address(), "member");
+  RunUntil([&] { return b->frames.size() == 1; });
+  std::vector<FileDescriptor> strangers;
+  for (int i = 0; i < 40; ++i) {
+    strangers.push_back(Connect(b->address()));
+    WriteAll(strangers.back(), Unfinished(100'000));
+  }
+  RunUntil([&] { return b->transport->stats().streams_greedy >= 30; });
+  EXPECT_TRUE(IsClosed(strangers.front()));
+  a->SendFrame(b->address(), std::string(3 << 20, 'x'));
+  RunUntil([&] { return b->frames.size() == 2; });
+}
+
+TEST_F(TransportTest, UnfinishedFramesOfMembersAreBoundedTogether) {
+  options_.unfinished_bytes_max = 1 << 20;
+  auto b = Open();
+  const std::string whole("\x01\0\0\0m", 5);
+  std::vector<FileDescriptor> members;
+  for (int i = 0; i < 20; ++i) {
+    members.push_back(Connect(b->address()));
+    WriteAll(members.back(), whole + Unfinished(100'000));
+  }
+  RunUntil([&] { return b->transport->stats().streams_greedy >= 10; });
+  EXPECT_TRUE(IsClosed(members.front()));
+}
+
+TEST_F(TransportTest, AFrameThatDoesNotGoOnEndsItsStream) {
+  options_.look_interval = absl::Milliseconds(20);
+  auto b = Open();
+  const FileDescriptor stranger = Connect(b->address());
+  WriteAll(stranger, Unfinished(10));
+  RunUntil([&] { return b->transport->stats().streams_stalled == 1; });
+  EXPECT_TRUE(IsClosed(stranger));
+}
+
+TEST_F(TransportTest, StrangersAreClosedWhenTheyAreSilentAndMembersAreNot) {
+  options_.look_interval = absl::Milliseconds(10);
+  auto a = Open();
+  auto b = Open();
+  b->is_member = [](const std::string& frame) { return frame == "member"; };
+  a->SendFrame(b->address(), "member");
+  RunUntil([&] { return b->frames.size() == 1; });
+  const FileDescriptor stranger = Connect(b->address());
+  WriteAll(stranger, std::string("\x01\0\0\0s", 5));
+  RunUntil([&] { return b->transport->stats().streams_stalled == 1; });
+  EXPECT_TRUE(IsClosed(stranger));
+  a->SendFrame(b->address(), "member");
+  RunUntil([&] { return b->frames.size() == 3; });
+  EXPECT_EQ(a->transport->stats().links.opened, 1u);
+}
+
+TEST_F(TransportTest, StrangersDoNotPushMembersOut) {
+  options_.incoming_max = 4;
+  auto a = Open();
+  auto b = Open();
+  a->SendFrame(b->address(), "member");
+  RunUntil([&] { return b->frames.size() == 1; });
+  std::vector<FileDescriptor> strangers;
+  for (int i = 0; i < 20; ++i) strangers.push_back(Connect(b->address()));
+  RunUntil([&] { return b->transport->stats().streams_evicted == 18; });
+  a->SendFrame(b->address(), "still there");
+  RunUntil([&] { return b->frames.size() == 2; });
+  EXPECT_EQ(a->transport->stats().links.opened, 1u);
+}
+
+// The kernel of a peer that cannot be reached drops what comes in; here a
+// filter does.
+TEST_F(TransportTest, AStuckStreamIsOpenedAnewWhenThePeerSpeaks) {
+  auto a = Open();
+  auto b = Open();
+  const FileDescriptor listener = Listen();
+  const Address peer = LocalAddress(listener.get());
+  a->SendFrame(peer, "first");
+  RunUntil([&] { return a->links.size() == 1; });
+  const FileDescriptor cut_off(accept(listener.get(), nullptr, nullptr));
+  const int ttl = 255;
+  ASSERT_EQ(setsockopt(cut_off.get(), IPPROTO_IP, IP_MINTTL, &ttl, sizeof(ttl)),
+            0);
+  a->SendFrame(peer, "lost");
+  // From the address of the peer, as a peer's datagrams come.
+  FileDescriptor datagrams(socket(AF_INET, SOCK_DGRAM, 0));
+  const SocketAddress name = ToSocketAddress(peer, AF_INET);
+  ASSERT_EQ(bind(datagrams.get(), name.get(), name.length), 0);
+  const SocketAddress to = ToSocketAddress(a->address(), AF_INET);
+  const absl::Time start = absl::Now();
+  RunUntil([&] {
+    EXPECT_EQ(sendto(datagrams.get(), "x", 1, 0, to.get(), to.length), 1);
+    return a->links.size() == 2;
+  });
+  EXPECT_EQ(a->links[1], (std::pair<Address, bool>{peer, false}));
+  EXPECT_EQ(a->transport->stats().links.stuck, 1u);
+  EXPECT_LT(absl::Now() - start, options_.link.unacknowledged_max / 2);
+  a->SendFrame(peer, "arrives");
+  RunUntil([&] { return a->links.size() == 3; });
+  const FileDescriptor again(accept(listener.get(), nullptr, nullptr));
+  char bytes[64] = {};
+  ASSERT_GT(recv(again.get(), bytes, sizeof(bytes) - 1, 0), 4);
+  EXPECT_EQ(std::string(bytes + 4), "arrives");
+}
+
+// No descriptor is left: whoever connects is turned away, at once.
+TEST_F(TransportTest, WithoutDescriptorsNobodyWaitsAndNothingSpins) {
+  auto b = Open();
+  const FileDescriptor first(socket(AF_INET, SOCK_STREAM, 0));
+  const SocketAddress to = ToSocketAddress(b->address(), AF_INET);
+  rlimit before;
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit none = before;
+  none.rlim_cur = 0;  // those that are open stay so
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  EXPECT_EQ(connect(first.get(), to.get(), to.length), 0);
+  // Even the reserve cannot be opened again: once it is used up, the listener
+  // is left alone.
+  RunUntil([&] {
+    return b->transport->stats().streams_refused == 1 ||
+           b->transport->NextDeadline() != FastInstant::Never();
+  });
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  const FileDescriptor second = Connect(b->address());
+  WriteAll(second, std::string("\x01\0\0\0m", 5));
+  RunUntil([&] { return b->frames.size() == 1; });
 }
 
 }  // namespace

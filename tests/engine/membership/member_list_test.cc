@@ -126,14 +126,22 @@ TEST(MemberListTest, KnowsWhichAddressesAreTaken) {
 TEST(MemberListTest, DoubtsJumpsOfIncarnations) {
   MemberList list(10);
   const MemberState alive = MemberState::kAlive;
-  EXPECT_TRUE(list.IsPlausible(Fact(1, alive, kIncarnationJumpMax)));
-  EXPECT_FALSE(list.IsPlausible(Fact(1, alive, kIncarnationJumpMax + 1)));
+  EXPECT_TRUE(list.IsPlausible(Fact(1, alive, kIncarnationJumpMax), false));
+  EXPECT_FALSE(
+      list.IsPlausible(Fact(1, alive, kIncarnationJumpMax + 1), false));
 
   list.Set(At(0), Fact(1, alive, 7));
-  EXPECT_TRUE(list.IsPlausible(Fact(1, alive, 3)));
-  EXPECT_TRUE(list.IsPlausible(Fact(1, alive, kIncarnationJumpMax + 7)));
-  EXPECT_FALSE(list.IsPlausible(Fact(1, alive, kIncarnationJumpMax + 8)));
-  EXPECT_FALSE(list.IsPlausible(Fact(1, alive, UINT64_MAX)));
+  EXPECT_TRUE(list.IsPlausible(Fact(1, alive, 3), false));
+  EXPECT_TRUE(list.IsPlausible(Fact(1, alive, kIncarnationJumpMax + 7), false));
+  EXPECT_FALSE(
+      list.IsPlausible(Fact(1, alive, kIncarnationJumpMax + 8), false));
+  EXPECT_FALSE(list.IsPlausible(Fact(1, alive, UINT64_MAX), false));
+
+  // Its own word goes further.
+  EXPECT_TRUE(list.IsPlausible(Fact(1, alive, kOwnJumpMax + 7), true));
+  EXPECT_FALSE(list.IsPlausible(Fact(1, alive, kOwnJumpMax + 8), true));
+  EXPECT_TRUE(list.IsPlausible(Fact(2, alive, kIncarnationMax), true));
+  EXPECT_FALSE(list.IsPlausible(Fact(2, alive, kIncarnationMax + 1), true));
 }
 
 TEST(MemberListTest, ReapsThoseWhoHaveBeenGoneForLong) {

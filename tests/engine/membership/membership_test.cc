@@ -401,7 +401,14 @@ class OneMember : public testing::Test, protected Observer {
 
   std::vector<Outgoing> Hear(uint64_t from, const MembershipMessage& message) {
     Outbox out;
-    member_.Receive(now_, Id(from), AddressOf(from), message, out);
+    // On the channel that honest members choose.
+    const auto* ping = std::get_if<Ping>(&message);
+    const bool on_stream = std::holds_alternative<PushPull>(message) ||
+                           (ping != nullptr && IsOnStream(ping->probe));
+    const Origin origin = {.source = AddressOf(from),
+                           .claimed = AddressOf(from),
+                           .on_stream = on_stream};
+    member_.Receive(now_, Id(from), origin, message, out);
     member_.CheckInvariants();
     EXPECT_GT(member_.NextDeadline(), now_);
     return out.sends;
@@ -495,7 +502,7 @@ TEST_F(OneMember, AnswersAWholeListWithItsOwn) {
   const auto replies = Only<PushPull>(sends);
   ASSERT_EQ(replies.size(), 1u);
   EXPECT_EQ(replies[0].first.to, Id(3));
-  EXPECT_EQ(replies[0].first.channel, Channel::kStream);
+  EXPECT_EQ(replies[0].first.channel, Channel::kSameStream);
   EXPECT_TRUE(replies[0].second.is_reply);
   EXPECT_EQ(replies[0].second.members,
             std::vector<MemberFact>(
@@ -514,7 +521,7 @@ TEST_F(OneMember, AnswersAPingOnTheChannelItCameBy) {
   const auto by_stream = Only<Ack>(Hear(2, Ping{.probe = 8 | kStreamBit}));
   ASSERT_EQ(by_stream.size(), 1u);
   EXPECT_EQ(by_stream[0].second.probe, 8 | kStreamBit);
-  EXPECT_EQ(by_stream[0].first.channel, Channel::kStream);
+  EXPECT_EQ(by_stream[0].first.channel, Channel::kSameStream);
 }
 
 TEST_F(OneMember, PassesAPingOnAndTheAnswerBack) {
@@ -760,7 +767,9 @@ TEST_F(OneMember, KeepsThePresentWithinTheLimitAndForgetsTheGoneFirst) {
     many.push_back(Fact(10 + i, kAlive));
   }
   Outbox out;
-  member_.Receive(now_, Id(10), AddressOf(10), PushPull{.members = many}, out);
+  const Origin origin = {
+      .source = AddressOf(10), .claimed = AddressOf(10), .on_stream = true};
+  member_.Receive(now_, Id(10), origin, PushPull{.members = many}, out);
   EXPECT_EQ(member_.others().size(), limits::kMembersMax);
   EXPECT_EQ(Belief(2), std::nullopt);
   EXPECT_EQ(member_.stats().refused, 5u);

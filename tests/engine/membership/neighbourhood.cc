@@ -16,7 +16,15 @@
 namespace cachalot {
 namespace {
 
-Address AtPort(uint16_t port) { return Address::V4(127, 0, 0, 1, port); }
+// Each process on a machine of its own.
+Address AtPort(uint16_t port) {
+  return Address::V4(10, 0, static_cast<uint8_t>(port >> 8),
+                     static_cast<uint8_t>(port), port);
+}
+
+Origin OriginOf(const Address& address, bool on_stream) {
+  return {.source = address, .claimed = address, .on_stream = on_stream};
+}
 
 MembershipMessage Narrow(const Message& message) {
   return std::visit(
@@ -76,8 +84,8 @@ void Neighbourhood::Resume(size_t member) {
     process.machine->NoteStall(Now(), lateness);
   }
   Tick(member);
-  for (const auto& [from, message] : std::exchange(process.waiting, {})) {
-    Receive(member, from, message);
+  for (const Arrival& arrival : std::exchange(process.waiting, {})) {
+    Receive(member, arrival);
   }
 }
 
@@ -129,7 +137,8 @@ std::vector<Outgoing> Neighbourhood::Inject(size_t to, NodeId from,
     if (process.id == from) address = process.address;
   }
   Outbox out;
-  members_[to].machine->Receive(Now(), from, address, message, out);
+  members_[to].machine->Receive(
+      Now(), from, OriginOf(address, /*on_stream=*/true), message, out);
   AfterStep(to, out);
   return out.sends;
 }
@@ -166,20 +175,24 @@ void Neighbourhood::Deliver(const Delivery& delivery) {
   Process& process = members_[*to];
   if (!outgoing.to.IsNone() && outgoing.to != process.id) return;
   if (!Passes(delivery.from, *to, outgoing.channel)) return;
-  const MembershipMessage message = Narrow(outgoing.message);
+  const Arrival arrival = {
+      .from = delivery.from,
+      .on_stream = outgoing.channel != Outgoing::Channel::kDatagram,
+      .message = Narrow(outgoing.message)};
   if (process.is_paused) {
-    process.waiting.push_back({delivery.from, message});
+    process.waiting.push_back(arrival);
     return;
   }
-  Receive(*to, delivery.from, message);
+  Receive(*to, arrival);
 }
 
-void Neighbourhood::Receive(size_t to, size_t from,
-                            const MembershipMessage& message) {
+void Neighbourhood::Receive(size_t to, const Arrival& arrival) {
   Tick(to);
   Outbox out;
-  members_[to].machine->Receive(Now(), members_[from].id,
-                                members_[from].address, message, out);
+  const Process& from = members_[arrival.from];
+  members_[to].machine->Receive(Now(), from.id,
+                                OriginOf(from.address, arrival.on_stream),
+                                arrival.message, out);
   AfterStep(to, out);
 }
 

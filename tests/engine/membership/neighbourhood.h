@@ -16,6 +16,7 @@
 #include "engine/instant.h"
 #include "engine/membership/membership.h"
 #include "engine/options.h"
+#include "engine/origin.h"
 #include "engine/outbox.h"
 #include "engine/random.h"
 #include "engine/request.h"
@@ -101,13 +102,18 @@ class Neighbourhood {
   uint64_t Fingerprint() const;
 
  private:
+  struct Arrival {
+    size_t from = 0;
+    bool on_stream = false;
+    MembershipMessage message;
+  };
   struct Process {
     NodeId id;
     Address address;
     bool runs = true;
     bool is_paused = false;
     std::optional<Membership> machine;
-    std::vector<std::pair<size_t, MembershipMessage>> waiting;
+    std::vector<Arrival> waiting;
     SlowInstant deadline;
   };
   struct Delivery {
@@ -118,7 +124,7 @@ class Neighbourhood {
   SlowInstant Now() const { return SlowInstant() + now_; }
   bool Step(absl::Duration end);
   void Deliver(const Delivery& delivery);
-  void Receive(size_t to, size_t from, const MembershipMessage& message);
+  void Receive(size_t to, const Arrival& arrival);
   void Tick(size_t member);
   void AfterStep(size_t member, const Outbox& out);
   void Observe(size_t member);

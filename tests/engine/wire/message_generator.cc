@@ -25,7 +25,7 @@ LockCommand MessageGenerator::DrawCommand(size_t kind) {
       return OpenSession{.session = session,
                          .ttl = DrawTtl(),
                          .name = DrawBytes(0, limits::kNameBytesMax),
-                         .epoch_floor = Epoch(DrawOrdinal())};
+                         .epoch_floor = DrawEpoch(limits::kEpochJoinedMax)};
     case 1:
       return KeepAlive{.session = session,
                        .renewal = DrawOrdinal(),
@@ -80,7 +80,7 @@ LockCommand MessageGenerator::DrawCommand(size_t kind) {
     default:
       return BeginTerm{
           .grace = DrawDuration(absl::ZeroDuration(), limits::TtlMax()),
-          .epoch = Epoch(DrawOrdinal())};
+          .epoch = DrawEpoch(limits::kEpochMax)};
   }
 }
 
@@ -125,7 +125,7 @@ Message MessageGenerator::DrawMessage(size_t kind) {
     case 5:
       return PushPull{.is_reply = DrawBool(),
                       .is_join = DrawBool(),
-                      .epoch = Epoch(DrawOrdinal()),
+                      .epoch = DrawEpoch(limits::kEpochMax),
                       .is_led = DrawBool(),
                       .bootstrap_expect = static_cast<uint32_t>(
                           random_.Between(0, limits::kMembersMax)),
@@ -182,13 +182,14 @@ Message MessageGenerator::DrawMessage(size_t kind) {
 }
 
 uint64_t MessageGenerator::DrawNumber() {
+  constexpr uint64_t kMax = uint64_t{1} << 62;
   switch (random_.Below(4)) {
     case 0:
       return 0;
     case 1:
-      return UINT64_MAX;
+      return kMax;
     default:
-      return random_.Next();
+      return random_.Between(0, kMax);
   }
 }
 
@@ -204,12 +205,17 @@ uint64_t MessageGenerator::DrawOrdinal() {
   }
 }
 
+Epoch MessageGenerator::DrawEpoch(uint64_t epoch_max) {
+  return Epoch(random_.Below(4) == 0 ? epoch_max
+                                     : random_.Between(0, epoch_max));
+}
+
 SessionId MessageGenerator::DrawSession() {
   return {.node = DrawId<NodeId>(), .number = DrawNumber()};
 }
 
 FencingToken MessageGenerator::DrawToken() {
-  return {.epoch = Epoch(DrawOrdinal()),
+  return {.epoch = DrawEpoch(limits::kEpochMax),
           .index = LogIndex(DrawOrdinal()),
           .sequence = static_cast<uint32_t>(DrawNumber())};
 }

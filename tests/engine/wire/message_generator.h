@@ -28,9 +28,10 @@ class MessageGenerator {
   std::vector<LockCommand> DrawCommands(size_t count_max);
   Configuration DrawConfiguration();
   MemberFact DrawFact();
+  // `kind` is an index into Message.
+  Message DrawMessage(size_t kind);
 
  private:
-  Message DrawMessage(size_t kind);
   template <typename Draw>
   auto DrawList(size_t count_max, Draw draw) {
     std::vector<decltype(draw())> items(
@@ -44,6 +45,7 @@ class MessageGenerator {
   uint64_t DrawNumber();
   // One that counts up from 1.
   uint64_t DrawOrdinal();
+  Epoch DrawEpoch(uint64_t epoch_max);
   template <typename Id>
   Id DrawId() {
     return {.high = DrawNumber(), .low = DrawNumber()};

@@ -210,6 +210,10 @@ void VirtualDriver::Perform(Action action) {
             time_->network().SendFrame(time_->now(), self, send.to,
                                        std::move(send.bytes));
           },
+          [&](AnswerFrame& send) {
+            time_->network().SendFrame(time_->now(), self, send.to,
+                                       std::move(send.bytes));
+          },
           [&](SaveState& order) { unsaved_ = order.save; },
           [&](AnswerRequest& answer) {
             watcher_->OnAnswered(answer);

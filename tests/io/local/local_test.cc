@@ -515,6 +515,11 @@ LocalReply FullReply() {
                                              .has_majority = true,
                                              .deaths = 3},
                                 .snapshots_installed = 11,
+                                .strangers_refused = 14,
+                                .members_refused = 15,
+                                .streams_closed = 16,
+                                .streams_refused = 17,
+                                .links_stuck = 18,
                                 .local_malformed = 12},
           .belief = absl::Milliseconds(13),
           .loss = LossReason::kRevoked};
@@ -539,6 +544,11 @@ TEST(LocalProtocolTest, RepliesSurviveTheTrip) {
   EXPECT_EQ(read->status->survival, reply.status->survival);
   EXPECT_EQ(read->status->snapshots_installed, 11u);
   EXPECT_EQ(read->status->local_malformed, 12u);
+  EXPECT_EQ(read->status->strangers_refused, 14u);
+  EXPECT_EQ(read->status->members_refused, 15u);
+  EXPECT_EQ(read->status->streams_closed, 16u);
+  EXPECT_EQ(read->status->streams_refused, 17u);
+  EXPECT_EQ(read->status->links_stuck, 18u);
   EXPECT_EQ(read->belief, reply.belief);
   EXPECT_EQ(read->loss, reply.loss);
 }
