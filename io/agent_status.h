@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
@@ -62,6 +63,8 @@ struct AgentStatus {
   // The longest that the member's thread was away from its sockets.
   absl::Duration longest_turn;
   uint64_t local_malformed = 0;  // connections to the local socket, closed
+  // What is wrong at present with addresses and names, a sentence each.
+  std::vector<std::string> problems;
 };
 
 }  // namespace cachalot

@@ -11,15 +11,18 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "engine/limits.h"
 #include "io/blocking.h"
 #include "io/driver.h"
 #include "io/endpoints.h"
+#include "io/escape.h"
 #include "io/fork_guard.h"
 #include "io/local/path.h"
 #include "io/local/server.h"
+#include "io/local_network.h"
 #include "io/lock_service.h"
+#include "io/seed_watch.h"
+#include "io/seeds.h"
 #include "io/service_log.h"
 
 namespace cachalot {
@@ -50,18 +53,17 @@ HeldClaim ByToken(absl::string_view key, FencingToken token) {
   return {.key = std::string(key), .token = token};
 }
 
-absl::StatusOr<DriverOptions> ToDriverOptions(const CoordinatorOptions& options,
-                                              const Endpoints& endpoints) {
-  const absl::StatusOr<uint64_t> seed = DrawSeed();
-  if (!seed.ok()) return seed.status();
-  const bool is_alone = endpoints.seeds.empty();
+DriverOptions ToDriverOptions(const CoordinatorOptions& options, uint64_t seed,
+                              const Endpoints& endpoints,
+                              const SeedAddresses& seeds) {
   DriverOptions driver;
   driver.node = {
-      .seed = *seed,
+      .seed = seed,
       .name = options.name,
       .address = endpoints.advertise,
-      .seeds = endpoints.seeds,
-      .bootstrap_expect = options.bootstrap_expect.value_or(is_alone ? 1 : 0),
+      .seeds = seeds.others,
+      .bootstrap_expect =
+          options.bootstrap_expect.value_or(seeds.is_self_only ? 1 : 0),
       .birth_delay = options.birth_delay,
       // Tokens of a cluster that is born later are higher; wall time enters
       // nowhere else.
@@ -71,8 +73,16 @@ absl::StatusOr<DriverOptions> ToDriverOptions(const CoordinatorOptions& options,
       .lease = options.lease,
       .observer = options.observer};
   driver.transport.bind = endpoints.bind;
-  driver.transport.seed = *seed;
+  driver.transport.seed = seed;
   return driver;
+}
+
+void LogAddresses(Logger* log, const Endpoints& endpoints) {
+  for (const std::string& warning : endpoints.warnings) {
+    LogTo(log, LogEvent::kAddressDoubtful, [&] {
+      return LogText{Escape(warning), {{"reason", warning}}};
+    });
+  }
 }
 
 // Null if nobody listens.
@@ -222,19 +232,44 @@ absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Create(
     CoordinatorOptions options) {
   const absl::Status has_seeds = RequireSeeds(options);
   if (!has_seeds.ok()) return has_seeds;
-  const absl::StatusOr<Endpoints> endpoints =
-      ResolveEndpoints(options.bind, options.advertise, options.seeds);
+  if (options.lookup == nullptr) options.lookup = LookUpHost;
+  const absl::StatusOr<BindAddress> bind =
+      ResolveBind(options.bind, options.lookup);
+  if (!bind.ok()) return bind.status();
+  const absl::StatusOr<uint64_t> seed = DrawSeed();
+  if (!seed.ok()) return seed.status();
+  absl::StatusOr<std::unique_ptr<SeedWatch>> seeds = SeedWatch::Create(
+      options.seeds, options.lookup, options.seed_timing, *seed);
+  if (!seeds.ok()) return seeds.status();
+  const absl::StatusOr<Endpoints> endpoints = ResolveEndpoints(
+      *bind, options.advertise, (*seeds)->first(), options.lookup);
   if (!endpoints.ok()) return endpoints.status();
-  absl::StatusOr<DriverOptions> driver = ToDriverOptions(options, *endpoints);
-  if (!driver.ok()) return driver.status();
+  const SeedAddresses sorted =
+      SortSeeds((*seeds)->first(), endpoints->own(), SystemNetwork());
+  DriverOptions driver = ToDriverOptions(options, *seed, *endpoints, sorted);
   absl::StatusOr<std::shared_ptr<Logger>> log =
       CreateLogger(std::move(options.log), options.log_level);
   if (!log.ok()) return log.status();
-  driver->log = *log;
+  driver.log = *log;
+  LogAddresses(log->get(), *endpoints);
   absl::StatusOr<std::unique_ptr<Driver>> running =
-      Driver::Create(*std::move(driver));
+      Driver::Create(std::move(driver));
   if (!running.ok()) return running.status();
-  return Over(*std::move(running), *std::move(log), std::move(options));
+  const bool founds =
+      options.bootstrap_expect.value_or(sorted.is_self_only ? 1 : 0) > 0;
+  absl::StatusOr<std::unique_ptr<Coordinator>> coordinator =
+      Over(*std::move(running), *log, std::move(options));
+  if (!coordinator.ok()) return coordinator.status();
+  LockService* const service = (*coordinator)->service_.get();
+  (*coordinator)->seeds_ = *std::move(seeds);
+  (*coordinator)
+      ->seeds_->Serve(
+          {.service = service,
+           .log = log->get(),
+           .own = {.bind = endpoints->bind, .advertise = service->address()},
+           .seeds = sorted.others,
+           .is_founder = founds});
+  return coordinator;
 }
 
 absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Over(
@@ -245,8 +280,7 @@ absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Over(
       LockService::Create(std::move(driver),
                           {.on_standing = std::move(options.on_standing),
                            .on_left = std::move(options.on_left)},
-                          options.limits),
-      std::move(options.seeds)));
+                          options.limits)));
   if (!options.local_socket.empty()) {
     LocalServerOptions local = {.path = options.local_socket};
     if (!options.local_socket_group.empty()) {
@@ -267,16 +301,14 @@ absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Over(
 }
 
 Coordinator::Coordinator(std::shared_ptr<Logger> log,
-                         std::shared_ptr<LockService> service,
-                         std::vector<std::string> seeds)
-    : log_(std::move(log)),
-      service_(std::move(service)),
-      seeds_(std::move(seeds)) {}
+                         std::shared_ptr<LockService> service)
+    : log_(std::move(log)), service_(std::move(service)) {}
 
 Coordinator::~Coordinator() {
   if (service_->is_forked()) {
     KeepForever(service_);
     KeepForever(std::shared_ptr<LocalServer>(std::move(local_server_)));
+    KeepForever(std::shared_ptr<SeedWatch>(std::move(seeds_)));
     KeepForever(log_);
     return;
   }
@@ -293,13 +325,13 @@ absl::Status Coordinator::Connect(TimeSpan timeout, std::stop_token stop) {
         "Connect() from a callback would wait for itself");
   }
   const CallerScope scope(service_);
-  const std::vector<std::string> seeds = seeds_;
   const absl::Status ready = service_->WaitUntilReady(timeout, stop);
   if (!absl::IsDeadlineExceeded(ready)) return ready;
   return absl::DeadlineExceededError(
       absl::StrCat("no cluster with a leader was found in ",
                    absl::FormatDuration(absl::Duration(timeout)), "; asked ",
-                   absl::StrJoin(seeds_, ", "), " and will go on asking"));
+                   seeds_ == nullptr ? "nobody" : seeds_->Describe(),
+                   " and will go on asking"));
 }
 
 absl::StatusOr<HeldLock> Coordinator::Lock(absl::string_view key, TimeSpan ttl,

@@ -26,7 +26,9 @@
 #include "io/held_lock.h"
 #include "io/log.h"
 #include "io/log_event.h"
+#include "io/resolver.h"
 #include "io/run_result.h"
+#include "io/seed_resolver.h"
 #include "io/status_codes.h"
 #include "io/time_span.h"
 
@@ -64,18 +66,29 @@ namespace cachalot {
 
 class EngineDriver;
 class LocalServer;
+class SeedWatch;
 
 struct CoordinatorOptions {
   // Where to listen: "HOST:PORT", "[V6]:PORT", or ":PORT" for all addresses.
   // Port 0: any that is free.
   std::string bind;
   // Where others reach this process, if not where it listens. "HOST:PORT"; port
-  // 0: the port of `bind`. Empty: the address of `bind`; if that is for all
-  // addresses, the one from which the first seed is reached.
+  // 0: the port of `bind`; ":PORT": another port, but an address as if this was
+  // empty. Empty: the address of `bind`; if that is for all addresses, one of
+  // this machine's that is not loopback, if there is any: that of a seed which
+  // is this process itself; the one from which a seed is reached; that of the
+  // default route.
   std::string advertise;
   // Where members may be found, at least one; any that lives will do. A process
-  // whose only seed is itself founds a cluster.
+  // whose only seed is itself founds a cluster. A name counts with all its
+  // addresses, and is looked up again for as long as this process lives; one
+  // that is not known (yet) is tried again.
   std::vector<std::string> seeds;
+  // Looks up the names of `seeds`, `bind` and `advertise`. On threads of its
+  // own; one that hangs may outlive the coordinator, with what this function
+  // owns. Null: the machine's name service (getaddrinfo).
+  HostLookup lookup;
+  SeedTiming seed_timing;
   // For people. Empty: the advertised address.
   std::string name;
   // NodeOptions::bootstrap_expect. Unset: 1 if the only seed is this process
@@ -168,8 +181,10 @@ class Coordinator {
 
   // Binds and begins to look for the cluster, in a thread of its own.
   //
-  // Errors: InvalidArgument, NotFound (host), AlreadyExists (port or local
-  // socket taken), PermissionDenied (port), Internal.
+  // A seed's name that cannot be looked up is no error.
+  // Errors: InvalidArgument, NotFound (the host of `bind` or `advertise`),
+  // Unavailable (the name service does not know it now), AlreadyExists (port or
+  // local socket taken), PermissionDenied (port), Internal.
   static absl::StatusOr<std::unique_ptr<Coordinator>> Create(
       CoordinatorOptions options);
 
@@ -314,12 +329,12 @@ class Coordinator {
   static absl::StatusOr<std::unique_ptr<Coordinator>> Over(
       std::unique_ptr<EngineDriver> driver, std::shared_ptr<Logger> log,
       CoordinatorOptions options);
-  Coordinator(std::shared_ptr<Logger> log, std::shared_ptr<LockService> service,
-              std::vector<std::string> seeds);
+  Coordinator(std::shared_ptr<Logger> log,
+              std::shared_ptr<LockService> service);
 
   const std::shared_ptr<Logger> log_;  // may be null
   const std::shared_ptr<LockService> service_;
-  const std::vector<std::string> seeds_;  // as they were written
+  std::unique_ptr<SeedWatch> seeds_;  // null of what Over() returns
   std::unique_ptr<LocalServer> local_server_;
 };
 

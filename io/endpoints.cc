@@ -5,128 +5,217 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "engine/limits.h"
-#include "io/resolver.h"
+#include "absl/time/time.h"
+#include "io/background_lookup.h"
 #include "io/socket.h"
 
 namespace cachalot {
 namespace {
 
-absl::Status Within(const char* option, const absl::Status& status) {
+// A name service that is down answers after 5 to 30 s (resolv.conf(5)).
+constexpr absl::Duration LookupMax() { return absl::Seconds(30); }
+
+absl::Status Within(absl::string_view option, const absl::Status& status) {
   return absl::Status(status.code(),
                       absl::StrCat(option, " ", status.message()));
 }
 
-// True if `address`, whatever its port, is one of this machine's.
-bool IsLocal(Address address) {
-  address.port = 0;
-  const int family = FamilyOf(address);
-  const FileDescriptor fd(socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  const SocketAddress name = ToSocketAddress(address, family);
-  return fd.is_open() && bind(fd.get(), name.get(), name.length) == 0;
+// An address without its port, for texts.
+std::string HostOf(const Address& address) {
+  std::string text = address.ToString();
+  return text.substr(0, text.rfind(':'));
 }
 
-// The address of ours from which the kernel would send to `peer`; none if it
-// knows no way. Sends nothing.
-Address SourceTowards(const Address& peer) {
-  const int family = FamilyOf(peer);
-  const FileDescriptor fd(socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  const SocketAddress name = ToSocketAddress(peer, family);
-  if (!fd.is_open() || connect(fd.get(), name.get(), name.length) != 0) {
-    return Address();
-  }
-  return LocalAddress(fd.get());
-}
-
-absl::StatusOr<Address> ResolveBind(const std::string& bind) {
-  const absl::StatusOr<std::vector<Address>> candidates =
-      Resolve(bind, EmptyHost::kEveryAddress);
-  if (!candidates.ok()) return Within("bind address", candidates.status());
-  // Of "localhost" on a machine without IPv6, and the like.
-  const auto usable =
-      std::find_if(candidates->begin(), candidates->end(), IsLocal);
-  return usable != candidates->end() ? *usable : candidates->front();
-}
-
-// True if a message to `seed` would come back to a member bound at `bind`.
-bool IsOwn(const Address& seed, const Endpoints& endpoints) {
-  if (seed == endpoints.bind || seed == endpoints.advertise) return true;
-  return seed.port == endpoints.bind.port && IsWildcard(endpoints.bind) &&
-         IsLocal(seed);
-}
-
-absl::Status AddSeed(const std::string& text, Endpoints* endpoints) {
-  const absl::StatusOr<std::vector<Address>> addresses =
-      Resolve(text, EmptyHost::kThisMachine);
-  if (!addresses.ok()) return Within("seed", addresses.status());
-  const auto own =
-      std::find_if(addresses->begin(), addresses->end(),
-                   [&](const Address& a) { return IsOwn(a, *endpoints); });
-  if (own != addresses->end()) {
-    endpoints->has_own_seed = true;
-    // Others were probably given the same name for us.
-    if (endpoints->advertise == Address()) endpoints->advertise = *own;
-    return absl::OkStatus();
-  }
-  if (addresses->front().port == 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("seed \"", text, "\": write the port that it listens at"));
-  }
-  endpoints->seeds.insert(endpoints->seeds.end(), addresses->begin(),
-                          addresses->end());
-  return absl::OkStatus();
+bool FitsFamily(const Address& address, const Address& bind) {
+  if (bind.IsV4()) return address.IsV4();
+  return IsWildcard(bind) || !address.IsV4();
 }
 
 // For a member that listens everywhere and was not told how it is reached.
-Address ChooseAdvertised(const Endpoints& endpoints) {
-  for (const Address& seed : endpoints.seeds) {
-    Address source = SourceTowards(seed);
-    if (source == Address()) continue;
-    source.port = endpoints.bind.port;
-    return source;
+Address ChooseAdvertised(const Address& bind,
+                         const std::vector<SeedLookup>& seeds,
+                         const LocalNetwork& network) {
+  const SeedAddresses sorted = SortSeeds(seeds, {.bind = bind}, network);
+  std::vector<Address> candidates = sorted.own;  // others know it by that name
+  for (const Address& seed : sorted.others) {
+    if (!IsLoopback(seed)) candidates.push_back(network.SourceTowards(seed));
   }
-  return Address::V4(127, 0, 0, 1, endpoints.bind.port);
+  for (const Address& address : network.Addresses()) {
+    candidates.push_back(address);
+  }
+  for (Address& candidate : candidates) {
+    candidate.port = 0;
+    const bool is_useful = candidate != Address() && !IsLoopback(candidate) &&
+                           !IsWildcard(candidate) &&
+                           FitsFamily(candidate, bind);
+    if (is_useful) return candidate;
+  }
+  // This machine is alone in its network.
+  return Address::V4(127, 0, 0, 1, 0);
+}
+
+absl::StatusOr<Address> ResolveAdvertised(const std::string& text,
+                                          const Address& bind,
+                                          const std::vector<SeedLookup>& seeds,
+                                          const HostLookup& lookup,
+                                          const LocalNetwork& network) {
+  const absl::StatusOr<HostPort> name = ParseHostPort(text);
+  if (!name.ok()) return Within("advertised address", name.status());
+  Address address;
+  if (name->host.empty()) {
+    address = IsWildcard(bind) ? ChooseAdvertised(bind, seeds, network) : bind;
+    address.port = name->port;
+  } else {
+    const absl::StatusOr<std::vector<Address>> found =
+        ResolveWithin(*name, EmptyHost::kThisMachine, lookup, LookupMax());
+    if (!found.ok()) return Within("advertised address", found.status());
+    const auto best =
+        std::find_if(found->begin(), found->end(),
+                     [&](const Address& a) { return a.IsV4() == bind.IsV4(); });
+    const bool any_will_do = IsWildcard(bind) || best == found->end();
+    address = any_will_do ? found->front() : *best;
+  }
+  if (IsWildcard(address)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "advertised address \"", text,
+        "\": others cannot reach a wildcard; write one of this machine's"));
+  }
+  return address;
+}
+
+// A seed's address on another machine, if there is any.
+const Address* FindRemote(const std::vector<Address>& seeds,
+                          const LocalNetwork& network) {
+  for (const Address& seed : seeds) {
+    if (!IsLoopback(seed) && !network.IsLocal(seed)) return &seed;
+  }
+  return nullptr;
+}
+
+absl::Status CheckSeeds(const std::vector<SeedLookup>& lookups,
+                        const SeedAddresses& sorted) {
+  for (const SeedLookup& lookup : lookups) {
+    // Port 0 can only mean this member itself, whose port is not known yet.
+    const bool may_be_own =
+        !lookup.addresses.empty() &&
+        std::find_first_of(sorted.others.begin(), sorted.others.end(),
+                           lookup.addresses.begin(),
+                           lookup.addresses.end()) == sorted.others.end();
+    if (lookup.name.port != 0 || may_be_own) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "seed \"", lookup.name.text, "\": write the port that it listens at"));
+  }
+  for (const Address& seed : sorted.others) {
+    if (!IsWildcard(seed)) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "seed \"", seed.ToString(),
+        "\": nobody is at a wildcard; write the address of a member"));
+  }
+  return absl::OkStatus();
+}
+
+// Loopback means another machine to everybody else.
+absl::Status CheckLoopback(const HostPort& bind, const std::string& advertise,
+                           const SeedAddresses& seeds,
+                           const LocalNetwork& network, Endpoints* endpoints) {
+  const Address* remote = FindRemote(seeds.others, network);
+  const std::string port = absl::StrCat(":", endpoints->bind.port);
+  if (remote != nullptr && IsLoopback(endpoints->advertise)) {
+    const bool is_told = !advertise.empty();
+    return absl::InvalidArgumentError(absl::StrCat(
+        is_told ? "advertised address \"" : "bind address \"",
+        is_told ? advertise : bind.text, "\" means ",
+        HostOf(endpoints->advertise),
+        " on this machine, which other machines cannot reach, and the seed ",
+        remote->ToString(), " is on another; ", is_told ? "advertise" : "bind",
+        " the address by which others reach this machine",
+        is_told ? "" : absl::StrCat(", or \"", port, "\" for all of them")));
+  }
+  if (!IsLoopback(endpoints->bind)) return absl::OkStatus();
+  if (remote != nullptr) {
+    endpoints->warnings.push_back(absl::StrCat(
+        "bound to ", endpoints->bind.ToString(),
+        ", from where datagrams to other machines (seed ", remote->ToString(),
+        ") cannot be sent: bind \"", port, "\" for all addresses"));
+  } else if (!bind.literal.has_value() && bind.host != "localhost" &&
+             IsLoopback(endpoints->advertise)) {
+    endpoints->warnings.push_back(absl::StrCat(
+        "bind address \"", bind.text, "\" means ", HostOf(endpoints->bind),
+        " on this machine (see /etc/hosts): other machines cannot reach this "
+        "member; bind the machine's address in its network, or \"",
+        port, "\" for all of them"));
+  }
+  return absl::OkStatus();
+}
+
+// Debian's 127.0.1.1 again: this machine's name as a seed, and nobody there.
+void WarnOfLoopbackSeeds(const std::vector<SeedLookup>& seeds,
+                         const SeedAddresses& sorted, Endpoints* endpoints) {
+  if (IsWildcard(endpoints->bind) || IsLoopback(endpoints->bind)) return;
+  for (const SeedLookup& seed : seeds) {
+    for (const Address& address : seed.addresses) {
+      const bool is_own = std::find(sorted.own.begin(), sorted.own.end(),
+                                    address) != sorted.own.end();
+      if (is_own || !IsLoopback(address)) continue;
+      if (address.port != endpoints->bind.port) continue;
+      endpoints->warnings.push_back(absl::StrCat(
+          "seed \"", seed.name.text, "\" means ", HostOf(address),
+          " on this machine, but this member listens at ",
+          endpoints->bind.ToString(),
+          ": if the seed is to be this member itself, write that address"));
+    }
+  }
 }
 
 }  // namespace
 
-absl::StatusOr<Endpoints> ResolveEndpoints(
-    const std::string& bind, const std::string& advertise,
-    const std::vector<std::string>& seeds) {
+absl::StatusOr<BindAddress> ResolveBind(const std::string& bind,
+                                        const HostLookup& lookup,
+                                        const LocalNetwork& network) {
+  const absl::StatusOr<HostPort> name = ParseHostPort(bind);
+  if (!name.ok()) return Within("bind address", name.status());
+  const absl::StatusOr<std::vector<Address>> candidates =
+      ResolveWithin(*name, EmptyHost::kEveryAddress, lookup, LookupMax());
+  if (!candidates.ok()) return Within("bind address", candidates.status());
+  // Of "localhost" on a machine without IPv6, and the like. What is loopback
+  // only comes last: Debian gives the host's own name 127.0.1.1.
+  const Address* best = nullptr;
+  for (const Address& candidate : *candidates) {
+    if (!network.IsLocal(candidate)) continue;
+    if (best == nullptr || (IsLoopback(*best) && !IsLoopback(candidate))) {
+      best = &candidate;
+    }
+  }
+  return BindAddress{*name, best != nullptr ? *best : candidates->front()};
+}
+
+absl::StatusOr<Endpoints> ResolveEndpoints(const BindAddress& bind,
+                                           const std::string& advertise,
+                                           const std::vector<SeedLookup>& seeds,
+                                           const HostLookup& lookup,
+                                           const LocalNetwork& network) {
   Endpoints endpoints;
-  absl::StatusOr<Address> bound = ResolveBind(bind);
-  if (!bound.ok()) return bound.status();
-  endpoints.bind = *bound;
+  endpoints.bind = bind.address;
   if (!advertise.empty()) {
-    const absl::StatusOr<std::vector<Address>> addresses =
-        Resolve(advertise, EmptyHost::kThisMachine);
-    if (!addresses.ok()) {
-      return Within("advertised address", addresses.status());
-    }
-    endpoints.advertise = addresses->front();
-    if (endpoints.advertise.port == 0) {
-      endpoints.advertise.port = endpoints.bind.port;
-    }
-  } else if (!IsWildcard(endpoints.bind)) {
-    endpoints.advertise = endpoints.bind;
+    const absl::StatusOr<Address> advertised =
+        ResolveAdvertised(advertise, bind.address, seeds, lookup, network);
+    if (!advertised.ok()) return advertised.status();
+    endpoints.advertise = *advertised;
+  } else if (IsWildcard(bind.address)) {
+    endpoints.advertise = ChooseAdvertised(bind.address, seeds, network);
+  } else {
+    endpoints.advertise = bind.address;
   }
-  for (const std::string& seed : seeds) {
-    const absl::Status added = AddSeed(seed, &endpoints);
-    if (!added.ok()) return added;
+  if (endpoints.advertise.port == 0) {
+    endpoints.advertise.port = endpoints.bind.port;
   }
-  if (endpoints.seeds.size() > limits::kSeedsMax) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "the seeds have ", endpoints.seeds.size(), " addresses; at most ",
-        limits::kSeedsMax, " are allowed"));
-  }
-  if (endpoints.advertise == Address()) {
-    endpoints.advertise = ChooseAdvertised(endpoints);
-  }
-  if (IsWildcard(endpoints.advertise)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "advertised address \"", advertise,
-        "\": others cannot reach a wildcard; write one of this machine's"));
-  }
+  const SeedAddresses sorted = SortSeeds(seeds, endpoints.own(), network);
+  if (absl::Status status = CheckSeeds(seeds, sorted); !status.ok())
+    return status;
+  const absl::Status status =
+      CheckLoopback(bind.name, advertise, sorted, network, &endpoints);
+  if (!status.ok()) return status;
+  WarnOfLoopbackSeeds(seeds, sorted, &endpoints);
   return endpoints;
 }
 

@@ -7,9 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "engine/event.h"
 #include "engine/limits.h"
-#include "engine/node.h"
 #include "io/service_log.h"
 
 namespace cachalot {
@@ -370,6 +368,7 @@ AgentStatus LockService::Status() const {
                           ? absl::ZeroDuration()
                           : driver_->loop()->longest_turn(),
   };
+  status.problems = seed_problems_;
   for (const MemberInfo& member : node.Members()) {
     if (member.id == status.id) status.role = member.role;
     if (member.state == MemberState::kAlive) ++status.members_alive;

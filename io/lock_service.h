@@ -21,8 +21,10 @@
 #include "absl/time/time.h"
 #include "engine/action.h"
 #include "engine/address.h"
+#include "engine/event.h"
 #include "engine/ids.h"
 #include "engine/instant.h"
+#include "engine/node.h"
 #include "engine/request.h"
 #include "io/agent_status.h"
 #include "io/caller_limits.h"
@@ -137,6 +139,12 @@ class LockService : private EngineDriver::Delegate {
   Answer LocalLocks(const ListLocksRequest& body);
   std::vector<MemberInfo> LocalMembers() const;
   AgentStatus Status() const;
+  const Node& node() const { return driver_->node(); }
+  void Learn(Event event) { driver_->Learn(std::move(event)); }
+  // What is wrong with the seeds' names at present, for Status().
+  void SetSeedProblems(std::vector<std::string> problems) {
+    seed_problems_ = std::move(problems);
+  }
 
   EventLoop* loop() { return driver_->loop(); }
   // Called when each turn has ended, until the service stops; null: nobody.
@@ -216,6 +224,7 @@ class LockService : private EngineDriver::Delegate {
   Standing standing_;
   std::vector<AnswerCallback> leavers_;
   bool has_left_ = false;
+  std::vector<std::string> seed_problems_;
 
   absl::Mutex mutex_;
   bool is_ready_ ABSL_GUARDED_BY(mutex_) = false;

@@ -60,6 +60,7 @@ constexpr LogEventInfo kEvents[] = {
     {kPeerUnreachable, kWarning, "peer_unreachable",
      "reason, address, repeats, others"},
     {kAddressChanged, kInfo, "address_changed", "host, addresses"},
+    {kAddressDoubtful, kWarning, "address_doubtful", "reason"},
     {kStrangerRefused, kWarning, "stranger_refused",
      "reason, address, repeats, others"},
     {kDescriptorsShort, kWarning, "descriptors_short",

@@ -61,6 +61,7 @@ enum class LogEvent : uint8_t {
   kSeedUnresolved,
   kPeerUnreachable,
   kAddressChanged,
+  kAddressDoubtful,
   kStrangerRefused,
   kDescriptorsShort,
   kLocalClientRefused,

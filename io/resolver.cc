@@ -1,124 +1,121 @@
 #include "io/resolver.h"
 
+#include <errno.h>
 #include <netdb.h>
 #include <string.h>
 
 #include <algorithm>
+#include <exception>
 #include <memory>
-#include <string>
+#include <utility>
 
-#include "absl/strings/numbers.h"
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "io/socket.h"
 
 namespace cachalot {
 namespace {
 
-struct HostPort {
-  std::string host;
-  uint16_t port = 0;
-};
-
-absl::Status BadForm(absl::string_view text, absl::string_view problem) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("\"", text, "\": ", problem,
-                   "; write HOST:PORT, for example 127.0.0.1:7946, "
-                   "[::1]:7946 or example.org:7946"));
-}
-
-bool ParsePort(absl::string_view text, uint16_t* port) {
-  uint32_t value = 0;
-  const bool is_number = !text.empty() && text.size() <= 5 &&
-                         std::all_of(text.begin(), text.end(), [](char c) {
-                           return '0' <= c && c <= '9';
-                         });
-  if (!is_number || !absl::SimpleAtoi(text, &value) || value > 65535) {
-    return false;
-  }
-  *port = static_cast<uint16_t>(value);
-  return true;
-}
-
-absl::StatusOr<HostPort> Split(absl::string_view text) {
-  const size_t colon = text.rfind(':');
-  if (colon == absl::string_view::npos) return BadForm(text, "no port");
-  HostPort result;
-  if (!ParsePort(text.substr(colon + 1), &result.port)) {
-    return BadForm(text, "the port is not a number from 0 to 65535");
-  }
-  absl::string_view host = text.substr(0, colon);
-  const bool is_bracketed =
-      host.size() >= 2 && host.front() == '[' && host.back() == ']';
-  if (is_bracketed) {
-    host = host.substr(1, host.size() - 2);
-    if (host.empty()) return BadForm(text, "nothing between the brackets");
-  } else if (host.find(':') != absl::string_view::npos) {
-    return BadForm(text, "an IPv6 address needs brackets");
-  }
-  // The name service would stop at a zero byte and look up what is before it.
-  if (host.find('\0') != absl::string_view::npos) {
-    return BadForm(text, "a zero byte in the host");
-  }
-  result.host = std::string(host);
-  return result;
-}
-
-absl::Status LookupError(absl::string_view text, const HostPort& name,
-                         int error) {
-  const std::string message = absl::StrCat("\"", text, "\": host \"", name.host,
-                                           "\": ", gai_strerror(error));
-  if (error == EAI_AGAIN) return absl::UnavailableError(message);
-  return absl::NotFoundError(
-      absl::StrCat(message, "; check the spelling, or write its IP address"));
-}
-
 struct FreeAddresses {
   void operator()(addrinfo* list) const { freeaddrinfo(list); }
 };
 
-std::vector<Address> ToAddresses(const addrinfo* list, uint16_t port) {
-  std::vector<Address> addresses;
-  for (const addrinfo* item = list; item != nullptr; item = item->ai_next) {
-    SocketAddress socket_address;
-    if (item->ai_addrlen > sizeof(socket_address.storage)) continue;
-    memcpy(&socket_address.storage, item->ai_addr, item->ai_addrlen);
-    Address address = FromSocketAddress(socket_address);
+absl::Status LookupError(int error, int error_number) {
+  char buffer[128];
+  switch (error) {
+    case EAI_NONAME:
+    case EAI_NODATA:
+      return absl::NotFoundError(
+          "no such host; check the spelling, or write its IP address");
+    case EAI_SYSTEM:
+      return absl::UnavailableError(
+          strerror_r(error_number, buffer, sizeof(buffer)));
+    default:  // EAI_AGAIN, EAI_FAIL, EAI_MEMORY: later it may do
+      return absl::UnavailableError(gai_strerror(error));
+  }
+}
+
+// A lookup of the embedder's may throw; it must not end the process.
+absl::StatusOr<std::vector<Address>> CallLookup(const HostLookup& lookup,
+                                                const std::string& host) {
+  try {
+    return lookup(host);
+  } catch (const std::exception& e) {
+    return absl::UnavailableError(absl::StrCat("the lookup threw: ", e.what()));
+  } catch (...) {
+    return absl::UnavailableError("the lookup threw");
+  }
+}
+
+std::vector<Address> Usable(const std::vector<Address>& found, uint16_t port) {
+  std::vector<Address> usable;
+  for (Address address : found) {
     address.port = port;
-    if (std::find(addresses.begin(), addresses.end(), address) ==
-        addresses.end()) {
-      addresses.push_back(address);
-    }
+    const bool is_new =
+        std::find(usable.begin(), usable.end(), address) == usable.end();
+    if (is_new && CheckUnicast(address).ok()) usable.push_back(address);
   }
   // Two members that both say "localhost" must mean the same address.
-  std::stable_partition(addresses.begin(), addresses.end(),
+  std::stable_partition(usable.begin(), usable.end(),
                         [](const Address& address) { return address.IsV4(); });
-  return addresses;
+  return usable;
 }
 
 }  // namespace
 
-absl::StatusOr<std::vector<Address>> Resolve(absl::string_view host_port,
-                                             EmptyHost empty_host) {
-  absl::StatusOr<HostPort> name = Split(host_port);
-  if (!name.ok()) return name.status();
-  if (name->host.empty() && empty_host == EmptyHost::kEveryAddress) {
-    // The wildcards are no names: both families at once, or IPv4 where the
-    // machine has nothing else.
-    return std::vector<Address>{Address{.port = name->port},
-                                Address::V4(0, 0, 0, 0, name->port)};
-  }
+absl::StatusOr<std::vector<Address>> LookUpHost(const std::string& host) {
   addrinfo hints = {};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* raw = nullptr;
-  const char* host = name->host.empty() ? nullptr : name->host.c_str();
-  const int error =
-      getaddrinfo(host, host == nullptr ? "0" : nullptr, &hints, &raw);
-  if (error != 0) return LookupError(host_port, *name, error);
+  const int error = getaddrinfo(host.c_str(), nullptr, &hints, &raw);
+  if (error != 0) return LookupError(error, errno);
   const std::unique_ptr<addrinfo, FreeAddresses> list(raw);
-  std::vector<Address> addresses = ToAddresses(list.get(), name->port);
-  if (addresses.empty()) return LookupError(host_port, *name, EAI_NONAME);
+  std::vector<Address> addresses;
+  for (const addrinfo* item = raw; item != nullptr; item = item->ai_next) {
+    SocketAddress socket_address;
+    const bool is_ip =
+        item->ai_family == AF_INET || item->ai_family == AF_INET6;
+    if (!is_ip || item->ai_addrlen > sizeof(socket_address.storage)) continue;
+    memcpy(&socket_address.storage, item->ai_addr, item->ai_addrlen);
+    addresses.push_back(FromSocketAddress(socket_address));
+  }
   return addresses;
+}
+
+absl::StatusOr<std::vector<Address>> Resolve(const HostPort& name,
+                                             EmptyHost empty_host,
+                                             const HostLookup& lookup) {
+  if (name.literal.has_value()) return std::vector<Address>{*name.literal};
+  if (name.host.empty() && empty_host == EmptyHost::kEveryAddress) {
+    // The wildcards are no names: both families at once, or IPv4 where the
+    // machine has nothing else.
+    return std::vector<Address>{Address{.port = name.port},
+                                Address::V4(0, 0, 0, 0, name.port)};
+  }
+  const std::string host = name.host.empty() ? "localhost" : name.host;
+  const absl::StatusOr<std::vector<Address>> found = CallLookup(lookup, host);
+  if (!found.ok()) {
+    return absl::Status(found.status().code(),
+                        absl::StrCat("\"", name.text, "\": host \"", host,
+                                     "\": ", found.status().message()));
+  }
+  std::vector<Address> usable = Usable(*found, name.port);
+  if (!usable.empty()) return usable;
+  return absl::NotFoundError(absl::StrCat(
+      "\"", name.text, "\": host \"", host, "\" has ",
+      found->empty() ? "no address"
+                     : "link-local or multicast addresses only, which cannot "
+                       "be used",
+      "; write its IP address"));
+}
+
+absl::StatusOr<std::vector<Address>> Resolve(absl::string_view host_port,
+                                             EmptyHost empty_host,
+                                             const HostLookup& lookup) {
+  absl::StatusOr<HostPort> name = ParseHostPort(host_port);
+  if (!name.ok()) return name.status();
+  return Resolve(*name, empty_host, lookup);
 }
 
 }  // namespace cachalot

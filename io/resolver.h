@@ -1,11 +1,14 @@
 #ifndef IO_RESOLVER_H_
 #define IO_RESOLVER_H_
 
+#include <functional>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "engine/address.h"
+#include "io/host_port.h"
 
 namespace cachalot {
 
@@ -15,15 +18,31 @@ enum class EmptyHost {
   kThisMachine,   // loopback: connect to a process here
 };
 
-// Turns "localhost:7946", "10.0.0.1:7946", "[::1]:7946" or ":7946" into the
-// addresses that it names, IPv4 first: at least one, each once. Blocks while it
-// asks the name service.
+// The addresses of a host name, their ports 0. Called on threads of its own,
+// several at a time; may block for as long as it takes.
+using HostLookup = std::function<absl::StatusOr<std::vector<Address>>(
+    const std::string& host)>;
+
+// Asks the machine's name service (getaddrinfo), which knows DNS and
+// /etc/hosts.
 //
-// Errors: InvalidArgument (not of this form, or the port is not a number in
-// [0, 65535]), NotFound (no such host), Unavailable (the name service does not
-// answer). Each message quotes `host_port`.
-absl::StatusOr<std::vector<Address>> Resolve(absl::string_view host_port,
-                                             EmptyHost empty_host);
+// Errors: NotFound (no such host), Unavailable (the name service does not
+// answer).
+absl::StatusOr<std::vector<Address>> LookUpHost(const std::string& host);
+
+// The addresses that `name` stands for, IPv4 first: at least one, each once.
+// Those that no node can be at (CheckUnicast()) are left out. Blocks while
+// `lookup` does; an address needs none.
+//
+// Errors: those of `lookup`, quoting `name`; NotFound (no usable address).
+absl::StatusOr<std::vector<Address>> Resolve(
+    const HostPort& name, EmptyHost empty_host,
+    const HostLookup& lookup = LookUpHost);
+
+// The same of a text. Errors: also those of ParseHostPort().
+absl::StatusOr<std::vector<Address>> Resolve(
+    absl::string_view host_port, EmptyHost empty_host,
+    const HostLookup& lookup = LookUpHost);
 
 }  // namespace cachalot
 

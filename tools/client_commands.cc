@@ -78,6 +78,7 @@ Json StatusToJson(const AgentStatus& status) {
   body["applied"] = status.applied.value();
   body["members_alive"] = status.members_alive;
   body["survival"] = SurvivalToJson(status.survival);
+  body["problems"] = status.problems;
   body["locks"] = status.locks;
   body["elections_won"] = status.elections_won;
   body["snapshots_sent"] = status.snapshots_sent;
@@ -223,6 +224,9 @@ ExitCode ShowStatus(const ClientOptions& options) {
       {"snapshots", absl::StrCat(status.snapshots_sent, " sent, ",
                                  status.snapshots_installed, " installed")});
   table.Add({"elections won", absl::StrCat(status.elections_won)});
+  for (const std::string& problem : status.problems) {
+    table.Add({"problem", Escape(problem)});
+  }
   return Finish(WriteOutput(table.ToString()));
 }
 

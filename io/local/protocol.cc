@@ -94,6 +94,7 @@ Offset<local::wire::Status> ToWire(FlatBufferBuilder& builder,
                                    const AgentStatus& status) {
   const auto name = builder.CreateString(status.name);
   const auto survival = ToWire(builder, status.survival);
+  const auto problems = builder.CreateVectorOfStrings(status.problems);
   const local::wire::WideId id = ToWire(status.id);
   const local::wire::WideId cluster = ToWire(status.cluster);
   const local::wire::WideId leader = ToWire(status.leader);
@@ -131,6 +132,7 @@ Offset<local::wire::Status> ToWire(FlatBufferBuilder& builder,
   out.add_streams_refused(status.streams_refused);
   out.add_links_stuck(status.links_stuck);
   out.add_survival(survival);
+  out.add_problems(problems);
   return out.Finish();
 }
 
@@ -194,6 +196,7 @@ class FieldReader {
 // Longer texts are for nobody.
 constexpr size_t kTextBytesMax = 4096;
 constexpr int kTableDepthMax = 8;
+constexpr size_t kProblemsMax = 1024;  // seeds and peers
 // What the requests' limits allow, and what is so far beyond them that it is
 // said to be so: a key that is a little too long is the engine's to refuse,
 // with a better text.
@@ -305,7 +308,12 @@ AgentStatus ToStatus(FieldReader& reader, const local::wire::Status& status) {
           .links_stuck = status.links_stuck(),
           .frames_received = status.frames_received(),
           .datagrams_received = status.datagrams_received(),
-          .local_malformed = status.local_malformed()};
+          .local_malformed = status.local_malformed(),
+          .problems = reader.Items(status.problems(), kProblemsMax, "problems",
+                                   [&](const flatbuffers::String& problem) {
+                                     return reader.Text(&problem, kTextBytesMax,
+                                                        "problem");
+                                   })};
 }
 
 // Null if `bytes` are no message of ours.

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
@@ -159,6 +160,42 @@ TEST(NoClusterTest, AnAgentWhoseSeedIsSilentKeepsTryingAndLocksAreUnavailable) {
   EXPECT_EQ(result.exit_status.value, 4) << result.output;
   agent.Signal(SIGTERM);
   EXPECT_EQ(agent.Wait(absl::Now() + Patience())->value, 0);
+}
+
+TEST(NoClusterTest, AnAgentWhoseSeedIsNotKnownYetSaysSoAndKeepsTrying) {
+  const int port = FreePort();
+  const std::string address = absl::StrCat("127.0.0.1:", port);
+  const std::string socket = absl::StrCat("/tmp/cachalot-e2e-", port, ".sock");
+  // ".invalid" is never given to anybody (RFC 6761).
+  ChildProcess agent =
+      ChildProcess::Start({FindCachalot().value(), "agent", "--bind", address,
+                           "--join", "not-yet-here.invalid:7946", "--socket",
+                           socket})
+          .value();
+  EXPECT_TRUE(
+      Eventually("the problem", Patience(), [&] {
+        const CommandResult status = Cachalot({"status", "--agent", socket});
+        return absl::StrContains(status.output, "not-yet-here.invalid");
+      }).ok());
+  agent.Signal(SIGTERM);
+  EXPECT_EQ(agent.Wait(absl::Now() + Patience())->value, 0);
+}
+
+TEST(AgentStartTest, AMalformedSeedIsQuotedWithWhatToWrite) {
+  const struct {
+    const char* seed;
+    const char* advice;
+  } kCases[] = {{":7946", "localhost:7946"},
+                {"http://10.0.0.1:7946", "HOST:PORT"},
+                {"[fe80::1%lo]:7946", "zones"},
+                {"10.0.0.1", "HOST:PORT"}};
+  for (const auto& test_case : kCases) {
+    const CommandResult result = Cachalot(
+        {"agent", "--bind", "127.0.0.1:7946", "--join", test_case.seed});
+    EXPECT_EQ(result.exit_status.value, 2) << test_case.seed;
+    EXPECT_THAT(result.output, HasSubstr(test_case.seed));
+    EXPECT_THAT(result.output, HasSubstr(test_case.advice));
+  }
 }
 
 TEST(AgentSignalTest, WhatWasIgnoredAtTheStartDoesNotEndIt) {
