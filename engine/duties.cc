@@ -309,9 +309,10 @@ bool Node::MayLeave(Outbox& out) {
 // Who leads when all others have failed is the only one who can keep the
 // cluster for those that are merely cut off. One that has just failed, and
 // whose stream did not break, as that of a dead process does, is waited for a
-// little.
+// little. The process that was at our address before us is none of them.
 bool Node::MayComeBack(const MemberFact& fact) const {
   return consensus_.leads() && fact.state == MemberState::kFailed &&
+         fact.address != options_.address &&
          now_.slow - membership_.GoneSince(fact.id) < ReturnPatience() &&
          !broken_links_.contains(fact.address);
 }
