@@ -61,6 +61,7 @@ std::string RefusalInWords(absl::string_view doing, const Answer& answer) {
 bool IsRead(LocalOperation operation) {
   return operation == LocalOperation::kListLocks ||
          operation == LocalOperation::kListMembers ||
+         operation == LocalOperation::kListWaiters ||
          operation == LocalOperation::kStatus;
 }
 

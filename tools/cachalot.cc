@@ -301,18 +301,31 @@ void AddLockCommands(CLI::App& app, CommandLine& line) {
 }
 
 void AddListCommands(CLI::App& app, CommandLine& line) {
-  CLI::App& locks = AddClientCommand(app, line.client, "locks",
-                                     "list the locks that are held; each is "
-                                     "free when its lease ends, or the session "
-                                     "of its holder's agent, whichever is "
-                                     "first; holders renew the one, agents the "
-                                     "other",
-                                     "cachalot locks --prefix nightly-");
+  CLI::App& locks =
+      AddClientCommand(app, line.client, "locks",
+                       "list the locks that are held; each is "
+                       "free when its lease ends, or the session "
+                       "of its holder's agent, whichever is "
+                       "first; holders renew the one, agents the "
+                       "other",
+                       "cachalot locks --prefix nightly-\n"
+                       "  cachalot locks --waiters nightly-backup");
   locks.add_option("--prefix", line.list.prefix, "only keys that begin so")
       ->type_name("TEXT");
-  AddEscaped(locks, {&line.list.prefix}, "TEXT is");
-  locks.add_flag("--local", line.list.local,
-                 "what this agent knows, without asking the leader");
+  CLI::Option* const waiters =
+      locks
+          .add_option("--waiters", line.list.waiters,
+                      "who waits for this key instead, the next one first")
+          ->check([](const std::string& key) -> std::string {
+            return key.empty() ? "a key has 1 to 1024 bytes" : "";
+          })
+          ->excludes("--prefix")
+          ->type_name("KEY");
+  AddEscaped(locks, {&line.list.prefix, &line.list.waiters}, "TEXT or KEY is");
+  locks
+      .add_flag("--local", line.list.local,
+                "what this agent knows, without asking the leader")
+      ->excludes(waiters);
   locks.callback(
       [&line] { line.exit_code = ListLocks(line.client, line.list); });
 

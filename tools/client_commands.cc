@@ -1,6 +1,9 @@
 #include "tools/client_commands.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -146,10 +149,59 @@ Asked AskForLocks(const ClientOptions& options,
   }
 }
 
+// All pages of the queue of a key, with who holds it.
+Asked AskForWaiters(const ClientOptions& options, const std::string& key) {
+  LocalRequest request = {.operation = LocalOperation::kListWaiters,
+                          .key = key};
+  std::vector<WaiterInfo> waiters;
+  while (true) {
+    Asked page = AskOrRefuse(options, request, "waiters");
+    if (!page.reply.has_value()) return page;
+    Answer& answer = page.reply->answer;
+    const bool is_last = !answer.more || answer.waiters.empty();
+    std::move(answer.waiters.begin(), answer.waiters.end(),
+              std::back_inserter(waiters));
+    if (is_last) {
+      answer.waiters = std::move(waiters);
+      return page;
+    }
+    request.skip = static_cast<uint32_t>(waiters.size());
+  }
+}
+
+// Who waits for a key, the next to be served first.
+ExitCode ListQueue(const ClientOptions& options, const std::string& key) {
+  const Asked asked = AskForWaiters(options, key);
+  if (!asked.reply.has_value()) return asked.exit_code;
+  const Answer& answer = asked.reply->answer;
+  if (options.json) {
+    Json list = Json::array();
+    for (const WaiterInfo& waiter : answer.waiters) {
+      Json item;
+      AddText(item, "waiter", waiter.name);
+      item["node"] = waiter.session.node.ToString();
+      AddText(item, "owner", waiter.owner);
+      list.push_back(std::move(item));
+    }
+    Json body;
+    AddText(body, "key", key);
+    if (answer.holder.has_value()) body["lock"] = LockToJson(*answer.holder);
+    body["waiters"] = std::move(list);
+    return Finish(WriteJson(body));
+  }
+  Table table({"PLACE", "WAITER", "OWNER"});
+  for (size_t i = 0; i < answer.waiters.size(); ++i) {
+    table.Add({absl::StrCat(i + 1), Escape(answer.waiters[i].name),
+               Escape(answer.waiters[i].owner)});
+  }
+  return Finish(WriteOutput(table.ToString()));
+}
+
 }  // namespace
 
 ExitCode ListLocks(const ClientOptions& options,
                    const ListArguments& arguments) {
+  if (!arguments.waiters.empty()) return ListQueue(options, arguments.waiters);
   const Asked asked = AskForLocks(options, arguments);
   if (!asked.reply.has_value()) return asked.exit_code;
   const std::vector<LockInfo>& locks = asked.reply->answer.locks;

@@ -117,6 +117,34 @@ TEST_F(ListingTest, AWaitThatEndedSaysWhoHoldsTheLock) {
   Ask(0, {"release", "busy", "--token", ReadText(taken, "token")});
 }
 
+TEST_F(ListingTest, LocksShowsTheQueueOfAKey) {
+  ASSERT_EQ(Ask(0, {"try", "queued", "--owner", "first"}).exit_status.value, 0);
+  std::vector<ChildProcess> waiting;
+  for (const std::string owner : {"second", "third"}) {
+    waiting.push_back(
+        ChildProcess::Start({FindCachalot().value(), "lock", "queued",
+                             "--owner", owner, "--wait", "1m", "--agent",
+                             cluster_->SocketOf(1)})
+            .value());
+    // One after the other, so that their places are known.
+    const absl::Time deadline = absl::Now() + Patience();
+    Json queue;
+    do {
+      queue = AskInJson(2, {"locks", "--waiters", "queued"});
+    } while (queue["waiters"].size() < waiting.size() &&
+             absl::Now() < deadline);
+    ASSERT_EQ(queue["waiters"].size(), waiting.size()) << queue;
+    EXPECT_EQ(ReadText(queue["waiters"].back(), "owner"), owner) << queue;
+    EXPECT_EQ(ReadText(queue["lock"], "owner"), "first") << queue;
+  }
+  EXPECT_THAT(Ask(0, {"locks", "--waiters", "queued"}).output,
+              ContainsRegex("1 +n2 +second\n2 +n2 +third\n"));
+  EXPECT_THAT(Ask(0, {"locks", "--waiters", "queued", "--prefix", "q"}).output,
+              HasSubstr("--waiters excludes --prefix"));
+  waiting.clear();
+  ASSERT_EQ(Ask(0, {"release", "queued", "--owner", "first"}).exit_status.value, 0);
+}
+
 TEST_F(ListingTest, ABadEscapeIsRefused) {
   const CommandResult result = Ask(0, {"try", "--escaped", "a\\n"});
   EXPECT_EQ(result.exit_status.value, 2);
