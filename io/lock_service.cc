@@ -511,7 +511,7 @@ void LockService::OnHolderNotified(const NotifyHolder& notice) {
     UpdateBelief(*grant);
   }
   LogBelief(driver_->log(), grant->key(), grant->owner(), grant->token(),
-            notice.belief, notice.reason);
+            notice.belief, notice.reason, notice.text);
   grant->Change(notice.belief, notice.reason, notice.text);
 }
 

@@ -121,7 +121,8 @@ void LogRenewed(Logger* log, absl::string_view key, FencingToken token,
 }
 
 void LogBelief(Logger* log, absl::string_view key, absl::string_view owner,
-               FencingToken token, Belief belief, LossReason reason) {
+               FencingToken token, Belief belief, LossReason reason,
+               absl::string_view words) {
   const auto text = [&](absl::string_view doing) {
     LogText made{absl::StrCat(doing, KeyInWords(key, owner), ", token ",
                               token.ToString()),
@@ -146,6 +147,9 @@ void LogBelief(Logger* log, absl::string_view key, absl::string_view owner,
         LogText made =
             text(event == LogEvent::kLockLost ? "lost " : "gave up ");
         absl::StrAppend(&made.message, ": ", LossReasonName(reason));
+        if (!words.empty()) {
+          absl::StrAppend(&made.message, " (", Escape(words), ")");
+        }
         made.fields.push_back({"reason", std::string(LossReasonName(reason))});
         return made;
       });

@@ -27,9 +27,11 @@ void LogAcquired(Logger* log, absl::string_view key, absl::string_view owner,
                  const Answer& answer);
 void LogRenewed(Logger* log, absl::string_view key, FencingToken token,
                 absl::Duration ttl, const Answer& answer);
-// `reason` is kNone unless `belief` is kLost.
+// `reason` is kNone unless `belief` is kLost; `words` are those of whoever took
+// the lock, or empty.
 void LogBelief(Logger* log, absl::string_view key, absl::string_view owner,
-               FencingToken token, Belief belief, LossReason reason);
+               FencingToken token, Belief belief, LossReason reason,
+               absl::string_view words = {});
 
 }  // namespace cachalot
 

@@ -15,8 +15,8 @@ namespace cachalot::tools {
 struct ListArguments {
   std::string prefix;
   std::string waiters;  // locks: the queue of this key instead, if not empty
-  bool local = false;  // what the agent knows, without asking the leader
-  bool all = false;    // members: also those who failed or left
+  bool local = false;   // what the agent knows, without asking the leader
+  bool all = false;     // members: also those who failed or left
 };
 
 ExitCode ListLocks(const ClientOptions& options,

@@ -140,9 +140,10 @@ TEST_F(ListingTest, LocksShowsTheQueueOfAKey) {
   EXPECT_THAT(Ask(0, {"locks", "--waiters", "queued"}).output,
               ContainsRegex("1 +n2 +second\n2 +n2 +third\n"));
   EXPECT_THAT(Ask(0, {"locks", "--waiters", "queued", "--prefix", "q"}).output,
-              HasSubstr("--waiters excludes --prefix"));
+              HasSubstr("--prefix excludes --waiters"));
   waiting.clear();
-  ASSERT_EQ(Ask(0, {"release", "queued", "--owner", "first"}).exit_status.value, 0);
+  ASSERT_EQ(Ask(0, {"release", "queued", "--owner", "first"}).exit_status.value,
+            0);
 }
 
 TEST_F(ListingTest, ABadEscapeIsRefused) {
