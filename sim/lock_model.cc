@@ -119,19 +119,20 @@ void LockModel::Do(const KeepAlive& command) {
     effects_.leases.push_back({.session = id, .ttl = session->ttl});
   }
   Forget(*session, command.first_outstanding);
-  // A reply may have been lost: the oldest are told again.
+  // The holder may not have heard that a lock was taken from it. It hears so
+  // before a renewal of it is refused once more.
   size_t repeated = 0;
-  for (const auto& [sequence, answer] : session->decided) {
-    if (repeated++ == LockTable::kRepeatedPerKeepAlive) break;
-    Repeat(answer);
-  }
-  // The holder may not have heard that a lock was taken from it.
-  repeated = 0;
   for (const auto& [token, key] : session->held) {
     const Lock& lock = locks_.at(key);
     if (lock.revoke_reason.empty()) continue;
     if (repeated++ == LockTable::kRepeatedPerKeepAlive) break;
     TellRevoked(key, lock);
+  }
+  // A reply may have been lost: the oldest are told again.
+  repeated = 0;
+  for (const auto& [sequence, answer] : session->decided) {
+    if (repeated++ == LockTable::kRepeatedPerKeepAlive) break;
+    Repeat(answer);
   }
 }
 

@@ -204,13 +204,14 @@ void LockTable::Do(const KeepAlive& command, Turn& turn) {
   if (!session.has_value()) return;
   sessions_.Renew(*session, command.renewal, turn.time);
   sessions_.memos(*session).ForgetBelow(command.first_outstanding);
-  RepeatDecided(*session, turn);
+  // Before any refusal that is repeated: the holder is to know the reason.
   const Session& kept = sessions_[*session];
   size_t room = kRepeatedPerKeepAlive;
   for (const FencingToken& token : kept.revoked) {
     if (room-- == 0) break;
     TellRevoked(kept.held.at(token), turn);
   }
+  RepeatDecided(*session, turn);
 }
 
 void LockTable::Do(const CloseSession& command, Turn& turn) {

@@ -146,6 +146,14 @@ void LockTableModel::Do(const KeepAlive& command) {
     session->deadline = std::max(session->deadline, time_ + session->ttl);
   }
   MoveFirst(*session, command.first_outstanding);
+  std::vector<const Lock*> revoked;
+  for (const Lock& lock : locks_) {
+    const bool is_its_own = lock.acquire.session == command.session;
+    if (is_its_own && !lock.revoke_reason.empty()) revoked.push_back(&lock);
+  }
+  std::sort(revoked.begin(), revoked.end(),
+            [](const Lock* a, const Lock* b) { return a->token < b->token; });
+  for (const Lock* lock : revoked) SayMustRelease(*lock);
   std::vector<Reply> repeated = session->decided;
   std::sort(
       repeated.begin(), repeated.end(),
@@ -157,14 +165,6 @@ void LockTableModel::Do(const KeepAlive& command) {
     reply.index = index_;
     replies_.push_back(reply);
   }
-  std::vector<const Lock*> revoked;
-  for (const Lock& lock : locks_) {
-    const bool is_its_own = lock.acquire.session == command.session;
-    if (is_its_own && !lock.revoke_reason.empty()) revoked.push_back(&lock);
-  }
-  std::sort(revoked.begin(), revoked.end(),
-            [](const Lock* a, const Lock* b) { return a->token < b->token; });
-  for (const Lock* lock : revoked) SayMustRelease(*lock);
 }
 
 void LockTableModel::Do(const CloseSession& command) {
