@@ -309,12 +309,18 @@ bool Node::MayLeave(Outbox& out) {
 // Who leads when all others have failed is the only one who can keep the
 // cluster for those that are merely cut off. One that has just failed, and
 // whose stream did not break, as that of a dead process does, is waited for a
-// little. The process that was at our address before us is none of them.
+// little. A process at whose address another one has been since is gone.
 bool Node::MayComeBack(const MemberFact& fact) const {
-  return consensus_.leads() && fact.state == MemberState::kFailed &&
-         fact.address != options_.address &&
-         now_.slow - membership_.GoneSince(fact.id) < ReturnPatience() &&
-         !broken_links_.contains(fact.address);
+  const bool is_awaited =
+      consensus_.leads() && fact.state == MemberState::kFailed &&
+      now_.slow - membership_.GoneSince(fact.id) < ReturnPatience() &&
+      !broken_links_.contains(fact.address);
+  if (!is_awaited || fact.address == options_.address) return false;
+  const auto& members = membership_.others();
+  return std::none_of(members.begin(), members.end(), [&](const auto& other) {
+    return other.second.address == fact.address &&
+           other.second.state != MemberState::kFailed;
+  });
 }
 
 void Node::AskToLeave(Outbox& out) {
