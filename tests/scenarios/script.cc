@@ -1,6 +1,7 @@
 #include "tests/scenarios/script.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 #include <variant>
 
@@ -40,6 +41,8 @@ constexpr absl::string_view kWorthTelling[] = {
 
 // A log that is longer tells nobody anything.
 constexpr size_t kChosenMax = 10000;
+
+constexpr uint64_t kRepetitionsMax = 1000;
 
 absl::Status Unknown(const std::vector<std::string>& words) {
   return absl::InvalidArgumentError(
@@ -98,6 +101,16 @@ absl::Status Script::Run(absl::string_view line, std::string* seen) {
 
 absl::Status Script::Do(const Words& words) {
   if (words.empty()) return absl::OkStatus();
+  if (words[0] == "repeat") return BeginRepetition(words);
+  if (words[0] == "end" && words.size() == 1) return EndRepetition();
+  if (repetition_.has_value()) {
+    repetition_->lines.push_back(words);
+    return absl::OkStatus();
+  }
+  if (words[0] == "tell" && words.size() > 1) {
+    told_too_.push_back(absl::StrJoin(words.begin() + 1, words.end(), " "));
+    return absl::OkStatus();
+  }
   if (words[0] == "cluster") return BuildCluster(words);
   if (words[0] == "choose") return Choose(words);
   if (words[0] == "replay") return DoReplay(words);
@@ -117,8 +130,53 @@ absl::Status Script::Do(const Words& words) {
 }
 
 absl::Status Script::End() const {
+  if (repetition_.has_value()) {
+    return Wrong("a repetition without its end: write \"end\" below it");
+  }
   if (chosen_.size() == 0) return absl::OkStatus();
   return Wrong("choices that nothing replays: write \"replay\" below them");
+}
+
+// --- Repetitions -------------------------------------------------------------
+
+absl::Status Script::BeginRepetition(const Words& words) {
+  if (repetition_.has_value()) {
+    return absl::InvalidArgumentError(
+        "a repetition within a repetition: write \"end\" above it");
+  }
+  const uint64_t count = words.size() > 1 ? Number(words[1]) : 0;
+  const bool is_quiet = words.size() == 3 && words[2] == "quiet";
+  if (count == 0 || count > kRepetitionsMax ||
+      (words.size() != 2 && !is_quiet)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("not a repetition: write \"repeat COUNT\" or \"repeat "
+                     "COUNT quiet\", with a count of 1 to ",
+                     kRepetitionsMax));
+  }
+  repetition_ = Repetition{.count = count, .is_quiet = is_quiet, .lines = {}};
+  return absl::OkStatus();
+}
+
+absl::Status Script::EndRepetition() {
+  if (!repetition_.has_value()) {
+    return absl::InvalidArgumentError("\"end\" without \"repeat\"");
+  }
+  const Repetition repetition = *std::exchange(repetition_, std::nullopt);
+  is_quiet_ = repetition.is_quiet;
+  absl::Status status;
+  for (uint64_t i = 1; i <= repetition.count && status.ok(); ++i) {
+    for (const Words& words : repetition.lines) {
+      status = Do(words);
+      if (status.ok()) continue;
+      status =
+          absl::Status(status.code(), absl::StrCat("repetition ", i, ": ",
+                                                   absl::StrJoin(words, " "),
+                                                   ": ", status.message()));
+      break;
+    }
+  }
+  is_quiet_ = false;
+  return status;
 }
 
 // --- Runs of the swarm -------------------------------------------------------
@@ -334,12 +392,12 @@ absl::Status Script::Ask(const Words& words, bool waits) {
 }
 
 absl::Status Script::AskMany(HostId host, uint64_t count, absl::Duration ttl) {
-  is_quiet_ = true;
+  const bool was_quiet = std::exchange(is_quiet_, true);
   for (uint64_t i = 0; i < count; ++i) {
     Submit(host, AcquireRequest{.key = absl::StrCat("bulk-", i), .ttl = ttl});
   }
   const bool answered = RunUntilAnswered(host);
-  is_quiet_ = false;
+  is_quiet_ = was_quiet;
   if (!answered) return Wrong("no answer within 30 s");
   return absl::OkStatus();
 }
@@ -428,11 +486,15 @@ void Script::Stopping(const World& world, HostId host) {
 
 void Script::Noted(const World& world, HostId host,
                    absl::string_view decision) {
-  for (const absl::string_view words : kWorthTelling) {
-    if (!absl::StrContains(decision, words)) continue;
-    Say(world.now(), HostName(host), absl::StrCat("| ", decision));
+  const auto is_in_it = [&](absl::string_view words) {
+    return absl::StrContains(decision, words);
+  };
+  if (std::none_of(std::begin(kWorthTelling), std::end(kWorthTelling),
+                   is_in_it) &&
+      std::none_of(told_too_.begin(), told_too_.end(), is_in_it)) {
     return;
   }
+  Say(world.now(), HostName(host), absl::StrCat("| ", decision));
 }
 
 void Script::Say(RealInstant at, absl::string_view who,

@@ -44,6 +44,12 @@ namespace cachalot::sim {
 //   waiters n1 key             who waits for it       (until answered)
 //   revoke n1 key because WORDS                       (until answered)
 //   many n1 COUNT [ttl=1h]     takes COUNT locks, "bulk-0" and on
+//   repeat 3 [quiet]           the lines up to "end", three times; "quiet"
+//     run 1s                   leaves them out of the trace
+//     renew n1 key
+//   end
+//   tell WORDS                 from here on the trace also has decisions that
+//                              contain WORDS
 //
 // Or a run of the swarm that once broke a property, told by its choices as
 // `simulate --shrink --scenario=FILE` writes them. It needs no cluster, and has
@@ -99,7 +105,16 @@ class Script : public Watcher {
     std::optional<Answer> answer;
   };
 
+  // Lines between "repeat" and "end", which are carried out at "end".
+  struct Repetition {
+    uint64_t count = 0;
+    bool is_quiet = false;
+    std::vector<Words> lines;
+  };
+
   absl::Status Do(const Words& words);
+  absl::Status BeginRepetition(const Words& words);
+  absl::Status EndRepetition();
   absl::Status Choose(const Words& words);
   absl::Status DoReplay(const Words& words);
   absl::Status DoToWorld(const Words& words);
@@ -125,7 +140,9 @@ class Script : public Watcher {
   std::optional<ClusterId> LatestCluster() const;
 
   ReplayOptions replay_;
-  ChoiceLog chosen_;  // and not replayed yet
+  std::optional<Repetition> repetition_;  // the one that is being read
+  std::vector<std::string> told_too_;     // by "tell"
+  ChoiceLog chosen_;                      // and not replayed yet
 
   std::unique_ptr<ChoiceSource> choices_;
   std::unique_ptr<World> world_;
