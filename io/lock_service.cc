@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/limits.h"
 #include "io/service_log.h"
+#include "io/wait_deadline.h"
 
 namespace cachalot {
 namespace {
@@ -116,10 +117,7 @@ void LockService::UpdateSession() {
 
 void LockService::Stop() {
   driver_->Stop();
-  {
-    const absl::MutexLock lock(&mutex_);
-    is_stopped_ = true;
-  }
+  Set(is_stopped_, true);
   on_turn_ended_ = nullptr;
   AbandonCalls();
   AbandonGrants();
@@ -133,14 +131,20 @@ absl::Status LockService::ClosedError() const {
 absl::Status LockService::WaitUntilReady(absl::Duration timeout,
                                          std::stop_token stop) {
   if (is_forked()) return ForkedError();
-  const auto is_decided = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  const auto is_decided = [&] {
     return is_ready_ || is_leaving_ || is_stopped_ || stop.stop_requested();
   };
-  // Whoever unlocks the mutex looks at the conditions of those who wait.
-  const std::stop_callback on_stop(
-      stop, [this] { const absl::MutexLock lock(&mutex_); });
-  const absl::MutexLock lock(&mutex_);
-  mutex_.AwaitWithTimeout(absl::Condition(&is_decided), timeout);
+  const std::stop_callback on_stop(stop, [this] {
+    const std::lock_guard lock(mutex_);
+    has_changed_.notify_all();
+  });
+  const WaitDeadline deadline = WaitDeadline::After(timeout);
+  std::unique_lock lock(mutex_);
+  while (!is_decided() && !deadline.has_passed()) {
+    // Some part of it: the sum of now and a long time has no representation.
+    const absl::Duration part = std::min(deadline.left(), absl::Hours(1));
+    has_changed_.wait_for(lock, absl::ToChronoNanoseconds(part));
+  }
   if (is_stopped_) return ClosedError();
   if (is_leaving_) {
     return absl::FailedPreconditionError(
@@ -154,22 +158,26 @@ absl::Status LockService::WaitUntilReady(absl::Duration timeout,
 }
 
 void LockService::AwaitCallers() {
-  const auto is_alone = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return callers_ == 0;
-  };
-  const absl::MutexLock lock(&mutex_);
-  mutex_.Await(absl::Condition(&is_alone));
+  std::unique_lock lock(mutex_);
+  has_changed_.wait(lock, [this] { return callers_ == 0; });
+}
+
+void LockService::Set(bool& flag, bool value) {
+  const std::lock_guard lock(mutex_);
+  flag = value;
+  has_changed_.notify_all();
 }
 
 CallerScope::CallerScope(std::shared_ptr<LockService> service)
     : service_(std::move(service)) {
-  const absl::MutexLock lock(&service_->mutex_);
+  const std::lock_guard lock(service_->mutex_);
   ++service_->callers_;
 }
 
 CallerScope::~CallerScope() {
-  const absl::MutexLock lock(&service_->mutex_);
+  const std::lock_guard lock(service_->mutex_);
   --service_->callers_;
+  service_->has_changed_.notify_all();
 }
 
 absl::Status LockService::BeginPostedCall() {
@@ -293,10 +301,7 @@ void LockService::Leave(AnswerCallback done) {
     done({.outcome = Outcome::kOk});
     return;
   }
-  {
-    const absl::MutexLock lock(&mutex_);
-    is_leaving_ = true;
-  }
+  Set(is_leaving_, true);
   leavers_.push_back(std::move(done));
   if (leavers_.size() > 1) return;
   LogLeaving(driver_->log());
@@ -518,20 +523,15 @@ void LockService::OnHolderNotified(const NotifyHolder& notice) {
 void LockService::OnStanding(const AnnounceStanding& standing) {
   standing_ = standing;
   LogStanding(driver_->log(), standing);
-  {
-    const absl::MutexLock lock(&mutex_);
-    is_ready_ = standing.joined && standing.has_leader && standing.has_session;
-  }
+  Set(is_ready_,
+      standing.joined && standing.has_leader && standing.has_session);
   if (watcher_.on_standing != nullptr) watcher_.on_standing(standing);
 }
 
 void LockService::OnLeft() {
   has_left_ = true;
   LogLeft(driver_->log());
-  {
-    const absl::MutexLock lock(&mutex_);
-    is_leaving_ = true;
-  }
+  Set(is_leaving_, true);
   for (AnswerCallback& done : std::exchange(leavers_, {})) {
     done({.outcome = Outcome::kOk});
   }

@@ -2,22 +2,22 @@
 #define IO_LOCK_SERVICE_H_
 
 #include <atomic>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "engine/action.h"
 #include "engine/address.h"
@@ -106,10 +106,9 @@ class LockService : private EngineDriver::Delegate {
   // Waits until locks can be taken.
   // Errors: DeadlineExceeded, Cancelled, FailedPrecondition (leaving, left,
   // stopped or forked).
-  absl::Status WaitUntilReady(absl::Duration timeout, std::stop_token stop)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status WaitUntilReady(absl::Duration timeout, std::stop_token stop);
   // Waits until no CallerScope of another thread is left. After Stop().
-  void AwaitCallers() ABSL_LOCKS_EXCLUDED(mutex_);
+  void AwaitCallers();
   // For Acquire() and Withdraw().
   RequestId NewRequest() { return RequestId(++last_request_); }
 
@@ -187,6 +186,8 @@ class LockService : private EngineDriver::Delegate {
   // Takes over what the engine believes of the session, or of a lock's lease.
   void UpdateSession();
   void UpdateBelief(Grant& grant);
+  // Sets one of the flags that mutex_ guards, and wakes whoever waits for it.
+  void Set(bool& flag, bool value);
   // Answers all that is in flight, and tells holders that their locks are lost.
   void AbandonCalls();
   void AbandonGrants();
@@ -226,11 +227,14 @@ class LockService : private EngineDriver::Delegate {
   bool has_left_ = false;
   std::vector<std::string> seed_problems_;
 
-  absl::Mutex mutex_;
-  bool is_ready_ ABSL_GUARDED_BY(mutex_) = false;
-  bool is_leaving_ ABSL_GUARDED_BY(mutex_) = false;  // or has left
-  bool is_stopped_ ABSL_GUARDED_BY(mutex_) = false;
-  int callers_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Of all threads, guarded by mutex_. The standard library's mutex, because a
+  // timed wait of Abseil's goes by the wall clock.
+  std::mutex mutex_;
+  std::condition_variable has_changed_;
+  bool is_ready_ = false;
+  bool is_leaving_ = false;  // or has left
+  bool is_stopped_ = false;
+  int callers_ = 0;
 };
 
 // A thread that is about to wait within a call, and keeps the service alive

@@ -59,13 +59,12 @@ absl::Status Unsafe(const std::string& folder, absl::string_view why) {
       absl::StrCat("the folder ", folder, " is not safe for a socket: ", why));
 }
 
-// `is_ours`: a link is refused too.
+// `is_ours`: it may not be shared with others.
 absl::Status CheckFolder(const std::string& folder,
-                         std::optional<uid_t> trusted_user, bool is_ours) {
+                         std::optional<uid_t> trusted_user, bool is_ours,
+                         const StatFunction& look) {
   struct stat status;
-  const int result =
-      is_ours ? lstat(folder.c_str(), &status) : stat(folder.c_str(), &status);
-  if (result != 0) return absl::OkStatus();
+  if (look(folder.c_str(), &status) != 0) return absl::OkStatus();
   if (!S_ISDIR(status.st_mode)) return Unsafe(folder, "it is not a folder");
   const uid_t owner = status.st_uid;
   if (owner != 0 && owner != geteuid() && owner != trusted_user) {
@@ -95,7 +94,8 @@ absl::StatusOr<std::string> MakeFolder(const std::string& folder, mode_t mode) {
   } else if (errno != EEXIST) {
     return SystemError(absl::StrCat("mkdir ", folder), errno);
   }
-  const absl::Status safe = CheckFolder(folder, std::nullopt, true);
+  // A link is refused.
+  const absl::Status safe = CheckFolder(folder, std::nullopt, true, ::lstat);
   if (!safe.ok()) return safe;
   return folder;
 }
@@ -139,12 +139,13 @@ absl::StatusOr<std::string> LocalSocketPlaces::Prepare(uint16_t port) const {
 }
 
 absl::Status CheckSocketFolder(const std::string& path,
-                               std::optional<uid_t> trusted_user) {
+                               std::optional<uid_t> trusted_user,
+                               const StatFunction& look) {
   const size_t slash = path.rfind('/');
   const std::string folder = slash == std::string::npos
                                  ? "."
                                  : path.substr(0, std::max<size_t>(slash, 1));
-  return CheckFolder(folder, trusted_user, false);
+  return CheckFolder(folder, trusted_user, false, look);
 }
 
 absl::StatusOr<SocketAddress> ToUnixAddress(absl::string_view path) {

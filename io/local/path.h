@@ -1,9 +1,11 @@
 #ifndef IO_LOCAL_PATH_H_
 #define IO_LOCAL_PATH_H_
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -41,13 +43,17 @@ struct LocalSocketPlaces {
   absl::StatusOr<std::string> Prepare(uint16_t port) const;
 };
 
+// stat(2), or what a test has in its place.
+using StatFunction = std::function<int(const char* path, struct stat* status)>;
+
 // Refuses the folder of `path` if somebody else could put a socket of his own
 // there in the place of the agent's: it must belong to root, to this user or to
 // `trusted_user`, and others may write to it only if it is sticky, as /tmp is.
 // A folder that does not exist is left to bind() and connect().
 // Errors: PermissionDenied.
 absl::Status CheckSocketFolder(const std::string& path,
-                               std::optional<uid_t> trusted_user);
+                               std::optional<uid_t> trusted_user,
+                               const StatFunction& look = ::stat);
 
 // `path` for bind() and connect().
 // Errors: InvalidArgument (empty, or too long for the kernel).

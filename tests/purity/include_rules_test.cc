@@ -72,5 +72,14 @@ TEST(IncludeRulesTest, TheSimulatorHasItsOwnTime) {
   EXPECT_THAT(Violations("sim/a.cc", "#include <fstream>\n"), IsEmpty());
 }
 
+TEST(IncludeRulesTest, ProgramsDoNotWaitByTheWallClock) {
+  const std::string wait = "mutex_.AwaitWithTimeout(condition, timeout);\n";
+  EXPECT_THAT(Violations("io/a.cc", wait),
+              ElementsAre("io/a.cc:1: may not use AwaitWithTimeout("));
+  EXPECT_EQ(Violations("tools/a.cc", wait).size(), 1);
+  EXPECT_THAT(Violations("tools/deps/a.cc", wait), IsEmpty());
+  EXPECT_THAT(Violations("tests/a.cc", wait), IsEmpty());
+}
+
 }  // namespace
 }  // namespace cachalot::purity

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ namespace cachalot {
 namespace {
 
 using testing::ElementsAre;
+using testing::HasSubstr;
 
 constexpr uid_t kSomeUser = 1234;
 
@@ -111,15 +113,37 @@ TEST_F(LocalSocketPlacesTest, ALinkOrAFileInThePlaceOfTheFolderIsRefused) {
   EXPECT_TRUE(absl::IsPermissionDenied(Root().Prepare(1).status()));
 }
 
+// Only root could give a folder away: what stat() says of its owner is made up.
 TEST_F(LocalSocketPlacesTest, AnotherUsersFolderIsRefusedUnlessTrusted) {
+  const uid_t other = geteuid() + 1;
   Make("/theirs");
-  const std::string folder = root_ + "/theirs";
-  if (chown(folder.c_str(), kSomeUser, kSomeUser) != 0) {
-    GTEST_SKIP() << "only root, outside of Bazel's sandbox, may do this";
+  const auto theirs = [other](const char* folder, struct stat* status) {
+    const int result = stat(folder, status);
+    status->st_uid = other;
+    return result;
+  };
+  const std::string path = root_ + "/theirs/a.sock";
+  const absl::Status refused = CheckSocketFolder(path, std::nullopt, theirs);
+  EXPECT_TRUE(absl::IsPermissionDenied(refused)) << refused;
+  EXPECT_THAT(std::string(refused.message()),
+              HasSubstr(absl::StrCat("it belongs to user ", other)));
+  EXPECT_TRUE(
+      absl::IsPermissionDenied(CheckSocketFolder(path, other + 1, theirs)));
+  EXPECT_TRUE(CheckSocketFolder(path, other, theirs).ok());
+}
+
+TEST_F(LocalSocketPlacesTest, RootsFolderAndThisUsersAreTrusted) {
+  for (const uid_t owner : {uid_t{0}, geteuid()}) {
+    Make("/folder");
+    const auto owned = [owner](const char* folder, struct stat* status) {
+      const int result = stat(folder, status);
+      status->st_uid = owner;
+      return result;
+    };
+    EXPECT_TRUE(
+        CheckSocketFolder(root_ + "/folder/a.sock", std::nullopt, owned).ok());
+    EXPECT_EQ(rmdir((root_ + "/folder").c_str()), 0);
   }
-  const std::string path = folder + "/a.sock";
-  EXPECT_TRUE(absl::IsPermissionDenied(CheckSocketFolder(path, std::nullopt)));
-  EXPECT_TRUE(CheckSocketFolder(path, kSomeUser).ok());
 }
 
 TEST_F(LocalSocketPlacesTest, OnlyAStickyFolderMayBeWritableForOthers) {
