@@ -141,14 +141,14 @@ std::vector<VoterHealth> Node::JudgeVoters() const {
     });
   };
   std::vector<VoterHealth> health;
-  bool voter_leaves = false;
+  bool vote_is_free = false;  // one of these will not come back
   for (const Voter& voter : consensus_.configuration().voters) {
     VoterHealth& judged = health.emplace_back();
     judged.voter = voter;
     judged.is_leader = voter.id == identity_.node;
     if (consensus_.IsLeaving(voter.id)) {
       judged.state = State::kLeaving;
-      voter_leaves = true;
+      vote_is_free = true;
       continue;
     }
     if (judged.is_leader) continue;
@@ -164,9 +164,9 @@ std::vector<VoterHealth> Node::JudgeVoters() const {
     const bool has_left = member != members.end() &&
                           member->second.state == MemberState::kLeft &&
                           silent >= options.election_timeout;
+    vote_is_free = vote_is_free || has_left || is_replaced;
     if (has_left) {
       judged.state = State::kLeaving;
-      voter_leaves = true;
     } else if (is_replaced ||
                (is_gone && silent >= options.replace_voter_after)) {
       judged.state = State::kCrashed;
@@ -181,12 +181,13 @@ std::vector<VoterHealth> Node::JudgeVoters() const {
   for (const auto& [id, fact] : members) {
     if (consensus_.IsVoter(id) || fact.state != MemberState::kAlive) continue;
     const SlowInstant since = consensus_.CloseSince(id);
-    // The wait spares us voters that come and go. When one goes in any case,
-    // whoever has caught up and answers now is better than nobody: all that
-    // safety asks of a new voter is in its log.
+    // The wait spares us voters that come and go. When a vote is free in any
+    // case, whoever has caught up and answers now is better than nobody: all
+    // that safety asks of a new voter is in its log. Processes that are killed
+    // and started again in turn are often faster than the wait.
     const bool is_ready =
         since != SlowInstant::Never() && AnsweredLately(id) &&
-        (voter_leaves ||
+        (vote_is_free ||
          now_.slow - since >= options_.consensus.promote_after) &&
         !consensus_.IsLeaving(id);
     if (!is_ready) continue;
