@@ -7,7 +7,7 @@
 #include "absl/status/statusor.h"
 #include "io/coordinator.h"
 
-// The README's functions.
+// The functions of io/locks.md.
 absl::Status BackUpOnce(cachalot::Coordinator& coordinator);
 absl::StatusOr<cachalot::HeldLock> KeepShard(cachalot::Coordinator& coordinator,
                                              std::stop_token shutdown);

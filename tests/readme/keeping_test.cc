@@ -39,13 +39,13 @@ class KeepingTest : public testing::Test {
   std::unique_ptr<cachalot::Coordinator> coordinator_;
 };
 
-TEST_F(KeepingTest, TheReadmesBackupRunsUnderItsLock) {
+TEST_F(KeepingTest, TheBackupRunsUnderItsLock) {
   EXPECT_TRUE(BackUpOnce(*coordinator_).ok());
   EXPECT_EQ(holder, "held by n1");
   EXPECT_EQ(OwnerOf("backup"), "not held");
 }
 
-TEST_F(KeepingTest, TheReadmesShardIsKept) {
+TEST_F(KeepingTest, TheShardIsKept) {
   {
     const auto shard = KeepShard(*coordinator_, {});
     ASSERT_TRUE(shard.ok()) << shard.status();
@@ -58,7 +58,7 @@ TEST_F(KeepingTest, TheReadmesShardIsKept) {
   EXPECT_TRUE(coordinator_->Lock("shard-7", absl::Seconds(1)).ok());
 }
 
-TEST_F(KeepingTest, TheReadmesLeaderLeads) {
+TEST_F(KeepingTest, TheLeaderLeads) {
   EXPECT_TRUE(Lead(*coordinator_, {}).ok());
   EXPECT_EQ(holder, "held by n1");
   EXPECT_EQ(OwnerOf("election/scheduler"), "not held");
