@@ -8,6 +8,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/notification.h"
+#include "engine/ids.h"
 #include "io/lock_service.h"
 #include "io/status_codes.h"
 
@@ -43,6 +44,13 @@ void PostAlways(LockService& service, Callback done, Run run) {
   if (!is_posted) (*shared)(service.ClosedError());
 }
 
+// Takes back an acquire, whatever has become of it. Not from a child of fork().
+inline void PostWithdraw(LockService& service, RequestId request) {
+  // A service that is closed has answered all requests.
+  static_cast<void>(service.Post(
+      [service = &service, request] { service->Withdraw(request); }));
+}
+
 // Waits for what `start(done)` begins. Fails on the driver's thread, which
 // would wait for itself.
 template <typename Result, typename Start>
@@ -51,8 +59,8 @@ Result RunBlocking(const std::shared_ptr<LockService>& service, Start start) {
   const CallerScope scope(service);
   if (service->IsOnThread()) {
     return absl::FailedPreconditionError(
-        "a blocking call from a callback would wait for itself: use the "
-        "asynchronous form");
+        "a blocking call on the member's own thread, as in a callback, would "
+        "wait for itself: use the asynchronous form");
   }
   std::optional<Result> result;
   absl::Notification is_done;

@@ -51,6 +51,7 @@ absl::StatusOr<std::unique_ptr<Driver>> Driver::Create(DriverOptions options) {
   absl::StatusOr<std::unique_ptr<EventLoop>> loop = EventLoop::Create();
   if (!loop.ok()) return loop.status();
   driver->loop_ = *std::move(loop);
+  driver->has_thread_ = options.has_thread;
   driver->log_ = std::move(options.log);
   options.transport.log = driver->log_.get();
   driver->refusals_.emplace(driver->log_.get());
@@ -82,6 +83,11 @@ Driver::~Driver() { Stop(); }
 
 absl::Status Driver::Start() {
   CHECK(delegate_ != nullptr);
+  if (!has_thread_) {
+    thread_id_.store(std::this_thread::get_id());
+    loop_->Wake();
+    return absl::OkStatus();
+  }
   const SignalMask mask;
   try {
     thread_ = std::thread([this] { Run(); });
@@ -94,6 +100,7 @@ absl::Status Driver::Start() {
 }
 
 void Driver::Stop() {
+  if (!has_thread_) return StopWithoutThread();
   {
     const absl::MutexLock lock(&mutex_);
     is_stopping_ = true;
@@ -103,6 +110,40 @@ void Driver::Stop() {
   CHECK(!IsOnThread()) << "a driver cannot be stopped from its own thread";
   loop_->Wake();
   thread_.join();
+}
+
+void Driver::StopWithoutThread() {
+  CHECK(!is_processing_) << "a driver cannot be stopped from its own callback";
+  if (fork_guard_.IsForked()) return;
+  {
+    const absl::MutexLock lock(&mutex_);
+    if (is_stopped_) return;
+    is_stopping_ = true;
+    const bool has_started = thread_id_.load() != std::thread::id();
+    if (!has_started) {
+      is_stopped_ = true;
+      return;
+    }
+  }
+  is_processing_ = true;
+  RunTasks();
+  TakeTurn();
+  is_processing_ = false;
+}
+
+void Driver::Process() {
+  CHECK(!has_thread_);
+  CHECK(!is_processing_) << "Process() was called from a callback";
+  if (fork_guard_.IsForked()) return;
+  is_processing_ = true;
+  thread_id_.store(std::this_thread::get_id());
+  loop_->Wait(absl::ZeroDuration());
+  RunTasks();
+  TakeTurn();
+  is_processing_ = false;
+  // A callback forked, and this is the child.
+  if (fork_guard_.IsForked()) return;
+  loop_->WakeAfter(PrepareToWait());
 }
 
 bool Driver::Post(Task task) {

@@ -39,9 +39,12 @@ struct DriverOptions {
   // Where to tell what happens; null: nobody listens. The driver hands it to
   // its transport.
   std::shared_ptr<Logger> log;
+  // Whether Start() starts a thread. If not, an embedder's own event loop
+  // watches fd() and calls Process().
+  bool has_thread = true;
 };
 
-// Runs one node on this machine, in a thread of its own.
+// Runs one node on this machine, in a thread or in an embedder's event loop.
 //
 // A turn: everything that has arrived is read and handed to the node, each
 // batch with a look at the clocks taken after its bytes were read; then the
@@ -58,7 +61,17 @@ class Driver : public EngineDriver, private Transport::Receiver {
   void SetDelegate(Delegate* delegate) override { delegate_ = delegate; }
   absl::Status Start() override;
   // Writes what the last tasks led to, too, as far as the kernel takes it.
+  // Without a thread: not within Process().
   void Stop() override;
+
+  // Without a thread, after Start(), which counts the calling thread as the
+  // driver's:
+
+  // Readable when Process() has something to do.
+  int fd() const { return loop_->fd(); }
+  // One turn. Never blocks; what is left over keeps fd() readable. Always on
+  // one thread, and not within a callback.
+  void Process();
 
   bool Post(Task task) override ABSL_LOCKS_EXCLUDED(mutex_);
   bool IsOnThread() const override;
@@ -79,6 +92,7 @@ class Driver : public EngineDriver, private Transport::Receiver {
   Driver() = default;
 
   void Run();
+  void StopWithoutThread() ABSL_LOCKS_EXCLUDED(mutex_);
   void TakeTurn();
   // Runs what was posted, so much of it as fits a turn; false if the driver is
   // to stop.
@@ -99,6 +113,7 @@ class Driver : public EngineDriver, private Transport::Receiver {
   void OnLinkChanged(const Address& peer, bool up) override;
 
   Delegate* delegate_ = nullptr;
+  bool has_thread_ = true;                     // constant after Create()
   std::shared_ptr<Logger> log_;                // may be null
   std::unique_ptr<LogObserver> log_observer_;  // null without a log
   const ForkGuard fork_guard_;
@@ -115,8 +130,9 @@ class Driver : public EngineDriver, private Transport::Receiver {
   std::vector<Event> learnt_;
   std::vector<Event> stepping_;  // kept for its memory
   std::optional<SaveId> unsaved_;
-  bool has_stepped_ = false;   // in this turn
-  std::vector<Task> running_;  // kept for its memory
+  bool has_stepped_ = false;    // in this turn
+  bool is_processing_ = false;  // within Process()
+  std::vector<Task> running_;   // kept for its memory
 
   absl::Mutex mutex_;
   std::deque<Task> tasks_ ABSL_GUARDED_BY(mutex_);

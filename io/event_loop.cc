@@ -110,6 +110,16 @@ void EventLoop::Wait(absl::Duration timeout) {
 void EventLoop::NoteTurn() {
   if (awake_since_ == 0) return;
   longest_turn_ = std::max(longest_turn_, BootTime() - awake_since_);
+  awake_since_ = 0;
+}
+
+void EventLoop::WakeAfter(absl::Duration timeout) {
+  NoteTurn();
+  if (timeout > absl::ZeroDuration()) {
+    Arm(timeout);
+  } else {
+    Wake();
+  }
 }
 
 void EventLoop::Wake() {

@@ -57,6 +57,16 @@ class EventLoop {
   // Ends the present or the next Wait(). Any thread.
   void Wake();
 
+  // For a loop within another one: instead of waiting here, the owner watches
+  // fd() and calls Wait() with no timeout when it is readable.
+
+  // Readable while something waits to be handled, or after Wake(). To be
+  // watched for reading only; owned by this object.
+  int fd() const { return epoll_.get(); }
+  // Ends a turn without waiting: fd() becomes readable when `timeout`, which
+  // counts time in suspend, has passed; at once if it is not above zero.
+  void WakeAfter(absl::Duration timeout);
+
  private:
   struct Registration {
     Handler* handler = nullptr;
@@ -79,7 +89,7 @@ class EventLoop {
   // When the timer fires, in CLOCK_BOOTTIME; the largest value if it is not
   // armed.
   int64_t armed_for_;
-  // In CLOCK_BOOTTIME; 0: it has not waited yet.
+  // In CLOCK_BOOTTIME; 0: no turn is under way.
   int64_t awake_since_ = 0;
   int64_t longest_turn_ = 0;
 };

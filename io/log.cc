@@ -86,17 +86,21 @@ std::string ToLine(const LogRecord& record, absl::TimeZone zone) {
 
 // Shared with the thread, which may outlive the logger.
 struct Logger::State {
-  explicit State(LogFunction function) : write(std::move(function)) {}
+  State(LogFunction function, bool starts_thread)
+      : write(std::move(function)), has_thread(starts_thread) {}
 
   bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
     return !queue.empty() || is_stopping;
   }
   void Run() ABSL_LOCKS_EXCLUDED(mutex);
+  // Hands over what is queued. True if nothing will be queued any more.
+  bool WriteQueue() ABSL_LOCKS_EXCLUDED(mutex);
   bool HasEnded() const {
     return end.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
   }
 
   const LogFunction write;
+  const bool has_thread;
   const pid_t process = getpid();
   std::thread thread;  // of the logger
 
@@ -113,32 +117,45 @@ struct Logger::State {
 };
 
 void Logger::State::Run() {
-  bool is_last = false;
-  while (!is_last) {
-    std::deque<LogRecord> records;
-    uint64_t newly_lost = 0;
-    {
-      const absl::MutexLock lock(&mutex);
-      mutex.Await(absl::Condition(this, &State::HasWork));
-      records.swap(queue);
-      newly_lost = lost - std::exchange(lost_told, lost);
-      is_last = is_stopping;
-    }
-    for (const LogRecord& record : records) write(record);
-    if (newly_lost > 0) write(LinesLost(newly_lost));
-  }
+  do {
+    const absl::MutexLock lock(&mutex);
+    mutex.Await(absl::Condition(this, &State::HasWork));
+  } while (!WriteQueue());
   ended.set_value();
+}
+
+bool Logger::State::WriteQueue() {
+  std::deque<LogRecord> records;
+  uint64_t newly_lost = 0;
+  bool is_last = false;
+  {
+    const absl::MutexLock lock(&mutex);
+    records.swap(queue);
+    newly_lost = lost - std::exchange(lost_told, lost);
+    is_last = is_stopping;
+  }
+  for (const LogRecord& record : records) write(record);
+  if (newly_lost > 0) write(LinesLost(newly_lost));
+  return is_last;
 }
 
 absl::StatusOr<std::unique_ptr<Logger>> Logger::Create(LogLevel level,
                                                        LogFunction write) {
-  auto state = std::make_shared<State>(std::move(write));
+  auto state =
+      std::make_shared<State>(std::move(write), /*starts_thread=*/true);
   absl::StatusOr<std::thread> thread =
       StartQuietThread([state] { state->Run(); });
   if (!thread.ok()) return thread.status();
   state->thread = *std::move(thread);
   pthread_setname_np(state->thread.native_handle(), "cachalot-log");
   return std::unique_ptr<Logger>(new Logger(level, std::move(state)));
+}
+
+std::unique_ptr<Logger> Logger::CreateWithoutThread(LogLevel level,
+                                                    LogFunction write) {
+  return std::unique_ptr<Logger>(new Logger(
+      level,
+      std::make_shared<State>(std::move(write), /*starts_thread=*/false)));
 }
 
 Logger::~Logger() { Stop(absl::InfiniteDuration()); }
@@ -167,10 +184,22 @@ bool Logger::MakeRoom() {
   return false;
 }
 
+void Logger::WriteQueued() {
+  if (getpid() == state_->process) state_->WriteQueue();
+}
+
 bool Logger::Stop(absl::Duration patience) {
   if (getpid() != state_->process) {
     // The thread is the parent's; only its handle is here.
     if (state_->thread.joinable()) state_->thread.detach();
+    return true;
+  }
+  if (!state_->has_thread) {
+    {
+      const absl::MutexLock lock(&state_->mutex);
+      state_->is_stopping = true;
+    }
+    state_->WriteQueue();
     return true;
   }
   // Left to itself, or joined, before: it is not waited for again.

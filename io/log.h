@@ -66,6 +66,9 @@ class Logger {
   // Errors: ResourceExhausted (no thread).
   static absl::StatusOr<std::unique_ptr<Logger>> Create(LogLevel level,
                                                         LogFunction write);
+  // One without a thread: WriteQueued() calls `write`.
+  static std::unique_ptr<Logger> CreateWithoutThread(LogLevel level,
+                                                     LogFunction write);
   // Stop(), for as long as it takes, unless it was called before.
   ~Logger();
 
@@ -76,6 +79,10 @@ class Logger {
   // Never waits for `write`. Lost after Stop().
   void Write(LogRecord record);
   void Write(LogEvent event, LogText text);
+
+  // Without a thread: calls `write` with what is queued. One thread at a time;
+  // not from `write`.
+  void WriteQueued();
 
   // Writes what waits and ends. If that takes longer than `patience`, it is
   // left to itself, with what `write` owns, and false is returned: `write` may

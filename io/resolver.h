@@ -1,13 +1,13 @@
 #ifndef IO_RESOLVER_H_
 #define IO_RESOLVER_H_
 
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "engine/address.h"
+#include "io/host_lookup.h"
 #include "io/host_port.h"
 
 namespace cachalot {
@@ -17,11 +17,6 @@ enum class EmptyHost {
   kEveryAddress,  // the wildcard: listen on all addresses
   kThisMachine,   // loopback: connect to a process here
 };
-
-// The addresses of a host name, their ports 0. Called on threads of its own,
-// several at a time; may block for as long as it takes.
-using HostLookup = std::function<absl::StatusOr<std::vector<Address>>(
-    const std::string& host)>;
 
 // Asks the machine's name service (getaddrinfo), which knows DNS and
 // /etc/hosts.

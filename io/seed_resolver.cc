@@ -10,9 +10,11 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "engine/random.h"
 #include "io/background_lookup.h"
 #include "io/quiet_thread.h"
+#include "io/resolver.h"
 
 namespace cachalot {
 namespace {

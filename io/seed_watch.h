@@ -12,11 +12,12 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "engine/address.h"
+#include "io/host_lookup.h"
 #include "io/local_network.h"
 #include "io/lock_service.h"
 #include "io/log.h"
-#include "io/resolver.h"
 #include "io/seed_resolver.h"
+#include "io/seed_timing.h"
 #include "io/seeds.h"
 
 namespace cachalot {
