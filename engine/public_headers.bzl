@@ -1,0 +1,16 @@
+"""The words of the engine that embedders need."""
+
+ENGINE_HEADERS = [
+    "action",
+    "address",
+    "cluster_time",
+    "ids",
+    "instant",
+    "observer",
+    "options",
+    "request",
+    "saved_state",
+    "shared_bytes",
+    "strong_id",
+    "survival",
+]
