@@ -18,6 +18,7 @@
 #include "tools/exit_codes.h"
 #include "tools/flags.h"
 #include "tools/hold_lock.h"
+#include "tools/install/command_page.h"
 #include "tools/lock_commands.h"
 #include "tools/output.h"
 #include "tools/run_command.h"
@@ -367,6 +368,7 @@ int Main(int argc, char** argv) {
   AddRun(app, line);
   AddLockCommands(app, line);
   AddListCommands(app, line);
+  AddPageFlags(app, "cachalot", VersionLine("cachalot"));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -32,8 +32,10 @@
 #include "sim/verify.h"
 #include "tools/campaign.h"
 #include "tools/child_process.h"
+#include "tools/install/command_page.h"
 #include "tools/run_files.h"
 #include "tools/shrinking.h"
+#include "tools/version.h"
 
 namespace cachalot::tools {
 namespace {
@@ -373,6 +375,8 @@ int Main(int argc, char** argv) {
                      "With --shrink: write it as a scenario into this file"),
       app.add_option("--checkpoints", arguments.checkpoints,
                      "Tell the trace hash at FIRST..LAST/EVERY[/lines]")};
+  app.set_version_flag("--version", VersionLine("simulate"));
+  AddPageFlags(app, "simulate", VersionLine("simulate"));
   CLI11_PARSE(app, argc, argv);
 
   sim::RunOptions options;

@@ -1,14 +1,13 @@
 #include "tools/version.h"
 
 #include "absl/strings/str_cat.h"
-#include "engine/version.h"
-#include "engine/wire/codec.h"
+#include "io/version.h"
 
 namespace cachalot::tools {
 
 std::string VersionLine(absl::string_view program) {
-  return absl::StrCat(program, " ", kVersion, " (wire version ",
-                      kProtocolVersion, ")");
+  return absl::StrCat(program, " ", LibraryVersion(), " (wire version ",
+                      WireVersion(), ")");
 }
 
 }  // namespace cachalot::tools

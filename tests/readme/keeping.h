@@ -5,7 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "io/coordinator.h"
+#include "cachalot/coordinator.h"
 
 // The functions of io/locks.md.
 absl::Status BackUpOnce(cachalot::Coordinator& coordinator);

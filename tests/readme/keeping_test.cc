@@ -8,8 +8,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "cachalot/coordinator.h"
 #include "gtest/gtest.h"
-#include "io/coordinator.h"
 
 namespace {
 
