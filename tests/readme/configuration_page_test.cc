@@ -263,6 +263,25 @@ TEST(ConfigurationPageTest, HasEachFlagOfTheAgent) {
               UnorderedElementsAreArray(LinesOf(FlagsOfTheAgent())));
 }
 
+TEST(ConfigurationPageTest, HasEachVariableOfTheEnvironment) {
+  const purity::SourceTree tree = purity::SourceTree::Find();
+  std::set<std::string> variables;
+  const std::regex name("CACHALOT_[A-Z_]+");
+  for (const std::string& path : tree.Files("tools")) {
+    if (!absl::EndsWith(path, ".cc")) continue;
+    const std::string code = tree.Read(path);
+    for (std::sregex_iterator i(code.begin(), code.end(), name), end; i != end;
+         ++i) {
+      variables.insert(i->str());
+    }
+  }
+  EXPECT_GE(variables.size(), 5u);
+  const std::string page = tree.Read(kPage);
+  for (const std::string& variable : variables) {
+    EXPECT_THAT(page, HasSubstr(absl::StrCat("`", variable, "`")));
+  }
+}
+
 TEST(ConfigurationPageTest, HasEachFieldOfTheOptions) {
   auto tables = TablesOfThePage();
   for (const char* name :

@@ -1,7 +1,6 @@
 // Each message that tools/troubleshooting.md quotes is one that the programs
 // print: its parts are in the string literals of the source.
 
-#include <regex>
 #include <string>
 #include <vector>
 
@@ -17,18 +16,41 @@ namespace {
 
 constexpr char kPage[] = "tools/troubleshooting.md";
 
-// All source, in which the pieces of a literal, and of an absl::StrCat() that
-// has literals one after the other, are joined.
+// Past the gap between two literals that begins at `at`, of spaces, one line
+// break or more and perhaps a comma; `at` if it is none.
+size_t SkipGap(const std::string& code, size_t at) {
+  const size_t end = code.find_first_not_of(" \n,", at);
+  if (end == std::string::npos || code[end] != '"') return at;
+  const std::string gap = code.substr(at, end - at);
+  return absl::StrContains(gap, "\n") ? end + 1 : at;
+}
+
+// `code`, in which the pieces of a literal, and literals that an absl::StrCat()
+// has one after the other, are joined.
+std::string JoinLiterals(const std::string& code) {
+  std::string joined;
+  for (size_t at = 0; at < code.size(); ++at) {
+    if (code[at] == '"') {
+      const size_t next = SkipGap(code, at + 1);
+      if (next != at + 1) {
+        at = next - 1;
+        continue;
+      }
+    }
+    joined += code[at];
+  }
+  return absl::StrReplaceAll(joined, {{"\\\"", "\""}});
+}
+
 std::string JoinedSource() {
   const purity::SourceTree tree = purity::SourceTree::Find();
   std::string source;
   for (const char* folder : {"engine", "io", "tools"}) {
     for (const std::string& path : tree.Files(folder)) {
-      if (purity::IsCpp(path)) source += tree.Read(path);
+      if (purity::IsCpp(path)) source += JoinLiterals(tree.Read(path));
     }
   }
-  source = std::regex_replace(source, std::regex("\"\\s*,?\\s*\n\\s*\""), "");
-  return absl::StrReplaceAll(source, {{"\\\"", "\""}});
+  return source;
 }
 
 // What stands between backquotes in the first cells of the page's tables.
