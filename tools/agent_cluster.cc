@@ -1,9 +1,9 @@
 #include "tools/agent_cluster.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <filesystem>
+#include <random>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -56,8 +56,11 @@ absl::StatusOr<std::string> FindCachalot() {
 }
 
 absl::StatusOr<std::vector<int>> FreePorts(int count) {
-  // Processes that start together begin at different places.
-  const int start = kPortMin + (getpid() * 37) % (kPortMax - kPortMin);
+  // Processes that start together begin at different places. Their numbers do
+  // not tell them apart: in Bazel's sandboxes they are often the same.
+  const int start =
+      kPortMin + static_cast<int>(std::random_device()() %
+                                  static_cast<unsigned>(kPortMax - kPortMin));
   std::vector<BoundSockets> held;  // so that none is found twice
   std::vector<int> ports;
   for (int i = 0; i < kPortMax - kPortMin && std::ssize(ports) < count; ++i) {
