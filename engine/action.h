@@ -13,7 +13,7 @@
 
 namespace cachalot {
 
-// Everything that a node can order. Orders, in the imperative.
+// Everything that a node can ask its driver to do: orders, in the imperative.
 
 // Best effort: may be lost, doubled, late.
 struct SendDatagram {
@@ -35,9 +35,9 @@ struct AnswerFrame {
   std::string bytes;  // at most limits::kFrameBytesMax
 };
 
-// Keep this; answer StateSaved when it is on stable storage. Numbered without
-// gaps from 1; kept in order. The node withholds what promises it until then,
-// so nothing else has to wait.
+// Save this, and report StateSaved when it is on stable storage. Numbered
+// without gaps from 1 and saved in order. The node withholds every message that
+// promises it until then, so the driver has nothing else to delay.
 struct SaveState {
   SaveId save;
   StateChange change;
@@ -68,7 +68,7 @@ struct AnnounceStanding {
   bool has_session = false;  // and can take locks
 };
 
-// Goodbyes are said; the process may exit.
+// The others have been told that this node leaves; the process may exit.
 struct LeaveCompleted {};
 
 using Action =

@@ -9,9 +9,9 @@
 #include "engine/wire/codec.h"
 
 // How a node comes to have a cluster: it founds one, joins one, or gives up its
-// own for an older one. What must never happen is that two clusters take
-// themselves for the same one; that two exist for a while cannot be excluded by
-// nodes that remember nothing, and is why epochs order their tokens.
+// own for an older one. Two clusters must never have one id. Nodes that
+// remember nothing cannot exclude that two clusters exist for a while; epochs
+// order their tokens then.
 
 namespace cachalot {
 namespace {
@@ -237,7 +237,7 @@ void Node::EnterCluster(absl::Duration patience) {
   consensus_.SetOpening(OpeningPayload(options_, identity_.epoch));
 }
 
-// With a disk. It may be the cluster of a founding that came to nothing.
+// Of a node with a disk. The founding of that cluster may have failed.
 void Node::ComeBackToCluster() { EnterCluster(JoinerPatience()); }
 
 // A member without the log knows by its session.
@@ -333,10 +333,11 @@ void Node::FoundCluster(std::vector<Voter> voters, Outbox& out) {
 }
 
 // Two clusters have met: one was founded by nodes that had forgotten the other,
-// or could not hear it. One that has no leader gives way to one that has; of
-// two that have one, the younger does. Its members join the other and bring the
-// higher epoch along, so that tokens granted from then on are above those of
-// both. Giving way is safe at any time: to the others it is a crash.
+// or could not hear it. One that has no leader is given up for one that has; of
+// two that have one, the younger is given up. Its members join the other and
+// bring the higher epoch along, so that tokens granted from then on are above
+// those of both. To give a cluster up is safe at any time: to those who stay in
+// it, it is a crash.
 //
 // Nothing is given up for what a stranger says: it is asked first, on its own
 // stream, and has to answer this node by its name.
@@ -370,8 +371,8 @@ void Node::MeetOtherCluster(const Envelope& envelope, const PushPull& message,
             .message = std::move(answer)});
 }
 
-// Forgets the cluster, and with it the name: nobody speaks under a name that
-// has forgotten something (locks.md 4.2, D1).
+// Forgets the cluster, and with it the id: no process speaks under an id whose
+// promises it has forgotten (engine/README.md, D1).
 void Node::StartOver(ClusterDissolved::Reason reason, ClusterId other,
                      const Address& hint) {
   Observe([&] { return ClusterDissolved{identity_.cluster, reason, other}; });

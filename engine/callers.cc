@@ -20,7 +20,7 @@ constexpr absl::Duration GuessPatience() { return absl::Milliseconds(500); }
 // Leaders may change a few times before the first of them answers.
 constexpr size_t kAskedMax = 8;
 
-// For whom the command speaks; nothing: for the leader.
+// The session in whose name the command is; nothing: the leader's own command.
 std::optional<SessionId> SessionOf(const LockCommand& command) {
   return std::visit(
       [](const auto& body) -> std::optional<SessionId> {
@@ -62,12 +62,13 @@ void Node::OnForward(NodeId from, Forward forward, Outbox& out) {
     return;
   }
   for (LockCommand& command : forward.commands) {
-    // Only we decide what has expired and when a term begins (rule 15).
+    // The leader alone decides what has expired and when a term begins
+    // (engine/consensus/README.md, rule 15).
     const std::optional<SessionId> session = SessionOf(command);
     if (!session.has_value()) {
       ++stats_.undecodable;
     } else if (session->node != from) {
-      // A node speaks for its own sessions. Whoever closed another's would
+      // A node commands its own sessions only. Whoever closed another's would
       // have its locks granted while it believes in them.
       ++stats_.impersonations;
     } else {

@@ -43,7 +43,7 @@ SlowInstant Node::NextExpiry() const {
 }
 
 // Conditional, so nothing depends on when or how often this is done: what was
-// renewed in the meantime does not expire (locks.md 3.3).
+// renewed in the meantime does not expire (engine/client/README.md, lemma 2).
 void Node::ProposeExpiry() {
   if (!consensus_.HasCommittedInTerm()) return;
   if (expiry_proposed_ > consensus_.applied()) return;
@@ -86,10 +86,10 @@ void Node::ReviewVoters() {
   if (voters.has_value()) consensus_.ChangeVoters(now_.slow, *voters);
 }
 
-// Those who leave learn from the log as long as they stay; they are only not
-// made voters. Only who has shown that it exists; the present learners first,
-// then who has been there for longest. Ids have no say: whoever draws its own
-// would be first.
+// The members to which the log is sent although they do not vote. Those that
+// leave are among them, but are not made voters. Only members that have shown
+// that they exist; present learners first, then those that have been there for
+// longest. Not by id: a node could choose its id so that it comes first.
 std::vector<Voter> Node::ChooseLearners() {
   struct Candidate {
     bool is_newcomer;  // not a learner now
@@ -251,10 +251,10 @@ Survival Node::FindSurvival() const {
 
 // --- Leaving ----------------------------------------------------------------
 
-// First everything is given back, then the vote, then the others are told. A
+// First the locks are given back, then the vote, then the others are told. The
 // vote is given back when those who stay have committed a configuration without
 // it, and not before: with two members the one that leaves may be the only
-// voter, and what it has merely appended would die with it.
+// voter, and an entry that only it has would be lost with it.
 void Node::FireLeave(Outbox& out) {
   if (phase_ != Phase::kLeaving) return;
   if (leave_by_ > now_.slow) {

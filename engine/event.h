@@ -11,17 +11,18 @@
 
 namespace cachalot {
 
-// Everything that a node can learn. Facts, in the past tense.
+// Everything that a driver can tell a node: facts, in the past tense.
 
 // Nothing happened but time: the node's deadline has come.
 struct TimeAdvanced {};
 
 // The driver has handed over all that had arrived and is about to sleep: what
-// was gathered goes out now, as one write and one append (locks.md 6.4).
+// was gathered goes out now, as one write and one append.
 // Comes after every batch of other events.
 struct TurnEnded {};
 
-// Unverified bytes, from wherever. The address is where they seem to come from.
+// Unverified bytes that anybody may have sent. The address is where they seem
+// to come from.
 struct DatagramReceived {
   Address from;
   std::string bytes;
@@ -64,7 +65,8 @@ struct RequestWithdrawn {
   RequestId request;
 };
 
-// Locks are to be released, and the members told. Ends with LeaveCompleted.
+// The node is to release its locks, give up its vote and tell the others. Ends
+// with LeaveCompleted.
 struct LeaveRequested {};
 
 using Event =

@@ -37,8 +37,8 @@ struct WideId {
 };
 
 // One process, from start to end. A process that kept nothing on disk comes
-// back under another id: nobody speaks under a name that has forgotten
-// something (research: "diskless Raft", rule D1).
+// back under another id: no process speaks under an id whose promises it has
+// forgotten (engine/README.md, D1).
 using NodeId = WideId<struct NodeKind>;
 
 // One cluster, from birth to loss. Messages of another cluster are dropped.

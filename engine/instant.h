@@ -11,9 +11,9 @@
 
 namespace cachalot {
 
-// A reading of one of a node's own monotonic clocks. Instants stay at home:
-// they are never sent, stored, or compared with another node's or with wall
-// time. Durations travel.
+// A reading of one of a node's own monotonic clocks. It means nothing
+// elsewhere: instants are never sent, saved, or compared with another node's or
+// with wall time. Durations may be sent.
 //
 // `Clock` is a tag, so that readings of the two clocks below do not mix.
 template <typename Clock>

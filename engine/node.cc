@@ -10,9 +10,9 @@
 #include "engine/overloaded.h"
 #include "engine/wire/codec.h"
 
-// The step, and how the machines meet in it. How a node comes to have a cluster
-// is in birth.cc, what a leader does besides in duties.cc, how callers
-// reach the leader in callers.cc.
+// The step, and what the machines tell each other in it. How a node comes to
+// have a cluster is in birth.cc, what a leader does besides ordering entries in
+// duties.cc, how callers reach the leader in callers.cc.
 
 namespace cachalot {
 namespace {
@@ -177,7 +177,7 @@ Node::Node(NodeOptions options, const Now& now, Identity identity)
 Actions Node::Step(const Now& now, const Event& event) {
   CHECK(now_.slow <= now.slow) << "the slow clock went backwards";
   CHECK(now_.fast <= now.fast) << "the fast clock went backwards";
-  if (phase_ == Phase::kLeft) return StepAfterGoodbye(now, event);
+  if (phase_ == Phase::kLeft) return StepAfterLeaving(now, event);
   Outbox& out = outbox_;
   FireTimers(now, out);                                       // 1. time
   std::visit([&](const auto& e) { Handle(e, out); }, event);  // 2. news
@@ -191,8 +191,8 @@ Actions Node::Step(const Now& now, const Event& event) {
   return actions;
 }
 
-// Nothing matters any more, but callers are answered.
-Actions Node::StepAfterGoodbye(const Now& now, const Event& event) {
+// Events have no effect any more, but callers are answered.
+Actions Node::StepAfterLeaving(const Now& now, const Event& event) {
   now_ = now;
   Actions actions;
   if (const auto* submitted = std::get_if<RequestSubmitted>(&event)) {
@@ -210,7 +210,7 @@ void Node::FireTimers(const Now& now, Outbox& out) {
   const SlowInstant due = deadline_.slow;
   if (due <= now.slow && now.slow - due >= StallMin()) {
     ++stats_.stalls;
-    // One that is always late would put off for ever what runs out.
+    // A node that is always late would otherwise put its timers off for ever.
     if (due > stall_remembered_until_) NoteStall(now.slow - due);
   }
   if (deadline_.IsDue(now)) {
@@ -224,7 +224,8 @@ void Node::FireTimers(const Now& now, Outbox& out) {
 }
 
 // Messages may wait in our sockets, keep-alives among them, that would have
-// kept timers from firing: they are to be read first (rule 20).
+// kept timers from firing: they are to be read first
+// (engine/consensus/README.md, rule 20).
 void Node::NoteStall(absl::Duration lateness) {
   stall_remembered_until_ = now_.slow + std::max(lateness, StallMemory());
   Observe([&] { return Stalled{.late = lateness}; });
@@ -252,7 +253,7 @@ Deadline Node::FindDeadline() const {
   return deadline;
 }
 
-// Lets what each machine concluded reach the next, in one fixed direction.
+// Passes on what each machine concluded to the next, in one fixed order.
 void Node::Settle(Outbox& out) {
   for (const Membership::Change& change : membership_.TakeChanges()) {
     if (change.fact.state != MemberState::kAlive) {

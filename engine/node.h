@@ -79,11 +79,11 @@ class Node {
   Node(Node&&) = default;
   Node& operator=(Node&&) = default;
 
-  // The only door. Fires the timers that are due at `now`, then takes in
-  // `event`, and returns what the driver is to do about it.
+  // The only function that changes the node. Fires the timers that are due at
+  // `now`, then handles `event`, and returns what the driver is to do.
   //
   // `now` must have been read after the event's bytes were received: an older
-  // reading would let cluster time run fast (locks.md 3.3, sampling rule).
+  // reading would let cluster time run fast (engine/client/README.md, lemma 1).
   // REQUIRES: neither part of `now` is earlier than in the call before.
   [[nodiscard]] Actions Step(const Now& now, const Event& event);
 
@@ -138,7 +138,7 @@ class Node {
 
   Node(NodeOptions options, const Now& now, Identity identity);
 
-  Actions StepAfterGoodbye(const Now& now, const Event& event);
+  Actions StepAfterLeaving(const Now& now, const Event& event);
 
   // Events.
   void Handle(const TimeAdvanced&, Outbox&) {}
@@ -168,7 +168,7 @@ class Node {
   // Whether `from` may answer what we asked: it leads, or did when we asked it.
   bool MayAnswer(NodeId from) const;
 
-  // Cluster: birth, joining, giving way.
+  // Cluster: birth, joining, giving one up for another.
   void FireBirth(Outbox& out);
   void FoundCluster(std::vector<Voter> voters, Outbox& out);
   void Adopt(ClusterId cluster, Epoch epoch, bool is_invitation);
@@ -187,12 +187,12 @@ class Node {
   void NoteReborn(NodeId stranger, const Origin& origin);
   void AnswerStranger(NodeId stranger, const Origin& origin, Outbox& out);
 
-  // What sessions bring along of earlier clusters.
+  // The epoch above which the tokens of this node's session have to be.
   Epoch EpochFloor() const {
     return std::min(epoch_seen_, Epoch(limits::kEpochJoinedMax));
   }
 
-  // The machines' talk with each other.
+  // What the machines tell each other.
   void FireTimers(const Now& now, Outbox& out);
   void NoteStall(absl::Duration lateness);
   Deadline FindDeadline() const;
@@ -241,8 +241,11 @@ class Node {
   Identity identity_;
   bool identity_saved_ = false;
   Phase phase_ = Phase::kSeeking;
+  // Of the step that is being made, or of the last one. Neither part falls.
   Now now_;
-  Deadline deadline_;  // found once a step: it is asked for more often
+  // What NextDeadline() returns. Step() finds it once: it is asked for more
+  // often.
+  Deadline deadline_;
   NodeStats stats_;
 
   Membership membership_;
@@ -267,40 +270,45 @@ class Node {
   std::optional<SlowInstant> told_of_leader_;  // when we joined
   bool introduced_as_led_ = false;
 
-  // Where the leader may be while consensus does not know, and whether it has
-  // answered: a guess that does is kept for as long as it goes on to.
+  // Who may lead, while consensus does not know, and whether it has answered.
+  // A guess that answers is kept until it is silent for too long.
   NodeId leader_guess_;
   bool guess_answers_ = false;
   SlowInstant next_guess_;
-  // Whom we sent requests to, the latest first: nobody else answers them.
+  // Whom we sent requests to, the latest first: answers of others are dropped.
   std::vector<NodeId> asked_;
 
-  // Gathered within the turn.
+  // Gathered within the turn and sent when it ends: what the leader proposes,
+  // what goes to the leader, and what the leader answers. Flush() empties them,
+  // at `flush_by_` at the latest.
   std::vector<LockCommand> proposals_;
   Forward forward_;
   absl::btree_map<NodeId, Replies> replies_;
   SlowInstant flush_by_ = SlowInstant::Never();
 
-  // Promises, in the order of the saves they wait for.
+  // Messages that promise something which is not saved yet, in the order of the
+  // saves they wait for (engine/consensus/README.md, rule 11).
   std::deque<Outgoing> withheld_;
 
   // Reads that wait for proof of leadership: who asked what.
   absl::btree_map<uint64_t, std::pair<NodeId, Read>> reads_;
   uint64_t last_read_ = 0;
 
-  // Leader's duties.
-  LogIndex expiry_proposed_;  // not proposed again before it is applied
+  // Leader's duties. The last entry that proposed expiries: the next one waits
+  // until it is applied.
+  LogIndex expiry_proposed_;
+  // After a stall: nothing is proposed to expire before then (rule 20).
   SlowInstant expiry_not_before_;
   SlowInstant next_voter_review_;
 
-  // Leaving.
+  // Leaving. When the node goes in any case.
   SlowInstant leave_by_ = SlowInstant::Never();
   SlowInstant next_leave_intent_;
   NodeId leave_asked_of_;  // the leader that was asked last
-  // Of members: where the last thing heard of our stream is that it broke.
+  // The members' addresses to which our last stream broke.
   absl::btree_set<Address> broken_links_;
 
-  // No stall before then is another one.
+  // A step that is late before then does not count as another stall.
   SlowInstant stall_remembered_until_;
 
   // Introductions that were answered since `introductions_since_`.
@@ -308,7 +316,7 @@ class Node {
   int introductions_ = 0;
 
   AnnounceStanding standing_;
-  // Of the step that is being made; empty between steps.
+  // What the step that is being made puts out; empty between steps.
   Outbox outbox_;
   Actions actions_;
 };

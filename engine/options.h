@@ -112,8 +112,8 @@ struct NodeOptions {
   std::vector<Address> seeds;
   // Births are explicit, never a time-out. 0: only ever join. 1: found a
   // cluster alone, unless a seed or a member of an older one answers within
-  // `birth_delay`. N: found one when N nodes that all expect N have met; odd
-  // for choice. [0, limits::kVotersMax]
+  // `birth_delay`. N: found one when N nodes that all expect N have met; best
+  // an odd number. [0, limits::kVotersMax]
   int bootstrap_expect = 0;
   // A founder listens for so long for members of a cluster that it may have
   // forgotten, and joins that one instead. [0, 1 h]

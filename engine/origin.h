@@ -16,7 +16,7 @@ struct Origin {
   bool on_stream = false;
 
   // The sender listens where it speaks from, as far as one can see: the port
-  // may differ, since streams come from a port of their own.
+  // may differ, since a stream comes from a port that the system chose.
   bool IsPlausible() const {
     return source.ip == claimed.ip && !claimed.IsNone();
   }

@@ -17,7 +17,7 @@ namespace cachalot {
 class Random {
  public:
   explicit Random(uint64_t seed);
-  // A stream of its own for each (seed, name, number): a new draw in one place
+  // A separate stream for each (seed, name, number): a new draw in one place
   // does not shift the draws in another.
   Random(uint64_t seed, absl::string_view name, uint64_t number = 0);
 

@@ -19,7 +19,7 @@ namespace cachalot {
 // Takes `key` for `ttl`, or waits for it in the order of arrival.
 struct AcquireRequest {
   std::string key;     // 1..limits::kKeyBytesMax bytes, any bytes
-  absl::Duration ttl;  // limits::kTtlMin..limits::kTtlMax
+  absl::Duration ttl;  // limits::TtlMin()..limits::TtlMax()
   // How long to wait in the queue; zero: refused at once if it is held. The
   // answer comes no later than this (measured on the node's fast clock).
   absl::Duration wait;
@@ -132,8 +132,8 @@ struct WaiterInfo {
   friend bool operator==(const WaiterInfo&, const WaiterInfo&) = default;
 };
 
-// SWIM's view of a member (membership.md 6.3, R2): higher wins within one
-// incarnation.
+// SWIM's view of a member: within one incarnation the higher state wins
+// (engine/membership/README.md, R2).
 enum class MemberState : uint8_t { kAlive, kSuspect, kFailed, kLeft };
 
 const char* MemberStateName(MemberState state);
@@ -169,7 +169,7 @@ struct Answer {
   std::string text;  // what was wrong, for a person; may be empty
 };
 
-// How sure this node is of a lock it was granted (locks.md 3.3).
+// How sure this node is of a lock it was granted (engine/client/README.md).
 enum class Belief : uint8_t {
   kHeld,     // nobody else can hold it
   kSuspect,  // still ours, but the lease is running out: start nothing new

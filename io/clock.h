@@ -16,7 +16,8 @@ struct ClockReadings {
   int64_t boottime = 0;       // slewed by NTP; counts suspend
 };
 
-// Makes a node's two clocks of the kernel's three (locks.md 3.2).
+// Makes a node's two clocks of the kernel's three (engine/client/README.md,
+// "Two clocks").
 //
 // Time is counted in intervals of kInterval or more, each from an anchor: one
 // reading of all three clocks. Within an interval the slow clock has advanced

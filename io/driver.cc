@@ -175,7 +175,8 @@ void Driver::Run() {
   bool is_running = true;
   while (is_running) {
     // What has arrived comes before what is due: after a long gap the sockets
-    // may hold what keeps a timer from mattering (locks.md 2.1, rule 20).
+    // may hold what keeps a timer from firing (engine/consensus/README.md,
+    // rule 20).
     loop_->Wait(PrepareToWait());
     is_running = RunTasks();
     TakeTurn();

@@ -17,11 +17,11 @@
 
 namespace cachalot::sim {
 
-// No belief outlives its lease, by the judge's own arithmetic (locks.md 3.4).
-// A lease of `ttl` that an entry stamped at the instant T gave lasts until
-// T + ttl / (1 + rho) at least, however fast the grantors' clocks, and no
-// holder may believe in it for longer. What was asked, sent and answered when
-// does not enter: only the log and real time.
+// No belief outlives its lease, by the judge's own arithmetic: lemmas 2, 3 and
+// 4 of engine/client/README.md. A lease of `ttl` that an entry stamped at the
+// instant T gave lasts until T + ttl / (1 + rho) at least, however fast the
+// grantors' clocks, and no holder may believe in it for longer. What was asked,
+// sent and answered when does not enter: only the log and real time.
 class LeaseEnds {
  public:
   explicit LeaseEnds(int64_t rate_bound_ppm)

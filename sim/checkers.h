@@ -38,7 +38,7 @@ class OneLeaderPerTerm {
 
 // Births are explicit: those who found a cluster together found one, since a
 // majority of them binds itself to it before anything is agreed on; and whoever
-// founds alone is one (locks.md 4.2, D4).
+// founds alone is one (engine/README.md, D4).
 class OneBirth {
  public:
   // The first entry of the cluster was committed.
@@ -151,12 +151,13 @@ struct BeliefSpan {
   RealInstant until;
 };
 
-// At one instant of real time at most one grantee believes in a lock.
+// At one instant of real time at most one grantee believes in a lock: the
+// theorem of engine/client/README.md.
 Complaint CheckSoleBelief(absl::string_view key, RealInstant now,
                           const std::vector<BeliefSpan>& beliefs);
 
-// Lemma 1 of locks.md 3.4: between two entries of one log, cluster time
-// advances no more than (1 + rate bound) times the real time between their
+// Lemma 1 of engine/client/README.md: between two entries of one log, cluster
+// time advances no more than (1 + rate bound) times the real time between their
 // stampings, also where the second has another leader than the first; and it
 // never falls.
 class ClusterTimeIsSlow {

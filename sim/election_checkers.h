@@ -68,7 +68,7 @@ struct ConfigurationProposal {
 };
 
 // One change in flight at most, and none before the leader has committed an
-// entry of its own term (locks.md 2.1, rules 3 and 4).
+// entry of its own term (engine/consensus/README.md, rules 3 and 4).
 Complaint CheckConfigurationProposal(const ConfigurationProposal& proposal);
 
 }  // namespace cachalot::sim

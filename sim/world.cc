@@ -324,7 +324,7 @@ void World::TakeIn(HostId id, const Now& now, size_t batch) {
 }
 
 // The clocks are read after the events have arrived, and before they are taken
-// in: that is all a node may rely on (locks.md 3.3).
+// in: that is all a node may rely on (engine/client/README.md, lemma 1).
 bool World::BeginTurn(const TurnDue& due, Now* now, size_t* batch) {
   Host& host = At(due.host);
   if (due.now.has_value()) {

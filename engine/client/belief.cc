@@ -8,7 +8,8 @@
 #include "engine/client/client.h"
 #include "engine/fingerprint.h"
 
-// What this node believes of the locks it was granted (locks.md 3.3).
+// What this node believes of the locks it was granted (README.md of this
+// folder: why belief ends before anybody else is granted the lock).
 
 namespace cachalot {
 namespace {
@@ -117,7 +118,7 @@ void Client::Hold(FastInstant now, RequestId request, const Acquire& acquire,
   NoteSessionBelief(now);
   Answer(request, Outcome::kOk);
   output_.answers.back().answer.token = token;
-  // Should this cluster give way to another, its tokens are to be above ours.
+  // If this node joins another cluster, that one's tokens are to be above ours.
   epoch_floor_ = std::max(epoch_floor_, token.epoch);
   const Sequence sequence = acquire.sequence;
   Grant& grant = grants_[sequence];

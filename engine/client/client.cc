@@ -210,8 +210,8 @@ void Client::NoteBusy(FastInstant now) {
   next_send_ = std::min(next_send_, now + options_.retry_min);
 }
 
-// Sends all that is open: at once, or when there has been patience since the
-// last time.
+// Sends all that is open again: at once, or LeaderPatience() after the last
+// time.
 void Client::AskAgain(FastInstant now) {
   if (asked_again_ <= now) {
     asked_again_ = std::max(now, asked_again_ + LeaderPatience());
@@ -402,7 +402,13 @@ void Client::OnAnswered(FastInstant now, const Reply& reply) {
         TryAgain(now, request, std::move(again), answer_by);
         return;
       }
-      default:
+      case Outcome::kNotHeld:
+      case Outcome::kTimedOut:
+      case Outcome::kUnavailable:
+      case Outcome::kUnknown:
+      case Outcome::kInvalid:
+      case Outcome::kLeaving:
+      case Outcome::kBusy:
         Answer(request, reply.outcome, LimitText(reply.limit));
         Finish(reply.sequence);
         return;

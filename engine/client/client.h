@@ -25,7 +25,8 @@ namespace cachalot {
 
 // How long a holder may believe in a lease of `ttl` from the moment before it
 // asked for it: so short that, with clocks within the rate bound, its belief
-// ends before any grantor's lease does (locks.md 3.3; the proof is in 3.4).
+// ends before any leader's log can end the lease. README.md of this folder has
+// the proof.
 absl::Duration BeliefSpan(absl::Duration ttl, const LeaseOptions& options);
 
 // This node's own callers: its session with the cluster, their requests until
@@ -73,8 +74,9 @@ class Client {
   // The node has a cluster: opens a session in it. `epoch_floor` is the highest
   // epoch that this node has seen in any other.
   void Join(FastInstant now, Epoch epoch_floor);
-  // The node's cluster gave way to another: nothing that was granted counts any
-  // more, and what was asked for has come to nothing. Goes on as `self`.
+  // The node gave its cluster up to join another: every grant is lost, and
+  // requests that can be asked again are asked in the next session. Goes on as
+  // `self`.
   void Dissolve(FastInstant now, NodeId self);
 
   // Sessions and reads are numbered after `number`: a node that came back under
@@ -136,9 +138,14 @@ class Client {
   struct Operation {
     RequestId request;    // none (0): nobody waits for it
     LockCommand command;  // Acquire, Renew, Release, Withdraw or Revoke
+    // The moment before it was sent for the first time; never before that. Set
+    // once: belief counts from it (engine/client/README.md, lemma 3).
     FastInstant first_sent = FastInstant::Never();
+    // When it is sent again, and how long after that the next time. The pause
+    // doubles from LeaseOptions::retry_min to retry_max.
     FastInstant next_send;
     absl::Duration backoff;
+    // When its caller is answered at the latest; never if nobody waits.
     FastInstant answer_by = FastInstant::Never();
     bool queued = false;     // Acquire: the leader said that it waits
     bool abandoned = false;  // Acquire: nobody wants the lock any more
@@ -153,15 +160,22 @@ class Client {
 
   // A grant whose caller was told.
   struct Grant {
-    RequestId request;
-    std::string key;
+    RequestId request;  // the Acquire's; by_grant_
+    std::string key;    // by_key_
     FencingToken token;
-    absl::Duration ttl;
-    FastInstant lease_end;  // of belief in the lock's own lease
+    absl::Duration ttl;  // of the grant, or of its last answered renewal
+    // When belief in the lock's own lease ends. Never moves to an earlier time:
+    // an answer to a renewal moves it. Belief in the lock ends here or with the
+    // session's, whichever is earlier.
+    FastInstant lease_end;
+    // What the caller was last told. Held and suspect alternate; lost ends the
+    // grant.
     Belief belief = Belief::kHeld;
-    FastInstant next_check;  // of the lease; its place in checks_
+    // When the lease is looked at again; its place in checks_.
+    FastInstant next_check;
   };
 
+  // A read on its way. Sent again as an Operation is.
   struct PendingRead {
     RequestId request;
     Read read;
@@ -245,32 +259,59 @@ class Client {
   NodeId self_;
   std::string name_;
   Observer* observer_;
+  // Where to send; none: nothing is sent. NoteLeader().
   NodeId leader_;
-  FastInstant asked_again_;  // or will be, for whatever is open then
-  Epoch epoch_floor_;        // of any cluster or token that this node has seen
+  // When all that is open was last sent again, or is going to be: a new leader
+  // and a broken stream are no reason to do so again at once.
+  FastInstant asked_again_;
+  // The highest epoch of any cluster or token that this node has seen. Never
+  // falls; OpenSession brings it along.
+  Epoch epoch_floor_;
 
-  // The session.
+  // --- The session ----------------------------------------------------------
+
   State state_ = State::kNone;
+  // Its number rises by one with each session that this process opens.
   SessionId session_;
+  // The moment before its OpenSession was sent for the first time; never before
+  // that. Set once for each session (engine/client/README.md, lemma 3).
   FastInstant session_first_sent_ = FastInstant::Never();
+  // When belief in the session ends, and with it belief in every grant. Moves
+  // with the answers to OpenSession and KeepAlive, never to an earlier time
+  // while the session lives.
   FastInstant session_belief_end_;
+  // When the session's next command is due, and the pause after it.
   FastInstant session_next_send_ = FastInstant::Never();
   absl::Duration session_backoff_;
+  // kClosing: the answer to CloseSession is waited for until then.
   FastInstant close_by_ = FastInstant::Never();
+  // The number of the last keep-alive that was sent. Rises by one.
   uint64_t renewal_ = 0;
-  // Keep-alives without an answer: (renewal, moment before sending).
+  // Keep-alives without an answer: (renewal, moment before sending), oldest
+  // first; the last kKeepAlivesRemembered.
   std::deque<std::pair<uint64_t, FastInstant>> keep_alives_;
-  // Those with one: (index at which it was applied, moment before sending).
+  // What renewed the session: (index at which it was applied, moment before it
+  // was sent), as answered; as many. A grant at a higher index began later.
   std::deque<std::pair<LogIndex, FastInstant>> kept_;
 
-  // Requests.
+  // --- Requests -------------------------------------------------------------
+
+  // The number of the last request. Rises by one and is never used again, also
+  // in the next session.
   uint64_t last_sequence_ = 0;
+  // Those whose outcome is not known.
   absl::btree_map<Sequence, Operation> operations_;
-  absl::btree_set<Sequence> undecided_;  // all of them but queued Acquires
-  absl::btree_map<RequestId, Sequence> by_request_;  // unanswered Acquires
+  // All of them but Acquires that wait in a queue and are still wanted; the
+  // first one is what commands carry as first_outstanding.
+  absl::btree_set<Sequence> undecided_;
+  // Acquires whose callers were not answered, and the renewals that confirm
+  // their grants.
+  absl::btree_map<RequestId, Sequence> by_request_;
   absl::btree_map<uint64_t, PendingRead> reads_;
+  // The number of the last read. Rises by one.
   uint64_t last_read_ = 0;
-  // No operation and no read is due before these; they may be too early.
+  // No operation and no read is to be sent, or answered, before these; they may
+  // be too early.
   FastInstant next_send_ = FastInstant::Never();
   FastInstant next_answer_by_ = FastInstant::Never();
 
@@ -281,12 +322,16 @@ class Client {
   absl::btree_map<std::string, Sequence> by_key_;
   absl::btree_map<RequestId, Sequence> by_grant_;
   absl::btree_set<std::pair<FastInstant, Sequence>> checks_;
+  // Whether the session's belief has less than a third of its ttl left, as of
+  // the last NoteSessionBelief().
   bool session_is_suspect_ = false;
   // Holders from this grant on have yet to be told whether the session is
   // suspect; nothing: all have been.
   std::optional<Sequence> untold_from_;
+  // When the next of them are told; never if all have been.
   FastInstant tell_at_ = FastInstant::Never();
 
+  // Gathered since the last Take().
   Output output_;
 };
 

@@ -9,7 +9,7 @@
 #include "engine/limits.h"
 #include "engine/overloaded.h"
 
-// What callers ask, until each is answered, once.
+// The requests of callers, each until its one answer.
 
 namespace cachalot {
 namespace {

@@ -105,14 +105,15 @@ void Consensus::Found(SlowInstant now, std::vector<Voter> voters, Outbox& out) {
   CHECK(log_.last_index() == LogIndex());
   CHECK(configuration().voters.empty());
   std::sort(voters.begin(), voters.end());
-  // The founding configuration is the base of the log: entry 0, so to say.
+  // The log begins behind its base, index 0, which carries the founders'
+  // configuration.
   Snapshot birth;
   birth.configuration.voters = std::move(voters);
   CHECK(birth.configuration.Contains(self_));
   log_.Reset(birth);
   anchor_ = now;
   KeepSnapshot(birth);
-  Canvas(now, /*is_pre_vote=*/false, /*is_transfer=*/false, out);
+  Campaign(now, /*is_pre_vote=*/false, /*is_transfer=*/false, out);
 }
 
 void Consensus::Receive(SlowInstant now, NodeId from,
@@ -165,7 +166,7 @@ void Consensus::FireTimers(SlowInstant now, Outbox& out) {
     election_deadline_ = SlowInstant::Never();
     return;
   }
-  Canvas(now, /*is_pre_vote=*/true, /*is_transfer=*/false, out);
+  Campaign(now, /*is_pre_vote=*/true, /*is_transfer=*/false, out);
 }
 
 SlowInstant Consensus::NextDeadline() const {
@@ -212,7 +213,7 @@ void Consensus::ResetElectionTimer(SlowInstant now) {
 
 Consensus::Role Consensus::role() const {
   return std::visit(Overloaded{[](const Follower&) { return Role::kFollower; },
-                               [](const Canvass& c) {
+                               [](const Candidacy& c) {
                                  return c.is_pre_vote ? Role::kPreCandidate
                                                       : Role::kCandidate;
                                },
@@ -297,8 +298,8 @@ bool Consensus::IsUpToDate(LogIndex last_index, Term last_term) const {
   return last_index >= log_.last_index();
 }
 
-void Consensus::Canvas(SlowInstant now, bool is_pre_vote, bool is_transfer,
-                       Outbox& out) {
+void Consensus::Campaign(SlowInstant now, bool is_pre_vote, bool is_transfer,
+                         Outbox& out) {
   const Term term = term_.Next();
   if (is_pre_vote) {
     Note([&] {
@@ -316,17 +317,17 @@ void Consensus::Canvas(SlowInstant now, bool is_pre_vote, bool is_transfer,
     Note([&] { return absl::StrCat("-> candidate in term ", term.value()); });
   }
   leader_ = NodeId();
-  Canvass canvass;
-  canvass.is_pre_vote = is_pre_vote;
-  canvass.is_transfer = is_transfer;
+  Candidacy candidacy;
+  candidacy.is_pre_vote = is_pre_vote;
+  candidacy.is_transfer = is_transfer;
   SaveId after;
   if (is_pre_vote) {
-    canvass.granted.insert(self_);
+    candidacy.granted.insert(self_);
   } else {
     SetTerm(term, self_);
-    canvass.own_vote = after = PendingSave();
+    candidacy.own_vote = after = PendingSave();
   }
-  role_ = std::move(canvass);
+  role_ = std::move(candidacy);
   ResetElectionTimer(now);
   VoteRequest request{.term = term,
                       .last_index = log_.last_index(),
@@ -346,14 +347,14 @@ void Consensus::Canvas(SlowInstant now, bool is_pre_vote, bool is_transfer,
 }
 
 void Consensus::CountVotes(SlowInstant now, Outbox& out) {
-  const Canvass* canvass = std::get_if<Canvass>(&role_);
-  if (canvass == nullptr) return;
-  const bool won = HasQuorum(configuration(), [canvass](NodeId id) {
-    return canvass->granted.contains(id);
+  const Candidacy* candidacy = std::get_if<Candidacy>(&role_);
+  if (candidacy == nullptr) return;
+  const bool won = HasQuorum(configuration(), [candidacy](NodeId id) {
+    return candidacy->granted.contains(id);
   });
   if (!won) return;
-  if (canvass->is_pre_vote) {
-    Canvas(now, /*is_pre_vote=*/false, /*is_transfer=*/false, out);
+  if (candidacy->is_pre_vote) {
+    Campaign(now, /*is_pre_vote=*/false, /*is_transfer=*/false, out);
   } else {
     BecomeLeader(now, out);
   }
@@ -409,11 +410,11 @@ void Consensus::Handle(SlowInstant now, NodeId from, const VoteReply& m,
     BecomeFollower(now, m.term, NodeId());
     return;
   }
-  Canvass* canvass = std::get_if<Canvass>(&role_);
-  if (canvass == nullptr || canvass->is_pre_vote != m.is_pre_vote) return;
+  Candidacy* candidacy = std::get_if<Candidacy>(&role_);
+  if (candidacy == nullptr || candidacy->is_pre_vote != m.is_pre_vote) return;
   const Term asked_for = m.is_pre_vote ? term_.Next() : term_;
   if (!m.granted || m.term != asked_for) return;
-  canvass->granted.insert(from);
+  candidacy->granted.insert(from);
   CountVotes(now, out);
 }
 
@@ -421,7 +422,7 @@ void Consensus::Handle(SlowInstant now, NodeId /*from*/, const TimeoutNow& m,
                        Outbox& out) {
   if (m.term != term_ || leads() || !IsVoter(self_)) return;
   Note([&] { return "asked to take over"; });
-  Canvas(now, /*is_pre_vote=*/false, /*is_transfer=*/true, out);
+  Campaign(now, /*is_pre_vote=*/false, /*is_transfer=*/true, out);
 }
 
 // --- Replication, follower's side -------------------------------------------
@@ -690,9 +691,9 @@ void Consensus::NoteSaved(SlowInstant now, SaveId save, Outbox& out) {
     stable_ = std::max(stable_, saves_in_flight_.front().second);
     saves_in_flight_.pop_front();
   }
-  if (Canvass* canvass = std::get_if<Canvass>(&role_)) {
-    if (!canvass->is_pre_vote && saved_ >= canvass->own_vote) {
-      canvass->granted.insert(self_);
+  if (Candidacy* candidacy = std::get_if<Candidacy>(&role_)) {
+    if (!candidacy->is_pre_vote && saved_ >= candidacy->own_vote) {
+      candidacy->granted.insert(self_);
       CountVotes(now, out);
     }
   }
@@ -843,9 +844,9 @@ void Consensus::AddSaves(class Fingerprint& hash) const {
 }
 
 void Consensus::AddRole(class Fingerprint& hash) const {
-  if (const Canvass* canvass = std::get_if<Canvass>(&role_)) {
-    hash.Add(uint64_t{canvass->is_transfer}).Add(canvass->own_vote);
-    for (const NodeId& id : canvass->granted) hash.Add(id);
+  if (const Candidacy* candidacy = std::get_if<Candidacy>(&role_)) {
+    hash.Add(uint64_t{candidacy->is_transfer}).Add(candidacy->own_vote);
+    for (const NodeId& id : candidacy->granted) hash.Add(id);
   }
   const Leader* leader = std::get_if<Leader>(&role_);
   if (leader == nullptr) return;

@@ -31,14 +31,15 @@ namespace cachalot {
 // pipelined appends, ReadIndex, joint consensus, leadership transfer and
 // snapshots in chunks. Payloads are opaque.
 //
-// Rules (numbers as in the research on what others learnt by bugs):
-//  - entries of former terms are committed only through one of the own (1);
-//  - reads and configurations wait for such an entry (2, 3);
-//  - one configuration in flight, effective when appended (4);
-//  - nobody is refused a vote for what we think its role is (5);
+// The rules that it follows, with their sources, are numbered in README.md of
+// this folder; comments here and elsewhere cite them as "rule 7". In short:
+//  - entries of earlier terms commit only through an entry of this term (1);
+//  - reads and changes of voters wait for such an entry (2, 3);
+//  - one change of voters at a time, effective when appended (4);
+//  - no vote is refused because of what this node takes its role to be (5);
 //  - a follower commits no further than what the append proved (7);
 //  - what promises durability waits for its save, nothing else does (11);
-//  - each entry carries the cluster time, chained in this log alone.
+//  - each entry carries the cluster time, chained along this log alone.
 //
 // Learners need no configuration: a leader may replicate to whom it likes.
 //
@@ -179,33 +180,56 @@ class Consensus {
   uint64_t Fingerprint() const;
 
  private:
+  // Also a learner. Its state is in leader_ and the election timer.
   struct Follower {
     friend bool operator==(const Follower&, const Follower&) = default;
   };
-  // Also of a candidate: who has said yes.
-  struct Canvass {
+  // A candidate, or a node that first asks whether it would be elected.
+  struct Candidacy {
+    // PreVote: the term is not raised, and nothing is promised.
     bool is_pre_vote = true;
+    // The last leader asked for it (TimeoutNow): voters that still hear that
+    // leader vote all the same.
     bool is_transfer = false;
+    // Who has said yes in this term and to this kind of question. Only grows.
+    // Contains this node from the start of a pre-vote, and from the completion
+    // of `own_vote` on in an election.
     absl::btree_set<NodeId> granted;
-    // The own vote counts once it is saved.
+    // The order to save that holds this node's own vote; none in a pre-vote.
     SaveId own_vote;
-    friend bool operator==(const Canvass&, const Canvass&) = default;
+    friend bool operator==(const Candidacy&, const Candidacy&) = default;
   };
   struct Leader {
+    // What each voter, outgoing voter and learner has of the log; never this
+    // node. Voters on their way out stay until that is committed (rule 18).
+    // SyncFollowers() changes who is in it.
     absl::btree_map<NodeId, Progress> followers;
+    // Nodes that receive the log and count towards nothing. SetLearners().
     std::vector<Voter> learners;
-    LogIndex opened_at;  // the first entry of the term
+    // The entry with which BecomeLeader() opened the term. Once it is
+    // committed, reads and changes of voters may begin (rules 2 and 3). Set
+    // once; at most log_.last_index().
+    LogIndex opened_at;
+    // When every follower is sent something again, if only an empty append.
     SlowInstant next_heartbeat;
+    // When this leader next checks that a majority answered within an election
+    // timeout (CheckQuorum). NoteStall() may put it off.
     SlowInstant next_quorum_check;
-    // Counts heartbeats and batches of reads; what is sent carries the last,
-    // and answers bring it back.
+    // The number of the last round; heartbeats and batches of reads begin one.
+    // Each append carries it and each answer brings it back: proof that its
+    // sender heard this leader after the round began. 0 at election, rises by
+    // one.
     uint64_t read_round = 0;
-    // When the last rounds of heartbeats began, oldest first; never empty. What
-    // began an election timeout ago is forgotten, but for the newest.
+    // (round, when it began) of the last rounds of heartbeats, oldest first;
+    // never empty. BeginRound() adds one and drops those that began more than
+    // an election timeout ago, but for the newest.
     std::deque<std::pair<uint64_t, SlowInstant>> rounds;
-    // Reads to be given a round, and reads by the round that confirms them.
+    // Reads without a round. Flush() gives them the next one, once the term has
+    // committed an entry (rule 2).
     std::vector<uint64_t> new_reads;
-    std::deque<std::pair<uint64_t, uint64_t>> reads;  // (round, read)
+    // (round, read), rounds rising: ConfirmReads() takes out those whose round
+    // a quorum has answered.
+    std::deque<std::pair<uint64_t, uint64_t>> reads;
     friend bool operator==(const Leader&, const Leader&) = default;
   };
 
@@ -221,7 +245,7 @@ class Consensus {
   void Handle(SlowInstant now, NodeId from, const LeaveIntent& m, Outbox& out);
   void Handle(SlowInstant now, NodeId from, const LeaveReply& m, Outbox& out);
 
-  // Not beyond what elections lead to, as far as this node can tell.
+  // False for a term so far ahead that no number of elections explains it.
   bool IsPlausible(Term term) const;
 
   // Elections.
@@ -232,7 +256,9 @@ class Consensus {
   void ObserveSilence(SlowInstant now) const;
   void ObserveVoters(const Configuration& configuration) const;
   void HearLeader(SlowInstant now, Term term, NodeId leader);
-  void Canvas(SlowInstant now, bool is_pre_vote, bool is_transfer, Outbox& out);
+  // Asks all voters for their votes or, before that, whether they would vote.
+  void Campaign(SlowInstant now, bool is_pre_vote, bool is_transfer,
+                Outbox& out);
   void CountVotes(SlowInstant now, Outbox& out);
   void BecomeLeader(SlowInstant now, Outbox& out);
   void ResetElectionTimer(SlowInstant now);
@@ -290,60 +316,107 @@ class Consensus {
   SharedBytes opening_;
   Observer* observer_;
 
-  // Kept.
-  Term term_;
-  NodeId vote_;
-  Log log_;
-  std::optional<Snapshot> snapshot_;  // at or behind applied_, at or past base
+  // --- Kept: a restart finds it again ---------------------------------------
 
-  // Not kept.
-  std::variant<Follower, Canvass, Leader> role_;
+  // The highest term that this node has entered. Never falls, also over
+  // restarts. At least log_.last_term(). SetTerm() only.
+  Term term_;
+  // Who has this node's vote in term_; none: nobody yet. Within a term it is
+  // given once and never taken back (rule 6). SetTerm() only.
+  NodeId vote_;
+  // AppendOwn() of a leader and TakeEntries() of a follower add to it;
+  // TakeEntries() truncates, but never at or below commit_.
+  Log log_;
+  // The newest snapshot that was taken or installed, if any.
+  // log_.base_index() <= snapshot_->index <= applied_.
+  std::optional<Snapshot> snapshot_;
+
+  // --- Not kept -------------------------------------------------------------
+
+  std::variant<Follower, Candidacy, Leader> role_;
+  // Whom this node follows in term_; itself if it leads; none if nobody has
+  // been heard of in this term, or not for too long.
   NodeId leader_;
+  // The last entry known to be committed: snapshot's at a start, then never
+  // falls. Raised by AdvanceCommit() of a leader, by Append, and by
+  // InstallSnapshot(). applied_ <= commit_ <= log_.last_index().
   LogIndex commit_;
+  // The last entry that the node has applied, and its cluster time.
+  // AdvanceApplied(), one by one, and InstallSnapshot().
   LogIndex applied_;
   ClusterTime applied_time_;
   // The local time at which the last entry became the last: cluster time goes
-  // on from there (locks.md 3.3).
+  // on from there (engine/client/README.md, lemma 1). Set whenever the end of
+  // the log changes, and at a start. An earlier value would make cluster time
+  // run fast; a later one only delays expiries.
   SlowInstant anchor_;
+  // When an append or a chunk of a snapshot last came from a leader of a term
+  // that was not over; counts if has_heard_leader_. HearLeader() only.
   SlowInstant last_heard_leader_;
   bool has_heard_leader_ = false;
+  // When this node stands for election or, as a learner, gives its leader up.
+  // Never: it leads, or it does not vote and follows nobody.
   SlowInstant election_deadline_ = SlowInstant::Never();
   // A member that asked to go.
   struct Leaver {
-    SlowInstant heard;      // the last time
-    uint64_t asked_at = 0;  // of its last intent
+    SlowInstant heard;  // when its last intent came
+    // The leaver's own clock when it sent that, in ns: for LeaveReply only.
+    uint64_t asked_at = 0;
   };
-  absl::btree_map<NodeId, Leaver> leaving_;  // leader
-  // The leader of that term let this node go.
+  // Of a leader; empty otherwise. At most limits::kMembersMax. Those that have
+  // been silent for long are dropped by ForgetSilentLeavers().
+  absl::btree_map<NodeId, Leaver> leaving_;
+  // The leader of this term let this node go. Void once term_ is higher.
   std::optional<Term> let_go_in_;
 
-  // Saves. What has changed since the last order; how far each order that is
-  // not done reaches; how far the saved log reaches. A truncation cuts all
-  // three, so that a late completion does not vouch for entries that were
-  // replaced (rule 12).
+  // --- Saves ----------------------------------------------------------------
+  //
+  // A truncation cuts pending_, saves_in_flight_ and stable_, so that a late
+  // completion does not vouch for entries that were replaced (rule 12).
+
+  // What has changed since the last order to save; counts if has_pending_.
+  // Flush() makes it the next order.
   StateChange pending_;
   bool has_pending_ = false;
+  // The last order that was given, and the last that is done. Both rise;
+  // saved_ <= last_save_. Flush() and NoteSaved().
   SaveId last_save_;
   SaveId saved_;
+  // (order, last index of the log that is saved when it is done) of the orders
+  // that are not done, oldest first.
   std::deque<std::pair<SaveId, LogIndex>> saves_in_flight_;
+  // How far this node's log is saved: what a leader counts for itself. At most
+  // log_.last_index().
   LogIndex stable_;
 
-  // A snapshot on its way in.
+  // --- A snapshot on its way in ---------------------------------------------
+
   struct Incoming {
     NodeId from;
-    Snapshot snapshot;
-    uint64_t total = 0;
-    std::string bytes;
+    Snapshot snapshot;   // without its table
+    uint64_t total = 0;  // bytes of the table
+    std::string bytes;   // of the table, from its start; at most `total`
     friend bool operator==(const Incoming&, const Incoming&) = default;
   };
+  // The one whose chunks are being gathered. Another leader, snapshot or size
+  // begins anew.
   std::optional<Incoming> incoming_;
+  // One that is whole, and who sent it: to be installed or rejected by the
+  // node before it hands in anything else.
   std::optional<Snapshot> arrived_;
   NodeId arrived_from_;
 
+  // --- What the node is to do -----------------------------------------------
+
+  // Of a leader: a follower needs a snapshot and there is none fresh enough.
+  // StoreSnapshot() clears it.
   bool wants_snapshot_ = false;
+  // There is something to send at the end of the turn. Flush() clears it.
   bool flush_requested_ = false;
+  // Reads whose leader stepped down before they were confirmed.
   std::vector<uint64_t> lost_reads_;
-  // Confirmed, but what they must see is not applied yet: (index, read).
+  // (index, read): confirmed, and answered once `index` is applied. Indexes do
+  // not fall.
   std::deque<std::pair<LogIndex, uint64_t>> waiting_reads_;
   Counters counters_;
 };

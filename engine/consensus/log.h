@@ -14,9 +14,8 @@ namespace cachalot {
 
 // The entries that are kept, by index, after a base: the last entry that was
 // compacted away. Also knows which configuration is in force at each entry: a
-// configuration counts from the moment it is appended, and one that is
-// truncated gives way to the one before (rule 4: the base's is kept outside the
-// entries).
+// configuration counts from the moment it is appended, and when it is truncated
+// the one before counts again (rule 4; the base's is kept outside the entries).
 //
 // Invariants: indexes are dense; terms and times do not fall.
 class Log {
@@ -73,12 +72,18 @@ class Log {
     return static_cast<size_t>(index.value() - base_index_.value() - 1);
   }
 
+  // The last entry that was compacted away or covered by a snapshot; index 0,
+  // term 0 and time 0 if there was none. Compact() and Reset() only; the index
+  // does not fall.
   LogIndex base_index_;
   Term base_term_;
   ClusterTime base_time_;
+  // entries_[i] has the index base_index_ + 1 + i.
   std::vector<Entry> entries_;
+  // The sum of the sizes of their payloads.
   uint64_t bytes_ = 0;
-  // The base's and those of the kept entries; never empty.
+  // By the entry that set it: the configuration in force at the base, and those
+  // of the kept entries. Never empty; the last one is in force now.
   absl::btree_map<LogIndex, Configuration> configurations_ = {
       {LogIndex(), Configuration()}};
 };

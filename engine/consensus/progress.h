@@ -11,7 +11,10 @@
 
 namespace cachalot {
 
-// What a leader knows of one follower.
+// What a leader knows of one follower. Begins with its term and ends with it;
+// what it sends and what is answered changes it (leader.cc).
+//
+// Invariant: match < next, and match <= the leader's last index.
 struct Progress {
   enum class Mode : uint8_t {
     kProbe,      // looking for where the logs agree: one append at a time
@@ -20,21 +23,34 @@ struct Progress {
   };
 
   Mode mode = Mode::kProbe;
-  LogIndex match;               // known to be saved there
-  LogIndex next = LogIndex(1);  // the first entry of the next append
+  // The follower's log agrees with the leader's up to here and is saved up to
+  // here: what it counts for towards commitment. Never falls in a term.
+  LogIndex match;
+  // The first entry of the next append. kReplicate: runs ahead of the answers.
+  // A refusal or a broken stream moves it back, never below match + 1.
+  LogIndex next = LogIndex(1);
   // kProbe: an append is out, and none is sent before its answer or the next
-  // heartbeat.
+  // heartbeat. kSnapshot: the same of a chunk.
   bool awaits_answer = false;
-  // kReplicate: the last index of each append that is out, oldest first.
+  // kReplicate: the last index of each append with entries that is out, rising.
+  // At most ConsensusOptions::appends_in_flight_max. Empty in the other modes.
   std::deque<LogIndex> in_flight;
-  // kSnapshot: what is being sent and how much of it has arrived.
+  // kSnapshot: what is being sent, once there is one, and how many bytes of its
+  // table the follower has said that it has.
   std::optional<Snapshot> snapshot;
   uint64_t snapshot_received = 0;
 
-  uint64_t read_round = 0;  // the last one it confirmed
-  SlowInstant last_answer;  // in this term; election day if none yet
+  // The highest round that it has answered (Consensus::Leader::read_round).
+  // Never falls in a term.
+  uint64_t read_round = 0;
+  // When it last answered something that was sent within the last election
+  // timeout; at first, when the leader first knew it. CheckQuorum counts it.
+  SlowInstant last_answer;
+  // When it was last sent an append or a chunk; an empty append to a follower
+  // in kSnapshot does not count.
   SlowInstant last_sent;
-  // Since when it has been close behind; never if it is not.
+  // Since when it has lacked few enough entries to be made a voter without
+  // delaying commits; never if it lacks more, or fell silent.
   SlowInstant close_since = SlowInstant::Never();
 
   void BecomeProbe() {
@@ -51,7 +67,7 @@ struct Progress {
     mode = Mode::kReplicate;
   }
 
-  // Until there is a snapshot to send, none is.
+  // Replicate() chooses the snapshot, as soon as there is one that is fresh.
   void BecomeSnapshot() {
     BecomeProbe();
     mode = Mode::kSnapshot;

@@ -26,12 +26,11 @@ struct VoterHealth {
 // of members, at most `voters_max`, and as many as there are fit to vote.
 //
 // `health` lists the present voters and any learners, those to be preferred
-// first. A voter
-// that is leaving goes at once. One that crashed goes when somebody is ready to
-// take its place, or when fewer voters would survive more losses than the
-// present ones do; otherwise it stays, since without a substitute its removal
-// gains nothing. The configuration decides, never the member list alone
-// (membership.md 6.3, R10).
+// first. A voter that is leaving goes at once. One that crashed goes when
+// somebody is ready to take its place, or when fewer voters would survive more
+// losses than the present ones do; otherwise it stays, since without a
+// substitute its removal gains nothing. The configuration decides, never the
+// member list alone (engine/membership/README.md, R10).
 //
 // REQUIRES: the present configuration is not joint.
 std::optional<std::vector<Voter>> ChooseVoters(

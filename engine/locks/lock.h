@@ -27,19 +27,26 @@ using Ticket = StrongId<struct TicketKind>;
 // An Acquire that takes a lock or waits for it.
 struct Claim {
   SessionSlot session{};
-  Sequence acquire;
-  absl::Duration ttl;
-  std::string owner;
+  Sequence acquire;    // its number in that session
+  absl::Duration ttl;  // of the lease, from the grant on
+  std::string owner;   // the label given with the request; may be empty
 };
 
 // One lock: who holds it and who waits.
 struct Lock {
   std::string key;
-  FencingToken token;    // of the holder's grant; none while it is free,
-  Claim holder;          // which it never is from one entry to the next
-  ClusterTime deadline;  // of the holder's grant
+  // Of the holder's grant. Above that of every earlier grant of the cluster.
+  // None while the lock is free, which it never is between two entries.
+  FencingToken token;
+  Claim holder;
+  // From then on an Expire that names `token` ends the grant. Set by the grant
+  // to its time + ttl; a Renew moves it, never to an earlier time.
+  ClusterTime deadline;
   // Why the grant is revoked: it is not renewed any more. Empty: it is not.
+  // Set once for each grant: the first reason stands.
   std::string revoke_reason;
+  // Who waits; the lowest ticket is served first. At most
+  // limits::kWaitersPerLockMax.
   absl::btree_map<Ticket, Claim> queue;
 };
 
@@ -102,7 +109,10 @@ class Locks {
 
   SlotPool<LockSlot, Lock> locks_;
   ByKey by_key_;
+  // One for each lock that is held.
   absl::btree_set<Deadline> deadlines_;
+  // The last that was given out. Rises, over all locks; differs between equal
+  // tables, so nothing may show it.
   Ticket last_ticket_;
 };
 

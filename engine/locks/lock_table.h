@@ -25,15 +25,15 @@
 namespace cachalot {
 
 // Who holds what and who waits: the replicated state machine. A function of
-// the log alone, the same on every node; it sees no clock but the entries'
-// cluster time, no chance, and not even which node it is on.
+// the log alone, the same on every node. It sees no clock but the entries'
+// cluster time, no random number, and not even which node it is on.
 //
 // The rules:
 //  - A lock has one holder, or is not in the table. Each grant belongs to one
 //    Acquire and has a token above all before it. Waiters are served in the
 //    order of their arrival, in the same entry in which the lock came free.
 //  - A lock ends with its release, its deadline or its session. Deadlines take
-//    effect by an Expire command alone: to be late with one is safe.
+//    effect by an Expire command alone, and one that is late does no harm.
 //  - Each request takes effect once. A retry is told the same and changes
 //    nothing. What was decided is forgotten when its session moves
 //    first_outstanding past it, and takes no effect any more. What waits is
@@ -41,7 +41,7 @@ namespace cachalot {
 //  - A session that is over does not come back, and takes along its locks and
 //    its places in queues.
 //  - A lock that is revoked stays with its holder until that releases it, or
-//    its deadline or session ends as ever: the holder may believe in it until
+//    its deadline or session ends as usual: the holder may believe in it until
 //    it hears. But it is not renewed any more. The holder's node is told with
 //    the Revoke, with each KeepAlive and with each Renew of the lock. So nobody
 //    else is granted it while its holder believes in it, one that listens gives
@@ -137,7 +137,7 @@ class LockTable {
   std::optional<SessionSlot> Admit(const Command& command, Turn& turn);
   // What an Acquire whose memo is gone has come to.
   void RepeatForgotten(SessionSlot session, const Acquire& command, Turn& turn);
-  // Of anything else nobody waits for news.
+  // Nobody waits for the answer to any other request.
   template <typename Command>
   void RepeatForgotten(SessionSlot, const Command&, Turn&) {}
   // The lock of `key` if `token` holds it for `session`.
@@ -171,10 +171,13 @@ class LockTable {
   absl::Status AuditSession(SessionSlot slot) const;
   absl::Status AuditLock(LockSlot slot) const;
 
+  // The first part of new tokens. Never falls: an OpenSession may raise it.
   Epoch epoch_;
+  // The last entry that was applied, and its cluster time. Neither falls.
   LogIndex applied_;
   ClusterTime time_;
   Sessions sessions_;
+  // Which sessions are over: they are not opened again.
   ClosedSessions closed_;
   Locks locks_;
 };

@@ -78,13 +78,14 @@ class Memos {
   }
 
  private:
+  // The session's first outstanding request, as far as it has said. Rises.
   Sequence first_ = Sequence(1);
   absl::btree_map<Sequence, Memo> waiting_below_;
   // The memo of first_ is kept_[forgotten_]: what is before it waits to be
   // erased together with others.
   std::vector<Memo> kept_;
   size_t forgotten_ = 0;
-  size_t waiting_ = 0;
+  size_t waiting_ = 0;  // in the window and below it
 };
 
 }  // namespace cachalot

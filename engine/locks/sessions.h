@@ -23,13 +23,21 @@ namespace cachalot {
 struct Session {
   SessionId id;
   std::string name;  // the member's
+  // How long it lasts without a KeepAlive. TtlMin..TtlMax; does not change.
   absl::Duration ttl;
-  uint64_t renewal = 0;  // the last effective KeepAlive
+  // The number of the last KeepAlive that took effect; 0 at first. Rises.
+  uint64_t renewal = 0;
+  // From then on an Expire that names `renewal` ends it. The opening and each
+  // effective KeepAlive set it to their time + ttl; never moves to an earlier
+  // time.
   ClusterTime deadline;
-  bool grace_used = false;  // since that KeepAlive
-  // What it holds, in the order of the grants.
+  // A new leader has extended the deadline since that KeepAlive (BeginTerm).
+  bool grace_used = false;
+  // What it holds, in the order of the grants. At most
+  // limits::kLocksPerSessionMax unless queues grant it more.
   absl::btree_map<FencingToken, LockSlot> held;
-  absl::btree_set<FencingToken> revoked;  // of these
+  // Those of them that an administrator took.
+  absl::btree_set<FencingToken> revoked;
   Memos memos;
 };
 
@@ -61,8 +69,9 @@ class Sessions {
 
   // A keep-alive at `time`, unless `renewal` is not news.
   void Renew(SessionSlot slot, uint64_t renewal, ClusterTime time);
-  // See BeginTerm. Extending is always safe (locks.md 3.4, corollary ii);
-  // once per renewal, so that an unsteady leadership does not keep the dead.
+  // See BeginTerm. To extend a deadline is always safe
+  // (engine/client/README.md, lemma 2); once per renewal, so that frequent
+  // changes of the leader do not keep the sessions of the dead alive.
   void GiveGrace(ClusterTime time, absl::Duration grace);
 
   std::optional<ClusterTime> NextDeadline() const;

@@ -11,7 +11,7 @@
 namespace cachalot {
 
 // Lets each peer be corrected once a second, so that two members who disagree
-// do not flood each other (membership.md 5: foca #25).
+// do not flood each other (R2 of README.md; foca #25).
 class AnswerLimit {
  public:
   // Peers that are remembered at once; beyond them nobody new is answered.

@@ -55,9 +55,13 @@ class GossipQueue {
   int Urgency(const MemberFact& fact) const;
 
   NodeId self_;
+  // Falls by one with each Put().
   uint64_t next_age_ = UINT64_MAX;
+  // One fact for each member at most. Take() moves what it sends to its next
+  // place.
   absl::btree_map<Place, MemberFact> queue_;
-  absl::btree_map<NodeId, Place> places_;  // of each in queue_
+  // Where each is in queue_.
+  absl::btree_map<NodeId, Place> places_;
 };
 
 // What `facts` take in a datagram at most.

@@ -31,9 +31,9 @@ constexpr bool IsPresent(MemberState state) {
   return state == MemberState::kAlive || state == MemberState::kSuspect;
 }
 
-// SWIM's order of facts about one member (4.2; membership.md 6.3, R2): the
-// higher incarnation wins, and within one alive < suspect < failed < left. So a
-// failed member is alive again only in a higher incarnation. Left is final.
+// SWIM's order of facts about one member (SWIM 4.2; R2): the higher incarnation
+// wins, and within one alive < suspect < failed < left. So a failed member is
+// alive again only in a higher incarnation. Left is final.
 bool Supersedes(const MemberFact& news, const MemberFact& known);
 
 // The others, as far as this node knows, with the failed and the left among
@@ -79,8 +79,13 @@ class MemberList {
   void Forget(NodeId id);
 
   size_t members_max_;
+  // At most members_max_. Of each, what supersedes everything that was heard of
+  // it (R2). Set() adds and changes; Reap(), ForgetGone() and EvictOldestGone()
+  // take out only the failed and the left.
   absl::btree_map<NodeId, MemberFact> members_;
-  absl::btree_map<NodeId, SlowInstant> gone_since_;  // the failed and the left
+  // One for each that has failed or left.
+  absl::btree_map<NodeId, SlowInstant> gone_since_;
+  // members_.size() - gone_since_.size().
   size_t present_ = 0;
 };
 

@@ -344,8 +344,8 @@ void Membership::LearnOfSelf(const MemberFact& news, Receipt& receipt) {
 // The first fact about a member that is not known, or not any more.
 void Membership::Meet(const MemberFact& news, const Receipt& receipt) {
   if (!IsPresent(news.state)) {
-    // Whole lists carry those who went long ago. To learn of them from each
-    // other for ever would keep them for ever; news of them is fresh.
+    // Whole lists also name members that are long gone. If members learnt of
+    // those from each other's lists, nobody would ever forget them.
     if (receipt.is_whole_list || list_.full()) return;
     return Adopt(receipt.now, news, receipt.from);
   }
@@ -371,9 +371,9 @@ void Membership::Meet(const MemberFact& news, const Receipt& receipt) {
   Adopt(receipt.now, news, receipt.from);
 }
 
-// Each member lets a suspicion run its time. A failure that is news to us may
-// be old: after a partition the other side has called all of ours failed, and
-// they are to be heard first.
+// Each member lets a suspicion run its time. A failure that is new to us may be
+// old: after a partition the other side has called all members of ours failed,
+// and those are to be heard first.
 void Membership::HearFailed(const MemberFact& news, const Receipt& receipt) {
   MemberFact suspect = news;
   suspect.state = MemberState::kSuspect;
@@ -492,7 +492,7 @@ void Membership::NoteSuspicion(SlowInstant now, const MemberFact& member,
 
 void Membership::Spread(SlowInstant now, const MemberFact& fact) {
   gossip_.Put(fact);
-  // Wherever a clock that always ticked would stand.
+  // A random part of the period, as if the timer had run all the time.
   if (gossip_at_ <= now)
     gossip_at_ = now + JitterUpTo(options_.gossip_interval);
 }
@@ -521,7 +521,8 @@ void Membership::SendGossip(Outbox& out) {
   }
 }
 
-// All seeds at once, for ever: the one that others wait for may come last.
+// All seeds at once, and without end: the seed for which all others wait may be
+// the last to start.
 void Membership::FireJoin(SlowInstant now, Outbox& out) {
   if (now < join_at_ || !is_alone() || seeds_.empty()) return;
   Note([&] {

@@ -31,11 +31,11 @@ namespace cachalot {
 
 // Who is in the cluster and who seems alive: SWIM with Lifeguard, and the rules
 // that keep a node which is itself deaf, slow or cut off from accusing others
-// (membership.md 6.3, R1-R8).
+// (R1 to R8 of README.md in this folder).
 //
-// It hints: nothing that must be safe may rest on it. Every member comes to its
-// own conclusion that another has failed, after a suspicion that the accused
-// had time to deny; what others say shortens that time to its minimum and no
+// It hints: nothing that must be safe may rest on it (R11). Every member finds
+// for itself that another has failed, after a suspicion that the accused had
+// time to deny; what others say shortens that time to its minimum and no
 // further. Only a member itself says that it left or is alive again.
 //
 // A value: a copy goes on by itself. No message makes it fail.
@@ -211,41 +211,76 @@ class Membership {
   }
 
   MembershipOptions options_;
+  // What this node says of itself: alive, or left once Leave() was called. Its
+  // incarnation never falls; LearnOfSelf() raises it above each accusation.
   MemberFact self_;
+  // Where to ask for a cluster, never this node's own address. At most
+  // limits::kSeedsMax. SetSeeds().
   std::vector<Address> seeds_;
   Random random_;
   Observer* observer_;
   Introduction introduction_;
 
+  // --- What is believed of the others ---------------------------------------
+
+  // Everybody else that is known. Adopt() adds and changes.
   MemberList list_;
-  absl::btree_map<NodeId, Suspicion> suspicions_;  // one for each suspect
+  // One for each suspect in list_. FireSuspicions() turns those that are due
+  // into "failed".
+  absl::btree_map<NodeId, Suspicion> suspicions_;
+  // One for each that is present.
+  MemberProofs proofs_;
+  // Who failed without ever having shown that it exists, and since when;
+  // ReapGhosts() forgets them.
+  absl::btree_map<NodeId, SlowInstant> ghosts_;
   GossipQueue gossip_;
   // Both hold exactly the members that are present.
   Rota probe_rota_;
   Rota gossip_rota_;
+
+  // --- Probing --------------------------------------------------------------
+
+  // The round that is under way, of a member that is present.
   std::optional<Probe> probe_;
   Relays relays_;
   AnswerLimit answers_;
-  MemberProofs proofs_;  // one for each that is present
-  // Who failed without ever having shown that it exists, and since when.
-  absl::btree_map<NodeId, SlowInstant> ghosts_;
+  // The number of the last probe or relayed ping. Even, rises by two; one above
+  // is the number of the ping on a stream.
   uint64_t last_number_ = 0;
 
+  // --- What this node thinks of itself (R4) ---------------------------------
+
+  // Lifeguard's local health multiplier, [0, kHealthWorst]: periods and
+  // timeouts are health_ + 1 times as long. WorsenHealth() adds one, an
+  // answered probe takes one away.
   int health_ = 0;
-  absl::Duration isolation_after_;  // of hearing nobody
+  // Having heard nobody for so long, this node is isolated. max(2 *
+  // probe_interval, pause_tolerance); does not change.
+  absl::Duration isolation_after_;
+  // When any message of another member last came.
   SlowInstant last_heard_;
+  // While set, no suspicion runs out.
   std::optional<SlowInstant> isolated_since_;
-  bool denies_ = false;  // an accusation was heard: the denial goes out at once
+  // An accusation came in this call: Receive() sends the denial before it
+  // returns. False between calls.
+  bool denies_ = false;
 
-  SlowInstant probe_at_;   // the next round, while there is none
+  // --- Timers, each set again when it fires ---------------------------------
+
+  SlowInstant probe_at_;   // the next round; counts while there is none
   SlowInstant gossip_at_;  // counts while there is news and somebody to hear
-  SlowInstant join_at_;    // counts while alone
+  SlowInstant join_at_;    // all seeds are asked; counts while alone
+  // The longest pause before the next time: doubles from join_retry_min to
+  // join_retry_max.
   absl::Duration join_retry_;
-  SlowInstant push_pull_at_;
-  SlowInstant reconnect_at_;
+  SlowInstant push_pull_at_;  // a whole list is exchanged with one member
+  SlowInstant reconnect_at_;  // one failed member's address is asked
 
-  SlowInstant deadline_;  // found after each change: it is asked for more often
+  // The earliest of all of these. Found after each change: it is asked for more
+  // often.
+  SlowInstant deadline_;
 
+  // Since the last TakeChanges().
   std::vector<Change> changes_;
   Stats stats_;
 };

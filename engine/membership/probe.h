@@ -24,7 +24,7 @@ constexpr bool IsOnStream(uint64_t probe_number) {
 // directly, then through helpers and by stream, then the verdict.
 //
 // Who is accused by its silence alone is often accused by the deaf: the probe
-// also keeps what shows that this node can hear (membership.md 6.3, R3).
+// also keeps what shows that this node can hear (R3).
 class Probe {
  public:
   struct Schedule {
@@ -66,13 +66,17 @@ class Probe {
  private:
   bool IsHelper(NodeId id) const;
 
+  // What is asked; does not change.
   NodeId target_;
-  uint64_t number_;
+  uint64_t number_;  // even
   Schedule schedule_;
+  // NoteHelpers() was called: who was asked, of how many who could have been.
   bool asked_ = false;
   std::vector<NodeId> helpers_;
   size_t helpers_possible_ = 0;
-  bool heard_another_ = false;  // anybody but the target
+  // What came since, each from false to true only: any message of another
+  // member than the target; a helper's Nack; the target's Ack.
+  bool heard_another_ = false;
   bool nacked_ = false;
   bool answered_ = false;
 };

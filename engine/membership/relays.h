@@ -45,8 +45,10 @@ class Relays {
   void AddTo(Fingerprint& hash) const;
 
  private:
+  // Drops those whose end has come.
   void Forget(SlowInstant now);
 
+  // By the number that this node gave the ping; at most kMax.
   absl::btree_map<uint64_t, Relay> relays_;
 };
 

@@ -31,8 +31,10 @@ class Rota {
   void AddTo(Fingerprint& hash) const;
 
  private:
+  // Each member once, in the order of this round.
   std::vector<NodeId> order_;
-  size_t next_ = 0;  // the members before it had their turn in this round
+  // The members before it had their turn in this round. [0, order_.size()]
+  size_t next_ = 0;
 };
 
 }  // namespace cachalot

@@ -46,11 +46,14 @@ class Suspicion {
 
   SlowInstant start_;
   Terms terms_;
+  // [0, terms_.confirmations_wanted]. Only rises; each one shortens it.
   int confirmations_ = 0;
   // The first accuser and those who were counted: at most one more than wanted.
   std::vector<NodeId> heard_from_;
+  // The deadline is not before it. HoldUntil().
   SlowInstant held_until_;
-  SlowInstant deadline_;  // asked for in each step, and seldom another
+  // What FindDeadline() found last: it is asked for in each step.
+  SlowInstant deadline_;
 };
 
 }  // namespace cachalot

@@ -15,8 +15,7 @@ namespace cachalot {
 int Log2Ceiling(size_t n);
 
 // How many times each member passes a fact on: ceil(3 * ln(members + 1)).
-// With targets taken in turn that leaves nobody out but for heavy loss
-// (research: membership.md 4d, "Dissemination").
+// With targets taken in turn that leaves nobody out but for heavy loss (R8).
 int GossipSendsMax(size_t members);
 
 // How many members have to share a suspicion before it is held for the minimum

@@ -30,7 +30,7 @@ uint64_t Merge(uint64_t sum, uint64_t lane) {
   return (sum ^ Round(0, lane)) * kPrime1 + kPrime4;
 }
 
-// The bulk: four independent lanes, each in a register of its own.
+// The bulk: four independent lanes, each in its own register.
 // REQUIRES: there are 32 bytes or more.
 uint64_t ConsumeStripes(const char*& next, const char* end) {
   uint64_t a = kPrime1 + kPrime2;

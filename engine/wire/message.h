@@ -120,7 +120,8 @@ struct AppendReply {
   Term term;
   bool accepted = false;
   // Accepted: the last index known to match. Rejected: where to try next, with
-  // the term found there (rule 13: hints by index and term on both sides).
+  // the term found there: hints by index and term on both sides
+  // (engine/consensus/README.md, rule 13).
   LogIndex index;
   Term hint_term;
   LogIndex rejected;  // Rejected: the previous_index that did not match

@@ -16,8 +16,8 @@
 #include "gtest/gtest.h"
 #include "tests/engine/client/lone_client.h"
 
-// What a holder believes of its locks, and until when (locks.md 3.3 and 3.4):
-// its belief has to end before anybody else can be granted.
+// What a holder believes of its locks, and until when: its belief has to end
+// before anybody else can be granted (engine/client/README.md, lemmas 3 to 5).
 
 namespace cachalot {
 namespace {

@@ -16,7 +16,7 @@
 #include "tests/engine/consensus/parts.h"
 
 // Who leads: time-outs, votes, and what keeps a leader a leader. Node 1 is the
-// one that is tested. Rules are those of the research, locks.md 2.1.
+// one that is tested. Rules are those of engine/consensus/README.md.
 
 namespace cachalot {
 namespace {

@@ -35,7 +35,7 @@ namespace cachalot {
 //  - that promises are on the disk when they are sent;
 //  - that reads see what was committed when they were asked;
 //  - that cluster time is not faster than real time by more than the rate
-//    bound (locks.md 3.4, lemma 1).
+//    bound (engine/client/README.md, lemma 1).
 class RaftCluster {
  public:
   explicit RaftCluster(uint64_t seed);
