@@ -17,17 +17,18 @@ namespace cachalot {
 namespace {
 
 // A cluster of which nothing has been heard by then is given up: the node
-// starts over, under another name. Founders know soon whether they have a
-// leader; a cluster that lives may be without one for a while.
+// starts over under another id. A founder knows soon whether its cluster has a
+// leader; a cluster that exists may be without one for a while.
 constexpr absl::Duration FounderPatience() { return absl::Seconds(3); }
 constexpr absl::Duration JoinerPatience() { return absl::Seconds(30); }
-// An election takes less. A cluster that is without a leader for longer has
-// lost its majority, or we have lost it.
+// Longer than elections take. A cluster that is without a leader for so long
+// has lost its majority, or this node cannot reach it.
 constexpr absl::Duration LeaderlessMax() { return absl::Seconds(10); }
 // Nodes that could all found a cluster do not try at the same instant.
 constexpr absl::Duration FoundingSpread() { return absl::Milliseconds(300); }
 constexpr absl::Duration JoinAskInterval() { return absl::Milliseconds(200); }
-// Each answer to a stranger is a whole list of members: so many in a period.
+// Each answer to a stranger is a whole list of members, so answers are limited
+// to so many in a period.
 constexpr absl::Duration IntroductionsPeriod() { return absl::Seconds(1); }
 constexpr int kIntroductionsMax = 256;
 
@@ -135,8 +136,8 @@ bool Node::AdmitFromOtherCluster(const Envelope& envelope, const Origin& origin,
   if (phase_ != Phase::kSeeking) return false;
   if (list == nullptr || envelope.to != identity_.node) {
     // A member that does not know us: it looks for others, or for a process
-    // that listened here before. It can bring us in, if it is there at all: ask
-    // before we found another.
+    // that listened here before. It may let us join, if it exists: ask it
+    // before founding another cluster.
     AskToJoin(origin, out);
     return false;
   }
@@ -144,9 +145,9 @@ bool Node::AdmitFromOtherCluster(const Envelope& envelope, const Origin& origin,
     ++stats_.implausible;
     return false;
   }
-  // A founder invites those who expect as many as he does. Anybody else must
-  // have a leader to bring us to: what never had one, or lost it for good,
-  // would keep us from the cluster that lives.
+  // A founder invites those that expect as many members as it does. Anybody
+  // else must have a leader: a cluster that never had one, or lost it for good,
+  // would keep us from one that has.
   const bool is_invitation =
       list->bootstrap_expect > 1 &&
       list->bootstrap_expect ==
@@ -156,10 +157,10 @@ bool Node::AdmitFromOtherCluster(const Envelope& envelope, const Origin& origin,
   return true;
 }
 
-// A founder that has agreed on nothing with the others may find that they have
-// given their cluster up: they look for one again, each where a voter was,
-// under another id. Once a majority of the voters is gone so, nothing can ever
-// be agreed on: it must not stay behind, bound by a log that is its alone.
+// Before anything is agreed on, the other founders may give the cluster up and
+// look for one again, each at its old address, under another id. Once a
+// majority of the voters has done so, nothing can ever be committed: the last
+// one must not stay in a cluster that exists in its own log only.
 void Node::NoteReborn(NodeId stranger, const Origin& origin) {
   const bool may_be_stillborn = phase_ == Phase::kMember &&
                                 consensus_.leader().IsNone() &&
@@ -179,9 +180,8 @@ void Node::NoteReborn(NodeId stranger, const Origin& origin) {
   StartOver(ClusterDissolved::Reason::kNobodyLeads, ClusterId(), Address());
 }
 
-// Whom it may concern is told who is here, on the stream on which it asked. The
-// answer is a question itself: the reply to it comes from somebody who has had
-// the answer, and by our name.
+// Tells a stranger who is here, on the stream on which it asked. Whoever
+// replies to that by our id has received it, so its address is proven.
 void Node::AnswerStranger(NodeId stranger, const Origin& origin, Outbox& out) {
   if (now_.slow - introductions_since_ >= IntroductionsPeriod()) {
     introductions_since_ = now_.slow;
@@ -230,8 +230,9 @@ void Node::Adopt(ClusterId cluster, Epoch epoch, bool is_invitation) {
 void Node::EnterCluster(absl::Duration patience) {
   phase_ = Phase::kMember;
   birth_at_ = SlowInstant::Never();
-  // If this cluster never shows that it lives, we are free again: we have
-  // agreed to nothing, and what vote we gave goes with our name.
+  // If nothing is heard of this cluster by then, the node may look for another:
+  // it has accepted no entry, and a vote that it gave belongs to an id that is
+  // never used again.
   unbind_at_ = now_.slow + patience;
   membership_.Introduce({.epoch = identity_.epoch});
   consensus_.SetOpening(OpeningPayload(options_, identity_.epoch));
@@ -240,13 +241,14 @@ void Node::EnterCluster(absl::Duration patience) {
 // Of a node with a disk. The founding of that cluster may have failed.
 void Node::ComeBackToCluster() { EnterCluster(JoinerPatience()); }
 
-// A member without the log knows by its session.
+// A member without the log knows it from its session.
 bool Node::IsLed() const {
   return client_.session_belief_end() > now_.fast ||
          (last_led_.has_value() && now_.slow - *last_led_ < LeaderlessMax());
 }
 
-// Who has just come in has not heard of the leader yet of whom it was told.
+// A node that has just joined was told that there is a leader, but may not have
+// heard it yet.
 bool Node::MayBeLed() const {
   return IsLed() || (told_of_leader_.has_value() &&
                      now_.slow - *told_of_leader_ < LeaderlessMax());

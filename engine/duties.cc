@@ -17,14 +17,14 @@ namespace {
 constexpr absl::Duration VoterReviewInterval() {
   return absl::Milliseconds(200);
 }
-// While somebody leaves, who waits until a learner has caught up.
+// While somebody leaves and waits until a learner has caught up.
 constexpr absl::Duration HurriedReviewInterval() {
   return absl::Milliseconds(10);
 }
 constexpr absl::Duration LeaveIntentInterval() {
   return absl::Milliseconds(100);
 }
-// A cut that lasts longer may last for ever.
+// A member that has been cut off for longer is not waited for.
 constexpr absl::Duration ReturnPatience() { return absl::Seconds(10); }
 constexpr size_t kExpiriesPerEntry = 1024;
 
@@ -97,7 +97,7 @@ std::vector<Voter> Node::ChooseLearners() {
     Voter voter;
     auto operator<=>(const Candidate&) const = default;
   };
-  // One that exists, but does not answer appends, makes room for the others.
+  // A learner that does not answer appends is replaced by another member.
   const absl::Duration patience =
       std::max(options_.consensus.replace_voter_after,
                4 * options_.consensus.election_timeout);
@@ -172,8 +172,8 @@ std::vector<VoterHealth> Node::JudgeVoters() const {
       judged.state = State::kCrashed;
     }
   }
-  // If some must go, those who have just answered stay: one that nobody has
-  // noticed to be dead must not be all that is left.
+  // If some must go, those that have just answered stay: otherwise the last
+  // voter could be one that is dead without anybody having noticed.
   std::stable_partition(
       health.begin(), health.end(), [this](const VoterHealth& judged) {
         return judged.is_leader || AnsweredLately(judged.voter.id);
@@ -218,7 +218,7 @@ Survival Node::FindSurvival() const {
     if (consensus_.leads()) {
       added.is_alive = AnsweredLately(voter.id);
     } else if (!membership_.isolated()) {
-      // Who is isolated judges nobody: its list stands still.
+      // While this node is isolated its member list is old.
       added.is_alive =
           voter.id == consensus_.leader() ||
           (is_known && member->second.state == MemberState::kAlive);
@@ -235,7 +235,7 @@ Survival Node::FindSurvival() const {
   };
   survival.has_majority = HasQuorum(configuration, is_alive);
   if (!survival.has_majority) return survival;
-  // The worst case: all who die are of the list that can spare fewer.
+  // The worst case: all who die are on the list that survives fewer deaths.
   const auto spare = [&is_alive](const std::vector<Voter>& voters) {
     const auto alive =
         std::count_if(voters.begin(), voters.end(),
@@ -300,17 +300,17 @@ bool Node::MayLeave(Outbox& out) {
     consensus_.LetAllGo(out);
     return true;
   }
-  // Who joined a cluster that had a leader is made a voter only after it has
-  // answered appends: before that nobody counts on it. (A founder is counted on
-  // before it has heard anything.)
+  // A node that joined a cluster with a leader becomes a voter only after it
+  // has answered appends, so nobody needs it before that. A founder is a voter
+  // from the start.
   return told_of_leader_.has_value() && consensus_.term() == Term() &&
          consensus_.last_index() == LogIndex();
 }
 
-// Who leads when all others have failed is the only one who can keep the
-// cluster for those that are merely cut off. One that has just failed, and
-// whose stream did not break, as that of a dead process does, is waited for a
-// little. A process at whose address another one has been since is gone.
+// A leader whose members have all failed is the only one that can keep the
+// cluster for those that are merely cut off. So it waits a little for a member
+// that has just failed, unless the stream to it broke, as that of a dead
+// process does, or another process has been at its address since.
 bool Node::MayComeBack(const MemberFact& fact) const {
   const bool is_awaited =
       consensus_.leads() && fact.state == MemberState::kFailed &&

@@ -10,13 +10,14 @@
 #include "engine/limits.h"
 #include "engine/overloaded.h"
 
-// The session and the talk with the leader. What callers ask is in requests.cc,
-// what the node believes of its locks in belief.cc.
+// The session, and what is sent to and heard from the leader. Callers' requests
+// are in requests.cc, what the node believes of its locks in belief.cc.
 
 namespace cachalot {
 namespace {
 
-// Two nodes that each take the other for the leader do not spin.
+// So that two nodes that each take the other for the leader do not send to each
+// other without end.
 constexpr absl::Duration LeaderPatience() { return absl::Milliseconds(25); }
 constexpr size_t kKeepAlivesRemembered = 16;
 
@@ -195,7 +196,7 @@ void Client::OnSessionGone(FastInstant now) {
   }
 }
 
-// --- The talk with the leader -----------------------------------------------
+// --- Talking to the leader --------------------------------------------------
 
 void Client::NoteLeader(FastInstant now, NodeId leader) {
   if (leader == leader_) return;
@@ -356,8 +357,9 @@ void Client::OnKept(FastInstant now, const Reply& reply) {
   session_belief_end_ =
       std::max(session_belief_end_,
                before_sending + BeliefSpan(options_.session_ttl, options_));
-  // If others are out, the next is due by the last of them: answers that were
-  // held up and come together would each be followed by another.
+  // If other keep-alives are unanswered, the last of them has set when the next
+  // is due: otherwise answers that were delayed and arrive together would each
+  // cause another one.
   if (keep_alives_.empty()) {
     session_next_send_ = before_sending + KeepAliveInterval();
     session_backoff_ = options_.retry_min;
@@ -374,7 +376,7 @@ void Client::OnAnswered(FastInstant now, const Reply& reply) {
   Operation& operation = found->second;
   const RequestId request = operation.request;
   if (auto* withdraw = std::get_if<cachalot::Withdraw>(&operation.command)) {
-    // Put off: nobody else would undo what is to be undone.
+    // Refused for now: it is sent again, since nobody else undoes the Acquire.
     if (reply.outcome != Outcome::kOk) return;
     Finish(withdraw->acquire);
     Finish(reply.sequence);
@@ -454,8 +456,8 @@ void Client::OnAnswered(FastInstant now, const Reply& reply) {
     Finish(reply.sequence);
     return;
   }
-  // Release. Put off, it is sent again: the lock is lost to its caller, and
-  // nobody else would give it back.
+  // Release. If it is refused for now it is sent again: its caller has given
+  // the lock up, and nobody else would release it.
   if (reply.outcome == Outcome::kBusy) return;
   Answer(request, reply.outcome);
   Finish(reply.sequence);

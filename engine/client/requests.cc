@@ -14,8 +14,8 @@
 namespace cachalot {
 namespace {
 
-// Half of what one session may have open is for callers; the rest is for what
-// is undone behind them.
+// Callers may use half of the requests that one session may have open; the rest
+// are for undoing what callers no longer wait for.
 constexpr size_t kCallersRequestsMax = limits::kRequestsPerSessionMax / 2;
 
 std::string CheckKey(const std::string& key) {
@@ -223,8 +223,8 @@ void Client::Withdraw(FastInstant now, RequestId request) {
   Abandon(now, named->second);
 }
 
-// The caller of an Acquire has been answered, and not with the lock: whatever
-// comes of it is undone.
+// The caller of an Acquire has been answered, and not with the lock. If the
+// lock is granted all the same, it is given back.
 void Client::Abandon(FastInstant now, Sequence sequence) {
   Operation& operation = operations_.at(sequence);
   by_request_.erase(operation.request);
@@ -283,7 +283,7 @@ void Client::OnDeadline(FastInstant now, Sequence sequence) {
   Finish(sequence);
 }
 
-// The caller of an Acquire has waited for as long as it would.
+// The caller of an Acquire has waited for as long as it asked to.
 void Client::AnswerLate(FastInstant now, const Operation& operation) {
   const RequestId request = operation.request;
   if (operation.confirms.has_value()) {

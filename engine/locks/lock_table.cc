@@ -17,9 +17,8 @@ namespace {
 // a time in seconds: what is above did not come from one of us.
 constexpr Epoch kEpochEnd = Epoch(uint64_t{1} << 40);
 
-// A length of lease that the holder and the table would understand alike. It
-// is not cut to the limits here: the holder would go on to believe in the
-// length that it asked for.
+// A length of lease within the limits. Another one is refused and not cut to
+// them: the holder would believe in the length that it asked for.
 bool IsTtl(absl::Duration ttl) {
   return limits::TtlMin() <= ttl && ttl <= limits::TtlMax();
 }
@@ -204,7 +203,7 @@ void LockTable::Do(const KeepAlive& command, Turn& turn) {
   if (!session.has_value()) return;
   sessions_.Renew(*session, command.renewal, turn.time);
   sessions_.memos(*session).ForgetBelow(command.first_outstanding);
-  // Before any refusal that is repeated: the holder is to know the reason.
+  // Before a refusal that is repeated: the holder has to learn the reason.
   const Session& kept = sessions_[*session];
   size_t room = kRepeatedPerKeepAlive;
   for (const FencingToken& token : kept.revoked) {
@@ -265,7 +264,7 @@ void LockTable::Do(const Acquire& command, Turn& turn) {
 }
 
 void LockTable::Do(const Renew& command, Turn& turn) {
-  // Before the refusal, first or repeated: the holder is to know the reason.
+  // Before the refusal, first or repeated: the holder has to learn the reason.
   const std::optional<SessionSlot> holder = sessions_.Find(command.session);
   if (holder.has_value() &&
       sessions_[*holder].revoked.contains(command.token)) {
@@ -310,7 +309,7 @@ void LockTable::Do(const Withdraw& command, Turn& turn) {
   if (const auto* waiting = std::get_if<Waiting>(&memo)) {
     locks_.Dequeue(waiting->lock, waiting->ticket);
   }
-  // What has not arrived yet must find that it was taken back.
+  // An Acquire that arrives after its Withdraw must have no effect.
   const bool is_open = std::holds_alternative<Waiting>(memo) ||
                        (std::holds_alternative<Unseen>(memo) &&
                         !memos.IsForgotten(command.acquire));
@@ -466,7 +465,7 @@ void LockTable::LeaveQueues(SessionSlot session) {
 }
 
 void LockTable::End(SessionSlot session, Turn& turn) {
-  // First, or it would be granted what it gives up.
+  // First of all, or the session would be granted the locks that it gives up.
   LeaveQueues(session);
   const auto& held = sessions_[session].held;
   while (!held.empty()) PassOn(held.begin()->second, turn);
