@@ -1,5 +1,6 @@
 #include "engine/address.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -128,12 +129,27 @@ bool Address::IsV4() const {
   return ip[10] == 0xff && ip[11] == 0xff;
 }
 
+bool Address::IsWildcard() const {
+  return std::all_of(ip.begin() + (IsV4() ? 12 : 0), ip.end(),
+                     [](uint8_t byte) { return byte == 0; });
+}
+
+bool Address::IsLoopback() const {
+  if (IsV4()) return ip[12] == 127;
+  constexpr std::array<uint8_t, 16> kV6 = {0, 0, 0, 0, 0, 0, 0, 0,
+                                           0, 0, 0, 0, 0, 0, 0, 1};
+  return ip == kV6;
+}
+
 std::string Address::ToString() const {
+  return absl::StrCat(HostToString(), ":", port);
+}
+
+std::string Address::HostToString() const {
   if (IsV4()) {
-    return absl::StrCat(ip[12], ".", ip[13], ".", ip[14], ".", ip[15], ":",
-                        port);
+    return absl::StrCat(ip[12], ".", ip[13], ".", ip[14], ".", ip[15]);
   }
-  return absl::StrCat("[", FormatV6(ip), "]:", port);
+  return absl::StrCat("[", FormatV6(ip), "]");
 }
 
 }  // namespace cachalot

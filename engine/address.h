@@ -25,7 +25,13 @@ struct Address {
 
   bool IsNone() const { return port == 0; }
   bool IsV4() const;
+  // True of 0.0.0.0 and of [::], where nobody is reached.
+  bool IsWildcard() const;
+  // True of 127.0.0.0/8 and of [::1], which mean another machine to each.
+  bool IsLoopback() const;
   std::string ToString() const;
+  // Without the port: "127.0.0.1", "[::1]".
+  std::string HostToString() const;
 
   friend constexpr auto operator<=>(const Address&, const Address&) = default;
   friend std::ostream& operator<<(std::ostream& out, const Address& address) {

@@ -264,6 +264,19 @@ void Node::NoteLeadership() {
       {.epoch = identity_.epoch, .is_led = introduced_as_led_});
 }
 
+// Its name was not known when it started. One that has met anybody, or has ever
+// been in a cluster, may have lost them: it goes on looking.
+void Node::FoundAfterAll() {
+  const bool has_met_nobody = phase_ == Phase::kSeeking &&
+                              epoch_seen_ == Epoch() &&
+                              membership_.others().empty();
+  if (options_.bootstrap_expect != 0 || !has_met_nobody) return;
+  Note([&] { return "the seeds lead to this node alone -> a founder"; });
+  options_.bootstrap_expect = 1;
+  birth_at_ = now_.slow + options_.birth_delay;
+  membership_.Introduce({.epoch = Epoch(), .bootstrap_expect = 1});
+}
+
 void Node::FireBirth(Outbox& out) {
   if (phase_ == Phase::kSeeking && options_.bootstrap_expect > 1 &&
       birth_at_ == SlowInstant::Never()) {

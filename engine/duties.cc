@@ -102,11 +102,14 @@ std::vector<Voter> Node::ChooseLearners() {
       std::max(options_.consensus.replace_voter_after,
                4 * options_.consensus.election_timeout);
   std::vector<Candidate> candidates;
+  const bool is_on_one_machine = IsOnOneMachine();
   for (const auto& [id, fact] : membership_.others()) {
     const bool may_learn = fact.state <= MemberState::kSuspect &&
                            !consensus_.IsVoter(id) &&
                            membership_.ProvenSince(id) != SlowInstant::Never();
     if (!may_learn) continue;
+    // Members elsewhere could not reach it, should it become a voter.
+    if (fact.address.IsLoopback() && !is_on_one_machine) continue;
     const SlowInstant answered = consensus_.LastAnswer(id);
     const bool learns = answered != SlowInstant::Never();
     const bool is_mute = learns && now_.slow - answered >= patience;
@@ -123,6 +126,15 @@ std::vector<Voter> Node::ChooseLearners() {
   for (size_t i = 0; i < count; ++i) learners.push_back(candidates[i].voter);
   std::sort(learners.begin(), learners.end());
   return learners;
+}
+
+// As far as their addresses show.
+bool Node::IsOnOneMachine() const {
+  const auto& members = membership_.others();
+  return std::all_of(members.begin(), members.end(), [this](const auto& m) {
+    return m.second.state > MemberState::kSuspect ||
+           IsOfThisMachine(m.second.address);
+  });
 }
 
 bool Node::AnsweredLately(NodeId id) const {

@@ -45,6 +45,9 @@ struct LinkChanged {
 // The seeds' names were resolved, or resolved anew. Replaces the list.
 struct SeedsResolved {
   std::vector<Address> seeds;
+  // The names lead to this node and never led to anybody else: a node that only
+  // joins founds a cluster after all, as if it had been told so at its start.
+  bool is_self_only = false;
 };
 
 // Every SaveState up to and including `save` is on stable storage.

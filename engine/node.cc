@@ -165,6 +165,8 @@ Node::Node(NodeOptions options, const Now& now, Identity identity)
       next_leave_intent_(now.slow),
       stall_remembered_until_(now.slow),
       introductions_since_(now.slow) {
+  for (Address& address : options_.local_addresses) address.port = 0;
+  std::sort(options_.local_addresses.begin(), options_.local_addresses.end());
   membership_.Introduce(
       {.epoch = Epoch(),
        .bootstrap_expect = static_cast<uint32_t>(options_.bootstrap_expect)});
@@ -414,6 +416,7 @@ void Node::Handle(const SeedsResolved& event, Outbox& /*out*/) {
     options_.seeds.resize(limits::kSeedsMax);
   }
   membership_.SetSeeds(now_.slow, options_.seeds);
+  if (event.is_self_only) FoundAfterAll();
 }
 
 void Node::Handle(const StateSaved& event, Outbox& out) {
@@ -452,9 +455,44 @@ void Node::Receive(absl::string_view bytes, Origin origin, Outbox& out) {
     return;
   }
   origin.claimed = envelope->from_address;
+  origin.is_local = IsOfThisMachine(origin.source);
+  if (!origin.claimed.IsNone() && !origin.MayName(origin.claimed)) {
+    return RefuseAddress(*envelope, origin);
+  }
   if (!Admit(*envelope, origin, out)) return;
   ++stats_.admitted;
+  Observe([&] {
+    return MemberHeard{.id = envelope->from,
+                       .source = origin.source,
+                       .address = origin.claimed,
+                       .on_stream = origin.on_stream};
+  });
   Dispatch(*std::move(envelope), origin, out);
+}
+
+bool Node::IsOfThisMachine(const Address& address) const {
+  if (address.IsLoopback() || address.ip == options_.address.ip) return true;
+  return std::binary_search(options_.local_addresses.begin(),
+                            options_.local_addresses.end(),
+                            Address{.ip = address.ip});
+}
+
+// Whoever says that it listens at a loopback address of another machine can
+// reach us, but we could only ever speak to a process of our own in its place.
+void Node::RefuseAddress(const Envelope& envelope, const Origin& origin) {
+  ++stats_.misadvertised;
+  Observe([&] {
+    AddressRefused refused = {.id = envelope.from,
+                              .address = origin.claimed,
+                              .reported_by = envelope.from,
+                              .source = origin.source};
+    if (const auto* list = std::get_if<PushPull>(&envelope.message)) {
+      for (const MemberFact& fact : list->members) {
+        if (fact.id == envelope.from) refused.name = fact.name;
+      }
+    }
+    return refused;
+  });
 }
 
 void Node::Dispatch(Envelope envelope, const Origin& origin, Outbox& out) {

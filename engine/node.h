@@ -50,6 +50,8 @@ struct NodeStats {
   // Numbers that no correct node has: an epoch in the far future.
   uint64_t implausible = 0;
   uint64_t stalls = 0;  // stepped long after the deadline
+  // Of nodes that say they listen where no other machine can reach them.
+  uint64_t misadvertised = 0;
   // Taken in: of our cluster and for us. All others are strangers' bytes.
   uint64_t admitted = 0;
 
@@ -111,6 +113,9 @@ class Node {
   // Members with their roles as this node knows them, ordered by id. Local: it
   // may lag behind the cluster.
   std::vector<MemberInfo> Members() const;
+  // Whether `address` is of this machine, as far as the options say. Its port
+  // is ignored.
+  bool IsOfThisMachine(const Address& address) const;
   // Who leads, as far as this node knows: whom it follows or, without the log,
   // who answers its requests. None: nobody is known to.
   NodeId leader() const;
@@ -154,6 +159,7 @@ class Node {
 
   // Messages.
   void Receive(absl::string_view bytes, Origin origin, Outbox& out);
+  void RefuseAddress(const Envelope& envelope, const Origin& origin);
   bool Admit(const Envelope& envelope, const Origin& origin, Outbox& out);
   bool AdmitWithoutCluster(const Envelope& envelope, const Origin& origin,
                            Outbox& out);
@@ -169,6 +175,7 @@ class Node {
   bool MayAnswer(NodeId from) const;
 
   // Cluster: birth, joining, giving one up for another.
+  void FoundAfterAll();
   void FireBirth(Outbox& out);
   void FoundCluster(std::vector<Voter> voters, Outbox& out);
   void Adopt(ClusterId cluster, Epoch epoch, bool is_invitation);
@@ -210,6 +217,7 @@ class Node {
   void ProposeExpiry();
   void ReviewVoters();
   std::vector<Voter> ChooseLearners();
+  bool IsOnOneMachine() const;
   std::vector<VoterHealth> JudgeVoters() const;
   bool AnsweredLately(NodeId id) const;
   void FireLeave(Outbox& out);

@@ -74,6 +74,41 @@ struct MemberChanged {
   NodeId reported_by;   // this node, that member, or a third
 };
 
+// A message of our cluster was taken in.
+struct MemberHeard {
+  NodeId id;
+  Address source;   // where it came from
+  Address address;  // where its sender says that it listens
+  bool on_stream = false;
+};
+
+// A member is asked by datagram whether it is there.
+struct ProbeStarted {
+  NodeId target;
+  Address address;
+};
+// It answered by itself, in time.
+struct ProbeAnswered {
+  NodeId target;
+  bool on_stream =
+      false;  // the datagram, or the answer to it, was late or lost
+};
+
+// Somebody holds that this node has failed, which is denied.
+struct SelfAccused {
+  NodeId by;
+};
+
+// A member was refused, since its address cannot be right for this node:
+// loopback in the mouth of another machine, or a wildcard.
+struct AddressRefused {
+  NodeId id;
+  std::string name;  // any bytes; empty if it is not known
+  Address address;
+  NodeId reported_by;  // that member, or another
+  Address source;      // where the message came from
+};
+
 // This node hears nobody, and so cannot tell who is gone.
 struct Isolated {
   absl::Duration silent;
@@ -126,9 +161,11 @@ struct ExpiryProposed {
 
 using Observation =
     std::variant<LeaderLost, ElectionStarted, LeadershipWon, LeadershipLost,
-                 LeaderFollowed, VotersChanged, MemberChanged, Isolated,
-                 IsolationEnded, Stalled, ClusterFounded, ClusterJoined,
-                 ClusterDissolved, SessionOpened, SessionLost, ExpiryProposed>;
+                 LeaderFollowed, VotersChanged, MemberChanged, MemberHeard,
+                 ProbeStarted, ProbeAnswered, SelfAccused, AddressRefused,
+                 Isolated, IsolationEnded, Stalled, ClusterFounded,
+                 ClusterJoined, ClusterDissolved, SessionOpened, SessionLost,
+                 ExpiryProposed>;
 
 // Watches a node. It returns nothing that the node reads, so it cannot change a
 // run. Called in the midst of a step: it must not call the node.

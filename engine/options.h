@@ -107,6 +107,8 @@ struct NodeOptions {
   std::string name;
   // Where the others reach this node. Not none.
   Address address;
+  // Other addresses of this machine, without loopback. Ports are ignored.
+  std::vector<Address> local_addresses;
   // Where others may be found. This node's own address is not among them.
   // At most limits::kSeedsMax.
   std::vector<Address> seeds;

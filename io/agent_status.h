@@ -52,7 +52,8 @@ struct AgentStatus {
   uint64_t misaddressed = 0;
   uint64_t streams_malformed = 0;
   // What strangers said beyond what is answered: lists in datagrams, messages
-  // of nodes without a cluster, numbers that no node has.
+  // of nodes without a cluster, numbers that no node has, addresses that mean
+  // this machine elsewhere.
   uint64_t strangers_refused = 0;
   uint64_t members_refused = 0;  // facts about members: implausible, too many
   uint64_t streams_closed = 0;   // of others: too many, stalled, unfinished

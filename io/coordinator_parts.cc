@@ -49,6 +49,7 @@ DriverOptions ToDriverOptions(const CoordinatorOptions& options, uint64_t seed,
       .seed = seed,
       .name = options.name,
       .address = endpoints.advertise,
+      .local_addresses = SystemNetwork().Addresses(),
       .seeds = seeds.others,
       .bootstrap_expect =
           options.bootstrap_expect.value_or(seeds.is_self_only ? 1 : 0),
@@ -129,6 +130,7 @@ absl::StatusOr<std::unique_ptr<CoordinatorParts>> CreateParts(
       Driver::Create(std::move(driver_options));
   if (!created.ok()) return created.status();
   Driver* const driver = created->get();
+  const bool may_found = !options.bootstrap_expect.has_value();
   const bool founds =
       options.bootstrap_expect.value_or(sorted.is_self_only ? 1 : 0) > 0;
   absl::StatusOr<std::unique_ptr<CoordinatorParts>> parts =
@@ -142,7 +144,8 @@ absl::StatusOr<std::unique_ptr<CoordinatorParts>> CreateParts(
        .log = log->get(),
        .own = {.bind = endpoints->bind, .advertise = service->address()},
        .seeds = sorted.others,
-       .is_founder = founds});
+       .is_founder = founds,
+       .may_found = may_found && !founds});
   return parts;
 }
 

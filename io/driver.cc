@@ -68,6 +68,9 @@ absl::StatusOr<std::unique_ptr<Driver>> Driver::Create(DriverOptions options) {
         driver->log_.get(), options.node.observer);
     options.node.observer = driver->log_observer_.get();
   }
+  driver->peer_watch_.emplace(driver->log_.get(), options.node.observer,
+                              &driver->now_);
+  options.node.observer = &*driver->peer_watch_;
   driver->now_ = driver->clock_.Read();
   absl::StatusOr<Node> node =
       Node::Create(std::move(options.node), driver->now_);
@@ -76,6 +79,7 @@ absl::StatusOr<std::unique_ptr<Driver>> Driver::Create(DriverOptions options) {
   if (driver->log_observer_ != nullptr) {
     driver->log_observer_->set_node(&*driver->node_);
   }
+  driver->peer_watch_->set_node(&*driver->node_);
   return driver;
 }
 
@@ -240,6 +244,7 @@ void Driver::TakeTurn() {
   if (has_stepped_) EndTurn();
   if (fork_guard_.IsForked()) return;
   if (log_observer_ != nullptr) log_observer_->Look(now_.fast);
+  peer_watch_->Look();
   delegate_->OnTurnEnded(now_);
 }
 
@@ -339,7 +344,12 @@ void Driver::TellRefusals(const Address& from, const NodeStats& before) {
 // Streams break in the midst of a turn, while its frames are written: the node
 // hears of it in the next.
 void Driver::OnLinkChanged(const Address& peer, bool up) {
+  if (up) peer_watch_->OnConnected(peer);
   Learn(LinkChanged{peer, up});
+}
+
+void Driver::OnConnectFailed(const Address& peer, int error) {
+  peer_watch_->OnConnectFailed(peer, error);
 }
 
 }  // namespace cachalot

@@ -27,6 +27,7 @@
 #include "io/fork_guard.h"
 #include "io/log.h"
 #include "io/log_observer.h"
+#include "io/peer_watch.h"
 #include "io/transport.h"
 
 namespace cachalot {
@@ -85,6 +86,9 @@ class Driver : public EngineDriver, private Transport::Receiver {
   const TransportStats& transport_stats() const override {
     return transport_->stats();
   }
+  std::vector<std::string> Problems() const override {
+    return peer_watch_->Problems();
+  }
   EventLoop* loop() override { return loop_.get(); }
   Logger* log() const override { return log_.get(); }
 
@@ -111,11 +115,13 @@ class Driver : public EngineDriver, private Transport::Receiver {
   void OnDatagram(const Address& from, std::string bytes) override;
   bool OnFrame(const Address& from, std::string bytes) override;
   void OnLinkChanged(const Address& peer, bool up) override;
+  void OnConnectFailed(const Address& peer, int error) override;
 
   Delegate* delegate_ = nullptr;
   bool has_thread_ = true;                     // constant after Create()
   std::shared_ptr<Logger> log_;                // may be null
   std::unique_ptr<LogObserver> log_observer_;  // null without a log
+  std::optional<PeerWatch> peer_watch_;        // set by Create()
   const ForkGuard fork_guard_;
   Clock clock_;
   std::unique_ptr<EventLoop> loop_;

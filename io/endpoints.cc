@@ -20,15 +20,9 @@ absl::Status Within(absl::string_view option, const absl::Status& status) {
                       absl::StrCat(option, " ", status.message()));
 }
 
-// An address without its port, for texts.
-std::string HostOf(const Address& address) {
-  std::string text = address.ToString();
-  return text.substr(0, text.rfind(':'));
-}
-
 bool FitsFamily(const Address& address, const Address& bind) {
   if (bind.IsV4()) return address.IsV4();
-  return IsWildcard(bind) || !address.IsV4();
+  return bind.IsWildcard() || !address.IsV4();
 }
 
 // For a member that listens everywhere and was not told how it is reached.
@@ -38,15 +32,15 @@ Address ChooseAdvertised(const Address& bind,
   const SeedAddresses sorted = SortSeeds(seeds, {.bind = bind}, network);
   std::vector<Address> candidates = sorted.own;  // others know it by that name
   for (const Address& seed : sorted.others) {
-    if (!IsLoopback(seed)) candidates.push_back(network.SourceTowards(seed));
+    if (!seed.IsLoopback()) candidates.push_back(network.SourceTowards(seed));
   }
   for (const Address& address : network.Addresses()) {
     candidates.push_back(address);
   }
   for (Address& candidate : candidates) {
     candidate.port = 0;
-    const bool is_useful = candidate != Address() && !IsLoopback(candidate) &&
-                           !IsWildcard(candidate) &&
+    const bool is_useful = candidate != Address() && !candidate.IsLoopback() &&
+                           !candidate.IsWildcard() &&
                            FitsFamily(candidate, bind);
     if (is_useful) return candidate;
   }
@@ -63,7 +57,7 @@ absl::StatusOr<Address> ResolveAdvertised(const std::string& text,
   if (!name.ok()) return Within("advertised address", name.status());
   Address address;
   if (name->host.empty()) {
-    address = IsWildcard(bind) ? ChooseAdvertised(bind, seeds, network) : bind;
+    address = bind.IsWildcard() ? ChooseAdvertised(bind, seeds, network) : bind;
     address.port = name->port;
   } else {
     const absl::StatusOr<std::vector<Address>> found =
@@ -72,10 +66,10 @@ absl::StatusOr<Address> ResolveAdvertised(const std::string& text,
     const auto best =
         std::find_if(found->begin(), found->end(),
                      [&](const Address& a) { return a.IsV4() == bind.IsV4(); });
-    const bool any_will_do = IsWildcard(bind) || best == found->end();
+    const bool any_will_do = bind.IsWildcard() || best == found->end();
     address = any_will_do ? found->front() : *best;
   }
-  if (IsWildcard(address)) {
+  if (address.IsWildcard()) {
     return absl::InvalidArgumentError(absl::StrCat(
         "advertised address \"", text,
         "\": others cannot reach a wildcard; write one of this machine's"));
@@ -87,7 +81,7 @@ absl::StatusOr<Address> ResolveAdvertised(const std::string& text,
 const Address* FindRemote(const std::vector<Address>& seeds,
                           const LocalNetwork& network) {
   for (const Address& seed : seeds) {
-    if (!IsLoopback(seed) && !network.IsLocal(seed)) return &seed;
+    if (!seed.IsLoopback() && !network.IsLocal(seed)) return &seed;
   }
   return nullptr;
 }
@@ -106,7 +100,7 @@ absl::Status CheckSeeds(const std::vector<SeedLookup>& lookups,
         "seed \"", lookup.name.text, "\": write the port that it listens at"));
   }
   for (const Address& seed : sorted.others) {
-    if (!IsWildcard(seed)) continue;
+    if (!seed.IsWildcard()) continue;
     return absl::InvalidArgumentError(absl::StrCat(
         "seed \"", seed.ToString(),
         "\": nobody is at a wildcard; write the address of a member"));
@@ -120,27 +114,28 @@ absl::Status CheckLoopback(const HostPort& bind, const std::string& advertise,
                            const LocalNetwork& network, Endpoints* endpoints) {
   const Address* remote = FindRemote(seeds.others, network);
   const std::string port = absl::StrCat(":", endpoints->bind.port);
-  if (remote != nullptr && IsLoopback(endpoints->advertise)) {
+  if (remote != nullptr && endpoints->advertise.IsLoopback()) {
     const bool is_told = !advertise.empty();
     return absl::InvalidArgumentError(absl::StrCat(
         is_told ? "advertised address \"" : "bind address \"",
         is_told ? advertise : bind.text, "\" means ",
-        HostOf(endpoints->advertise),
+        endpoints->advertise.HostToString(),
         " on this machine, which other machines cannot reach, and the seed ",
         remote->ToString(), " is on another; ", is_told ? "advertise" : "bind",
         " the address by which others reach this machine",
         is_told ? "" : absl::StrCat(", or \"", port, "\" for all of them")));
   }
-  if (!IsLoopback(endpoints->bind)) return absl::OkStatus();
+  if (!endpoints->bind.IsLoopback()) return absl::OkStatus();
   if (remote != nullptr) {
     endpoints->warnings.push_back(absl::StrCat(
         "bound to ", endpoints->bind.ToString(),
         ", from where datagrams to other machines (seed ", remote->ToString(),
         ") cannot be sent: bind \"", port, "\" for all addresses"));
   } else if (!bind.literal.has_value() && bind.host != "localhost" &&
-             IsLoopback(endpoints->advertise)) {
+             endpoints->advertise.IsLoopback()) {
     endpoints->warnings.push_back(absl::StrCat(
-        "bind address \"", bind.text, "\" means ", HostOf(endpoints->bind),
+        "bind address \"", bind.text, "\" means ",
+        endpoints->bind.HostToString(),
         " on this machine (see /etc/hosts): other machines cannot reach this "
         "member; bind the machine's address in its network, or \"",
         port, "\" for all of them"));
@@ -151,15 +146,15 @@ absl::Status CheckLoopback(const HostPort& bind, const std::string& advertise,
 // Debian's 127.0.1.1 again: this machine's name as a seed, and nobody there.
 void WarnOfLoopbackSeeds(const std::vector<SeedLookup>& seeds,
                          const SeedAddresses& sorted, Endpoints* endpoints) {
-  if (IsWildcard(endpoints->bind) || IsLoopback(endpoints->bind)) return;
+  if (endpoints->bind.IsWildcard() || endpoints->bind.IsLoopback()) return;
   for (const SeedLookup& seed : seeds) {
     for (const Address& address : seed.addresses) {
       const bool is_own = std::find(sorted.own.begin(), sorted.own.end(),
                                     address) != sorted.own.end();
-      if (is_own || !IsLoopback(address)) continue;
+      if (is_own || !address.IsLoopback()) continue;
       if (address.port != endpoints->bind.port) continue;
       endpoints->warnings.push_back(absl::StrCat(
-          "seed \"", seed.name.text, "\" means ", HostOf(address),
+          "seed \"", seed.name.text, "\" means ", address.HostToString(),
           " on this machine, but this member listens at ",
           endpoints->bind.ToString(),
           ": if the seed is to be this member itself, write that address"));
@@ -182,7 +177,7 @@ absl::StatusOr<BindAddress> ResolveBind(const std::string& bind,
   const Address* best = nullptr;
   for (const Address& candidate : *candidates) {
     if (!network.IsLocal(candidate)) continue;
-    if (best == nullptr || (IsLoopback(*best) && !IsLoopback(candidate))) {
+    if (best == nullptr || (best->IsLoopback() && !candidate.IsLoopback())) {
       best = &candidate;
     }
   }
@@ -201,7 +196,7 @@ absl::StatusOr<Endpoints> ResolveEndpoints(const BindAddress& bind,
         ResolveAdvertised(advertise, bind.address, seeds, lookup, network);
     if (!advertised.ok()) return advertised.status();
     endpoints.advertise = *advertised;
-  } else if (IsWildcard(bind.address)) {
+  } else if (bind.address.IsWildcard()) {
     endpoints.advertise = ChooseAdvertised(bind.address, seeds, network);
   } else {
     endpoints.advertise = bind.address;

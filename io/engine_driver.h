@@ -1,6 +1,9 @@
 #ifndef IO_ENGINE_DRIVER_H_
 #define IO_ENGINE_DRIVER_H_
 
+#include <string>
+#include <vector>
+
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "engine/action.h"
@@ -67,6 +70,8 @@ class EngineDriver {
   // Read for lists and status only.
   virtual const Node& node() const = 0;
   virtual const TransportStats& transport_stats() const = 0;
+  // What is wrong at present between this node and its peers, a sentence each.
+  virtual std::vector<std::string> Problems() const { return {}; }
   virtual EventLoop* loop() = 0;
   virtual Logger* log() const = 0;  // may be null
 };

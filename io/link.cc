@@ -70,7 +70,7 @@ void Link::OnTime(FastInstant now) {
   if (now < deadline_) return;
   deadline_ = FastInstant::Never();
   if (state_ == State::kConnecting) {
-    Break(&surroundings_.stats->refused);
+    FailToConnect(ETIMEDOUT);
   } else if (state_ == State::kWaiting) {
     state_ = State::kIdle;
     Flush();
@@ -161,6 +161,11 @@ void Link::Connect() {
   socket_ = FileDescriptor(
       socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket_.is_open()) {
+    const int error = errno;
+    // What this process or machine lacks says nothing of the peer.
+    const bool is_short = error == EMFILE || error == ENFILE ||
+                          error == ENOBUFS || error == ENOMEM;
+    if (!is_short) return FailToConnect(error);
     Break(&surroundings_.stats->refused);
     return;
   }
@@ -169,11 +174,15 @@ void Link::Connect() {
       socket_.get(), IPPROTO_TCP, TCP_USER_TIMEOUT,
       static_cast<int>(absl::ToInt64Milliseconds(options_.unacknowledged_max)));
   const SocketAddress name = ToSocketAddress(peer_, family);
-  const bool is_begun = connect(socket_.get(), name.get(), name.length) == 0 ||
-                        errno == EINPROGRESS;
+  if (connect(socket_.get(), name.get(), name.length) != 0 &&
+      errno != EINPROGRESS) {
+    const int error = errno;
+    socket_.Close();
+    FailToConnect(error);
+    return;
+  }
   watched_ = EPOLLOUT;
-  if (!is_begun ||
-      !surroundings_.loop->Add(socket_.get(), watched_, this).ok()) {
+  if (!surroundings_.loop->Add(socket_.get(), watched_, this).ok()) {
     socket_.Close();
     Break(&surroundings_.stats->refused);
     return;
@@ -187,8 +196,11 @@ void Link::FinishConnecting() {
   int error = 0;
   socklen_t length = sizeof(error);
   getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &length);
-  if (error != 0 || IsConnectedToItself(socket_.get(), peer_)) {
-    Break(&surroundings_.stats->refused);
+  if (error == 0 && IsConnectedToItself(socket_.get(), peer_)) {
+    error = ECONNREFUSED;
+  }
+  if (error != 0) {
+    FailToConnect(error);
     return;
   }
   state_ = State::kUp;
@@ -199,6 +211,11 @@ void Link::FinishConnecting() {
   Watch(EPOLLIN | EPOLLRDHUP);
   surroundings_.watcher->OnLinkChanged(peer_, true);
   Flush();
+}
+
+void Link::FailToConnect(int error) {
+  surroundings_.watcher->OnConnectFailed(peer_, error);
+  Break(&surroundings_.stats->refused);
 }
 
 void Link::Write() {

@@ -61,6 +61,9 @@ class Link : private EventLoop::Handler {
     virtual ~Watcher() = default;
     // The stream came up; or it, or the attempt to open it, broke.
     virtual void OnLinkChanged(const Address& peer, bool up) = 0;
+    // An attempt to open the stream failed, for a reason (an errno) that lies
+    // with the network or the peer. OnLinkChanged() follows.
+    virtual void OnConnectFailed(const Address& peer, int error) = 0;
     // The link has something to do at `deadline`.
     virtual void OnLinkDeadline(FastInstant deadline) = 0;
     // The peer said `frames` on the stream. The link must not be deleted within
@@ -119,6 +122,7 @@ class Link : private EventLoop::Handler {
   void OnReady(uint32_t events) override;
   void Connect();
   void FinishConnecting();
+  void FailToConnect(int error);
   void Write();
   void Read();
   bool IsStuck() const;

@@ -33,8 +33,8 @@ bool IsV4LinkLocal(const Address& address) {
 }
 
 bool IsUseful(const Address& address) {
-  return address != Address() && !IsLoopback(address) && !IsWildcard(address) &&
-         CheckUnicast(address).ok();
+  return address != Address() && !address.IsLoopback() &&
+         !address.IsWildcard() && CheckUnicast(address).ok();
 }
 
 std::vector<Address> InterfaceAddresses() {

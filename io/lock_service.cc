@@ -359,9 +359,11 @@ AgentStatus LockService::Status() const {
       .misaddressed = node.stats().misaddressed,
       .streams_malformed = transport.streams_malformed,
       .strangers_refused = node.stats().lists_in_datagrams +
-                           node.stats().strangers + node.stats().implausible,
+                           node.stats().strangers + node.stats().implausible +
+                           node.stats().misadvertised,
       .members_refused = node.membership().stats().implausible +
                          node.membership().stats().refused +
+                         node.membership().stats().misplaced +
                          node.membership().stats().invented,
       .streams_closed = transport.streams_evicted + transport.streams_stalled +
                         transport.streams_greedy,
@@ -374,6 +376,9 @@ AgentStatus LockService::Status() const {
                           : driver_->loop()->longest_turn(),
   };
   status.problems = seed_problems_;
+  for (std::string& problem : driver_->Problems()) {
+    status.problems.push_back(std::move(problem));
+  }
   for (const MemberInfo& member : node.Members()) {
     if (member.id == status.id) status.role = member.role;
     if (member.state == MemberState::kAlive) ++status.members_alive;

@@ -58,7 +58,7 @@ constexpr LogEventInfo kEvents[] = {
 
     {kSeedUnresolved, kWarning, "seed_unresolved", "seed, reason"},
     {kPeerUnreachable, kWarning, "peer_unreachable",
-     "reason, address, repeats, others"},
+     "member, member_id, source, reason, address, repeats, others"},
     {kAddressChanged, kInfo, "address_changed", "host, addresses"},
     {kAddressDoubtful, kWarning, "address_doubtful", "reason"},
     {kStrangerRefused, kWarning, "stranger_refused",

@@ -48,6 +48,12 @@ class LogObserver : public Observer {
   void Tell(const LeaderFollowed& what) const;
   void Tell(const VotersChanged& what) const;
   void Tell(const MemberChanged& what) const;
+  // Of these PeerWatch speaks, if they are worth a word.
+  void Tell(const MemberHeard&) const {}
+  void Tell(const ProbeStarted&) const {}
+  void Tell(const ProbeAnswered&) const {}
+  void Tell(const SelfAccused&) const {}
+  void Tell(const AddressRefused&) const {}
   void Tell(const Isolated& what) const;
   void Tell(const IsolationEnded& what) const;
   void Tell(const Stalled& what) const;

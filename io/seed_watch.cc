@@ -51,6 +51,7 @@ SeedWatch::~SeedWatch() = default;
 void SeedWatch::Serve(Target target) {
   target_ = std::move(target);
   node_seeds_ = target_.seeds;
+  has_seen_others_ = !node_seeds_.empty();
   absl::c_sort(node_seeds_);
   // Numbers never change.
   if (!resolver_->has_names()) return;
@@ -81,10 +82,13 @@ void SeedWatch::Take(const std::vector<SeedLookup>& seeds) {
   for (const SeedLookup& seed : seeds) Log(seed);
   // Asks the kernel what is ours, which the driver's thread need not wait for.
   SeedAddresses sorted = SortSeeds(seeds, target_.own, SystemNetwork());
+  if (!sorted.others.empty()) has_seen_others_ = true;
   std::vector<std::string> problems = FindProblems(seeds, sorted);
-  target_.service->Post([this, others = std::move(sorted.others),
+  const bool founds =
+      sorted.is_self_only && !has_seen_others_ && target_.may_found;
+  target_.service->Post([this, others = std::move(sorted.others), founds,
                          problems = std::move(problems)]() mutable {
-    TellNode(others, std::move(problems));
+    TellNode(others, founds, std::move(problems));
   });
 }
 
@@ -127,10 +131,16 @@ std::vector<std::string> SeedWatch::FindProblems(
               : absl::StrCat("goes on with ", Join(seed.addresses))));
     }
   }
-  if (sorted.is_self_only && !target_.is_founder) {
+  const bool founds = target_.is_founder || target_.may_found;
+  if (sorted.is_self_only && !founds) {
     problems.push_back(
-        "the seeds lead to this member alone, which was not so when it "
-        "started: restart it to found a cluster, or name another member");
+        "the seeds lead to this member alone, which is not to found a cluster: "
+        "name another member");
+  } else if (sorted.is_self_only && has_seen_others_ && !target_.is_founder) {
+    // The cluster of those others may live where it is not found.
+    problems.push_back(
+        "the seeds lead to this member alone, and led to others before: name "
+        "another member, or restart it to found a cluster");
   }
   if (sorted.left_out > 0) {
     problems.push_back(absl::StrCat(
@@ -142,13 +152,16 @@ std::vector<std::string> SeedWatch::FindProblems(
 
 // --- The driver's thread -----------------------------------------------------
 
-void SeedWatch::TellNode(const std::vector<Address>& seeds,
+void SeedWatch::TellNode(const std::vector<Address>& seeds, bool founds,
                          std::vector<std::string> problems) {
   std::vector<Address> ordered = seeds;
   absl::c_sort(ordered);
-  if (ordered != node_seeds_) {
+  const bool is_told = founds && !is_told_to_found_;
+  if (ordered != node_seeds_ || is_told) {
     node_seeds_ = std::move(ordered);
-    target_.service->Learn(SeedsResolved{.seeds = seeds});
+    is_told_to_found_ = is_told_to_found_ || is_told;
+    target_.service->Learn(
+        SeedsResolved{.seeds = seeds, .is_self_only = is_told});
   }
   target_.service->SetSeedProblems(std::move(problems));
   ChoosePace(seeds);

@@ -47,6 +47,8 @@ class SeedWatch {
     std::vector<Address> seeds;
     // Whether it founds a cluster, alone or with others, if it finds none.
     bool is_founder = false;
+    // Whether it may, should the seeds turn out to lead to itself alone.
+    bool may_found = false;
   };
   // From here on the target is kept up to date. None of its pointers is owned;
   // all outlive the watch.
@@ -63,8 +65,8 @@ class SeedWatch {
   void Log(const SeedLookup& seed);
   std::vector<std::string> FindProblems(const std::vector<SeedLookup>& seeds,
                                         const SeedAddresses& sorted) const;
-  // On the driver's thread.
-  void TellNode(const std::vector<Address>& seeds,
+  // On the driver's thread. `founds`: the node is to found a cluster.
+  void TellNode(const std::vector<Address>& seeds, bool founds,
                 std::vector<std::string> problems);
   void ChoosePace(const std::vector<Address>& seeds);
 
@@ -79,9 +81,11 @@ class SeedWatch {
 
   // Of the resolver's thread.
   absl::btree_map<std::string, Told> told_;  // by a seed's text
+  bool has_seen_others_ = false;  // some seed led to another member, once
 
   // Of the driver's thread.
   std::vector<Address> node_seeds_;  // ordered
+  bool is_told_to_found_ = false;
 
   mutable absl::Mutex mutex_;
   std::vector<SeedLookup> latest_ ABSL_GUARDED_BY(mutex_);

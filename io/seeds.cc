@@ -14,7 +14,7 @@ namespace {
 bool IsOwn(const Address& seed, const OwnAddresses& own,
            const LocalNetwork& network) {
   if (seed == own.bind || seed == own.advertise) return true;
-  return seed.port == own.bind.port && IsWildcard(own.bind) &&
+  return seed.port == own.bind.port && own.bind.IsWildcard() &&
          network.IsLocal(seed);
 }
 

@@ -5,8 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <algorithm>
-
 #include "absl/strings/str_cat.h"
 
 namespace cachalot {
@@ -54,7 +52,8 @@ absl::StatusOr<FileDescriptor> Bind(const Address& address, int type) {
   FileDescriptor fd(socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd.is_open()) return BindError(address, errno);
   if (family == AF_INET6) {
-    SetOption(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, IsWildcard(address) ? 0 : 1);
+    SetOption(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY,
+              address.IsWildcard() ? 0 : 1);
   }
   // For the listener it means only that connections of an earlier process that
   // linger in TIME_WAIT are no obstacle (socket(7)). For datagrams it would
@@ -95,18 +94,6 @@ void FileDescriptor::Close() {
 
 int FamilyOf(const Address& address) {
   return address.IsV4() ? AF_INET : AF_INET6;
-}
-
-bool IsWildcard(const Address& address) {
-  const size_t start = address.IsV4() ? 12 : 0;
-  return std::all_of(address.ip.begin() + start, address.ip.end(),
-                     [](uint8_t byte) { return byte == 0; });
-}
-
-bool IsLoopback(const Address& address) {
-  if (address.IsV4()) return address.ip[12] == 127;
-  return IN6_IS_ADDR_LOOPBACK(
-      reinterpret_cast<const in6_addr*>(address.ip.data()));
 }
 
 SocketAddress ToSocketAddress(const Address& address, int family) {

@@ -46,10 +46,6 @@ struct SocketAddress {
 
 // The family to open a socket with that listens at or connects to `address`.
 int FamilyOf(const Address& address);
-// True of 0.0.0.0 and of [::].
-bool IsWildcard(const Address& address);
-// True of 127.0.0.0/8 and of [::1].
-bool IsLoopback(const Address& address);
 
 // `address` for a socket of `family`. An IPv6 socket reaches IPv4 through
 // mapped addresses.

@@ -448,6 +448,10 @@ void Transport::OnLinkChanged(const Address& peer, bool up) {
   receiver_->OnLinkChanged(peer, up);
 }
 
+void Transport::OnConnectFailed(const Address& peer, int error) {
+  receiver_->OnConnectFailed(peer, error);
+}
+
 void Transport::OnLinkDeadline(FastInstant deadline) {
   links_deadline_ = std::min(links_deadline_, deadline);
 }

@@ -94,6 +94,9 @@ class Transport : private EventLoop::Handler, private Link::Watcher {
     virtual bool OnFrame(const Address& from, std::string bytes) = 0;
     // The outgoing stream to `peer` came up or broke.
     virtual void OnLinkChanged(const Address& peer, bool up) = 0;
+    // It could not be opened, for a reason (an errno) that lies with the
+    // network or the peer.
+    virtual void OnConnectFailed(const Address& /*peer*/, int /*error*/) {}
   };
 
   // None of the pointers is owned; all must outlive the transport.
@@ -152,6 +155,7 @@ class Transport : private EventLoop::Handler, private Link::Watcher {
   void TakeDatagram(const Address& from, absl::string_view bytes);
 
   void OnLinkChanged(const Address& peer, bool up) override;
+  void OnConnectFailed(const Address& peer, int error) override;
   void OnLinkDeadline(FastInstant deadline) override;
   void OnAnswers(const Address& peer, std::vector<std::string> frames) override;
   Link& FindOrAddLink(const Address& to);

@@ -198,7 +198,13 @@ void Membership::TakePingRequest(const PingRequest& request, Receipt& receipt,
 void Membership::TakeAck(const Ack& ack, Receipt& receipt, Outbox& out) {
   LearnAll(ack.facts, receipt);
   if (probe_.has_value() && probe_->NoteAck(receipt.from, ack.probe)) {
-    if (probe_->target() == receipt.from) Prove(receipt.now, receipt.from);
+    if (probe_->target() == receipt.from) {
+      Prove(receipt.now, receipt.from);
+      Observe([&] {
+        return ProbeAnswered{.target = receipt.from,
+                             .on_stream = receipt.origin.on_stream};
+      });
+    }
     return;
   }
   const std::optional<Relays::Relay> relay =
@@ -294,6 +300,9 @@ void Membership::Learn(const MemberFact& news, Receipt& receipt) {
     ++stats_.implausible;
     return;
   }
+  if (!receipt.origin.MayName(news.address)) {
+    return RefuseAddress(news, receipt);
+  }
   const MemberFact* known = list_.Find(news.id);
   if (known == nullptr) return Meet(news, receipt);
   if (!Supersedes(news, *known)) {
@@ -330,6 +339,7 @@ void Membership::LearnOfSelf(const MemberFact& news, Receipt& receipt) {
   if (Accuses(news)) {
     ++stats_.denials;
     WorsenHealth();
+    Observe([&] { return SelfAccused{.by = receipt.from}; });
   }
   Note([&] {
     return absl::StrCat("called ", MemberStateName(news.state), " by ",
@@ -339,6 +349,20 @@ void Membership::LearnOfSelf(const MemberFact& news, Receipt& receipt) {
   receipt.corrections.push_back(self_);
   Spread(receipt.now, self_);
   denies_ = true;
+}
+
+// A member that shares a machine with the sender, and is known there by its
+// loopback address. Whoever is gone is no news worth telling.
+void Membership::RefuseAddress(const MemberFact& news, const Receipt& receipt) {
+  ++stats_.misplaced;
+  if (!IsPresent(news.state)) return;
+  Observe([&] {
+    return AddressRefused{.id = news.id,
+                          .name = news.name,
+                          .address = news.address,
+                          .reported_by = receipt.from,
+                          .source = receipt.origin.source};
+  });
 }
 
 // The first fact about a member that is not known, or not any more.

@@ -58,6 +58,8 @@ class Membership {
   struct Stats {
     uint64_t implausible = 0;  // facts without id or address, or far ahead
     uint64_t refused = 0;      // members beyond limits::kMembersMax
+    uint64_t misplaced = 0;    // members at addresses that the sender may not
+                               // name (Origin::MayName())
     uint64_t invented = 0;     // members beyond MemberProofs::kUnprovenMax
     uint64_t unserved = 0;     // requests to ping beyond Relays::kMax, or to
                                // ping somebody unknown
@@ -147,6 +149,7 @@ class Membership {
   void LearnAll(const std::vector<MemberFact>& facts, Receipt& receipt);
   void Learn(const MemberFact& news, Receipt& receipt);
   void LearnOfSelf(const MemberFact& news, Receipt& receipt);
+  void RefuseAddress(const MemberFact& news, const Receipt& receipt);
   void Meet(const MemberFact& news, const Receipt& receipt);
   void HearFailed(const MemberFact& news, const Receipt& receipt);
   void Prove(SlowInstant now, NodeId id);

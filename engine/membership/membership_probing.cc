@@ -40,6 +40,10 @@ void Membership::StartProbe(SlowInstant now, Outbox& out) {
       .ask_at = now + AtHealth(options_.probe_timeout),
       .end = now + AtHealth(options_.probe_interval)};
   probe_.emplace(*target, NextNumber(), schedule);
+  Observe([&] {
+    return ProbeStarted{.target = *target,
+                        .address = list_.Find(*target)->address};
+  });
   // If the target is suspect, it is told so here (Lifeguard's buddy system).
   SendTo(*target, list_.Find(*target)->address, Channel::kDatagram,
          Ping{.probe = probe_->number(), .facts = FactsFor(*target)}, out);

@@ -456,7 +456,7 @@ TEST(CoordinatorCreateTest,
   const auto other = Coordinator::Create(std::move(options));
   ASSERT_TRUE(other.ok()) << other.status();
   // Members on other machines could not reach it there.
-  EXPECT_EQ(IsLoopback((*other)->address()),
+  EXPECT_EQ((*other)->address().IsLoopback(),
             SystemNetwork().Addresses().empty());
   EXPECT_TRUE((*other)->Connect(LongWait()).ok());
 }

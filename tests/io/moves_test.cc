@@ -6,10 +6,12 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
@@ -142,6 +144,30 @@ TEST_F(MovesTest, SeedsThatAreNotKnownYetAreReportedAndFound) {
       << seen.problems[0];
   Name(1, 1);
   EXPECT_TRUE(AwaitOneCluster());
+}
+
+TEST_F(MovesTest, OneWhoseOwnNameIsLearntLateFounds) {
+  Open(1, Options(1, {SeedOf(1)}));
+  const absl::Status early = members_[1]->Connect(absl::Milliseconds(100));
+  EXPECT_TRUE(absl::IsDeadlineExceeded(early)) << early;
+  Name(1, 1);
+  const absl::Status late = members_[1]->Connect(LongWait());
+  EXPECT_TRUE(late.ok()) << late;
+}
+
+TEST_F(MovesTest, OneThatIsToldToFoundNothingDoesNotAndSaysSo) {
+  CoordinatorOptions options = Options(1, {SeedOf(1)});
+  options.bootstrap_expect = 0;
+  Open(1, std::move(options));
+  Name(1, 1);
+  const absl::Time deadline = absl::Now() + LongWait();
+  std::string problems;
+  while (!absl::StrContains(problems, "not to found a cluster") &&
+         absl::Now() < deadline) {
+    problems = absl::StrJoin(members_[1]->GetStatus()->problems, "; ");
+  }
+  EXPECT_TRUE(absl::StrContains(problems, "name another member")) << problems;
+  EXPECT_TRUE(members_[1]->GetStatus()->cluster.IsNone());
 }
 
 TEST_F(MovesTest, AnyAddressOfANameWillDo) {

@@ -25,12 +25,12 @@ class ScriptedNetwork : public LocalNetwork {
   }
 
   bool IsLocal(const Address& address) const override {
-    if (IsLoopback(address) || IsWildcard(address)) return true;
+    if (address.IsLoopback() || address.IsWildcard()) return true;
     return std::any_of(addresses_.begin(), addresses_.end(),
                        [&](const Address& a) { return a.ip == address.ip; });
   }
   Address SourceTowards(const Address& peer) const override {
-    if (IsLoopback(peer)) return Address::V4(127, 0, 0, 1, 0);
+    if (peer.IsLoopback()) return Address::V4(127, 0, 0, 1, 0);
     if (IsLocal(peer)) return Address{.ip = peer.ip, .port = 0};
     return addresses_.empty() ? Address() : addresses_.back();
   }

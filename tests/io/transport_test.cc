@@ -46,6 +46,7 @@ class Endpoint : private Transport::Receiver {
   std::vector<std::string> frames;
   std::vector<Address> sources;  // of the frames
   std::vector<std::pair<Address, bool>> links;
+  std::vector<std::pair<Address, int>> connect_errors;
   int reads = 0;
   // What is said of whoever sent `frame`.
   std::function<bool(const std::string& frame)> is_member =
@@ -69,6 +70,9 @@ class Endpoint : private Transport::Receiver {
   }
   void OnLinkChanged(const Address& peer, bool up) override {
     links.emplace_back(peer, up);
+  }
+  void OnConnectFailed(const Address& peer, int error) override {
+    connect_errors.emplace_back(peer, error);
   }
 };
 
@@ -255,6 +259,8 @@ TEST_F(TransportTest, ReportsAPeerThatIsNotThereAndTriesAgain) {
   a->SendFrame(gone, "lost");
   RunUntil([&] { return !a->links.empty(); });
   EXPECT_EQ(a->links[0], (std::pair<Address, bool>{gone, false}));
+  EXPECT_EQ(a->connect_errors[0],
+            (std::pair<Address, int>{gone, ECONNREFUSED}));
 
   auto again = Open(gone);
   a->SendFrame(gone, "waits for the next attempt");
