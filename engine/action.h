@@ -50,14 +50,18 @@ struct AnswerRequest {
 };
 
 // The lease on a granted lock is running out (kSuspect), or was renewed after
-// all (kHeld), or is over (kLost, final; `reason` says why).
+// all (kHeld), or is over (kLost, final; `reason` says why). kSuspect with
+// kRevoked: an administrator takes the lock, and its holder must release it.
 struct NotifyHolder {
   RequestId request;  // the AcquireRequest that was granted
   std::string key;
   FencingToken token;
   Belief belief = Belief::kLost;
-  LossReason reason = LossReason::kNone;  // with kLost
+  LossReason reason = LossReason::kNone;  // with kLost; see above
   std::string text;  // with kRevoked: what the administrator gave as reason
+  // A renewal that was answered with kUnknown has moved the lease's end after
+  // all; belief may be as it was.
+  bool lease_moved = false;
 };
 
 // The node's standing changed: it joined a cluster, lost it, found a leader.

@@ -1,6 +1,7 @@
 #include "engine/node.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -339,12 +340,23 @@ void Node::Deliver(std::vector<Reply> replies) {
 void Node::DrainClient() {
   if (!client_.has_output()) return;
   Client::Output output = client_.Take();
-  for (AnswerRequest& answer : output.answers) {
-    actions_.push_back(std::move(answer));
+  // A holder learns that its lock is lost before anybody else of this process
+  // may learn that he has it. What was granted in this step comes after its
+  // answer.
+  absl::btree_set<RequestId> answered;
+  for (const AnswerRequest& answer : output.answers) {
+    if (answer.answer.outcome == Outcome::kOk) answered.insert(answer.request);
   }
-  for (NotifyHolder& notice : output.notices) {
-    actions_.push_back(std::move(notice));
-  }
+  const auto later =
+      std::stable_partition(output.notices.begin(), output.notices.end(),
+                            [&](const NotifyHolder& notice) {
+                              return notice.belief == Belief::kLost &&
+                                     !answered.contains(notice.request);
+                            });
+  std::move(output.notices.begin(), later, std::back_inserter(actions_));
+  std::move(output.answers.begin(), output.answers.end(),
+            std::back_inserter(actions_));
+  std::move(later, output.notices.end(), std::back_inserter(actions_));
   if (consensus_.leads()) {
     for (LockCommand& command : output.commands) {
       proposals_.push_back(std::move(command));

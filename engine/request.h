@@ -24,6 +24,11 @@ struct AcquireRequest {
   // answer comes no later than this (measured on the node's fast clock).
   absl::Duration wait;
   std::string owner;  // a label of the caller's, shown to others; may be empty
+  // What happens when the lock is revoked. True: the holder is told
+  // (Belief::kSuspect with LossReason::kRevoked) and keeps the lock until it
+  // releases it, or until the lease ends, which cannot be renewed any more.
+  // False: belief ends at once, and this node gives the lock back.
+  bool releases_itself = false;
 };
 
 // Extends the lease that `token` names to `ttl` from now. Never shortens it.
@@ -41,7 +46,8 @@ struct ReleaseRequest {
 };
 
 // Takes a lock from whoever holds it. Its holder is told, stops believing in
-// it and gives it back; nobody is granted it before. A holder that cannot be
+// it and gives it back (see AcquireRequest::releases_itself); nobody is granted
+// it before. A holder that cannot be
 // reached keeps it until its lease or its session ends, and cannot renew it.
 // Answered at once with the holder.
 struct RevokeRequest {

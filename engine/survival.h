@@ -37,10 +37,6 @@ struct Survival {
   friend bool operator==(const Survival&, const Survival&) = default;
 };
 
-// One line for people, with escaped names:
-// "survives 0 more deaths: its only voter is n1".
-std::string DescribeSurvival(const Survival& survival);
-
 }  // namespace cachalot
 
 #endif  // ENGINE_SURVIVAL_H_

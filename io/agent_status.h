@@ -50,6 +50,8 @@ struct AgentStatus {
   uint64_t other_version = 0;
   uint64_t other_cluster = 0;
   uint64_t misaddressed = 0;
+  uint64_t impersonations = 0;  // commands for the sessions of other nodes
+  uint64_t unasked = 0;         // answers to nothing that was asked
   uint64_t streams_malformed = 0;
   // What strangers said beyond what is answered: lists in datagrams, messages
   // of nodes without a cluster, numbers that no node has, addresses that mean

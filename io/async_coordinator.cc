@@ -1,9 +1,16 @@
 #include "io/async_coordinator.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <iterator>
+#include <limits>
+#include <memory>
+#include <stop_token>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "engine/limits.h"
 #include "io/blocking.h"
@@ -22,77 +29,52 @@ HeldClaim ByToken(absl::string_view key, FencingToken token) {
   return {.key = std::string(key), .token = token};
 }
 
-// All pages from one source, one after the other.
-class PageReader : public std::enable_shared_from_this<PageReader> {
+// Collects a list that comes in pages, one after the other. `ask(read, done)`
+// asks for the page after what was read; `page` is where an answer has it.
+template <typename Item>
+class PageReader : public std::enable_shared_from_this<PageReader<Item>> {
  public:
-  PageReader(LockService* service, absl::string_view prefix,
-             AsyncCoordinator::LocksCallback done)
-      : service_(service), prefix_(prefix), done_(std::move(done)) {}
+  using Done = absl::AnyInvocable<void(absl::StatusOr<std::vector<Item>>)>;
+  using Ask = absl::AnyInvocable<void(const std::vector<Item>& read,
+                                      LockService::AnswerCallback done)>;
+  struct Source {
+    Ask ask;
+    std::vector<Item> Answer::*page;
+    size_t items_max = std::numeric_limits<size_t>::max();
+  };
 
-  void ReadOn() {
-    service_->ListLocks(
-        {.prefix = prefix_, .after = locks_.empty() ? "" : locks_.back().key},
-        [self = shared_from_this()](Answer answer) {
-          self->Take(std::move(answer));
-        });
+  static void Read(Source source, Done done) {
+    std::make_shared<PageReader>(std::move(source), std::move(done))->ReadOn();
   }
 
+  PageReader(Source source, Done done)
+      : source_(std::move(source)), done_(std::move(done)) {}
+
  private:
+  void ReadOn() {
+    source_.ask(items_, [self = this->shared_from_this()](Answer answer) {
+      self->Take(std::move(answer));
+    });
+  }
+
   void Take(Answer answer) {
     if (answer.outcome != Outcome::kOk) {
       done_(ToStatus(answer));
       return;
     }
-    std::move(answer.locks.begin(), answer.locks.end(),
-              std::back_inserter(locks_));
-    if (answer.more && !answer.locks.empty()) {
-      ReadOn();
+    std::vector<Item>& page = answer.*source_.page;
+    const bool is_last = !answer.more || page.empty();
+    std::move(page.begin(), page.end(), std::back_inserter(items_));
+    if (is_last || items_.size() >= source_.items_max) {
+      done_(std::move(items_));
     } else {
-      done_(std::move(locks_));
-    }
-  }
-
-  LockService* const service_;
-  const std::string prefix_;
-  std::vector<LockInfo> locks_;
-  AsyncCoordinator::LocksCallback done_;
-};
-
-// The same of those who wait for one lock.
-class QueueReader : public std::enable_shared_from_this<QueueReader> {
- public:
-  QueueReader(LockService* service, absl::string_view key,
-              AsyncCoordinator::WaitersCallback done)
-      : service_(service), key_(key), done_(std::move(done)) {}
-
-  void ReadOn() {
-    service_->ListWaiters(
-        {.key = key_, .skip = static_cast<uint32_t>(waiters_.size())},
-        [self = shared_from_this()](Answer answer) {
-          self->Take(std::move(answer));
-        });
-  }
-
- private:
-  void Take(Answer answer) {
-    if (answer.outcome != Outcome::kOk) {
-      done_(ToStatus(answer));
-      return;
-    }
-    std::move(answer.waiters.begin(), answer.waiters.end(),
-              std::back_inserter(waiters_));
-    const bool is_full = waiters_.size() >= limits::kWaitersPerLockMax;
-    if (answer.more && !answer.waiters.empty() && !is_full) {
       ReadOn();
-    } else {
-      done_(std::move(waiters_));
     }
   }
 
-  LockService* const service_;
-  const std::string key_;
-  std::vector<WaiterInfo> waiters_;
-  AsyncCoordinator::WaitersCallback done_;
+  Source source_;
+  std::vector<Item> items_;
+  Done done_;
 };
 
 absl::StatusOr<std::vector<LockInfo>> ReadLocalPages(LockService& service,
@@ -123,6 +105,27 @@ absl::StatusOr<Value> ReadOnThread(
     PostCall(*service, std::move(done),
              [read](Callback done) { done(read()); });
   });
+}
+
+absl::Status Cancelled() {
+  return absl::CancelledError("cancelled by the caller; the lock is not held");
+}
+
+// `done`, with `request` withdrawn when `stop` trips before the answer.
+AsyncCoordinator::LockCallback Cancellable(
+    const std::shared_ptr<LockService>& service, RequestId request,
+    std::stop_token stop, AsyncCoordinator::LockCallback done) {
+  if (!stop.stop_possible() || service->is_forked()) return done;
+  using OnStop = std::stop_callback<std::function<void()>>;
+  auto on_stop = std::make_unique<OnStop>(
+      stop, [service, request] { PostWithdraw(*service, request); });
+  return [on_stop = std::move(on_stop), stop = std::move(stop),
+          done = std::move(done)](absl::StatusOr<HeldLock> lock) mutable {
+    on_stop.reset();
+    // Granted and stopped at one time: given back.
+    if (lock.ok() && stop.stop_requested()) lock = Cancelled();
+    done(std::move(lock));
+  };
 }
 
 void PostRenew(LockService& service, HeldClaim claim, absl::Duration ttl,
@@ -177,13 +180,17 @@ RequestId AsyncCoordinator::LockAsync(absl::string_view key, TimeSpan ttl,
       .wait = std::clamp<absl::Duration>(options.wait, absl::ZeroDuration(),
                                          limits::WaitMax()),
       .owner = std::move(options.owner)};
+  done = Cancellable(service(), request, options.stop, std::move(done));
   PostCall(
       *service(), std::move(done),
       [service = service(), request, body = std::move(body),
+       stop = std::move(options.stop),
        terms =
            HoldTerms{.on_change = std::move(options.on_change),
                      .renew = options.renew,
                      .max_hold = options.max_hold}](LockCallback done) mutable {
+        // A withdrawal was posted before this, and has found nothing.
+        if (stop.stop_requested()) return done(Cancelled());
         LockService::GrantCallback answer =
             [service, done = std::move(done)](
                 const Answer& answer, std::shared_ptr<Grant> grant) mutable {
@@ -237,8 +244,17 @@ void AsyncCoordinator::GetLocksAsync(absl::string_view prefix,
   PostCall(*service(), std::move(done),
            [service = service().get(),
             prefix = std::string(prefix)](LocksCallback done) {
-             std::make_shared<PageReader>(service, prefix, std::move(done))
-                 ->ReadOn();
+             PageReader<LockInfo>::Read(
+                 {.ask =
+                      [service, prefix](const std::vector<LockInfo>& read,
+                                        LockService::AnswerCallback answer) {
+                        service->ListLocks(
+                            {.prefix = prefix,
+                             .after = read.empty() ? "" : read.back().key},
+                            std::move(answer));
+                      },
+                  .page = &Answer::locks},
+                 std::move(done));
            });
 }
 
@@ -248,7 +264,17 @@ void AsyncCoordinator::GetWaitersAsync(absl::string_view key,
       *service(), std::move(done),
       [service = service().get(),
        key = std::string(key)](WaitersCallback done) {
-        std::make_shared<QueueReader>(service, key, std::move(done))->ReadOn();
+        PageReader<WaiterInfo>::Read(
+            {.ask =
+                 [service, key](const std::vector<WaiterInfo>& read,
+                                LockService::AnswerCallback answer) {
+                   service->ListWaiters(
+                       {.key = key, .skip = static_cast<uint32_t>(read.size())},
+                       std::move(answer));
+                 },
+             .page = &Answer::waiters,
+             .items_max = limits::kWaitersPerLockMax},
+            std::move(done));
       });
 }
 

@@ -119,10 +119,11 @@ class AsyncCoordinator {
   // Takes `key` from whoever holds it, for administrators: its holder is told
   // `reason` (1 to 256 bytes; LossReason::kRevoked), stops believing in the
   // lock and gives it back, so that the next who waits is granted it within a
-  // round trip. Nobody is granted it before: a holder that cannot be reached
-  // keeps it until its lease or its session ends, and cannot renew it. With
-  // `token`, only that grant is taken. Returns at once, with the holder; its
-  // `remaining` is how long the lock may be held yet.
+  // round trip; a `cachalot run` ends its command first. Nobody is granted it
+  // before: a holder that cannot be reached keeps it until its lease or its
+  // session ends, and cannot renew it. With `token`, only that grant is taken.
+  // Returns at once, with the holder; its `remaining` is how long the lock may
+  // be held yet.
   //
   // Errors: FailedPrecondition (nobody holds it, or not under `token`),
   // InvalidArgument, Unavailable, Unknown.
@@ -135,7 +136,8 @@ class AsyncCoordinator {
 
   // Releases all locks, tells the members, and calls back when that is done or
   // LeaseOptions::leave_timeout has passed. Then nothing but the destructor is
-  // of use.
+  // of use. Before that, programs at the local socket which release their locks
+  // themselves (`cachalot run`) have as long to do so.
   void LeaveAsync(StatusCallback done);
 
   // What this member knows by itself. At once on the member's thread, in

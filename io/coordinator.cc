@@ -1,7 +1,5 @@
 #include "io/coordinator.h"
 
-#include <functional>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -12,14 +10,6 @@
 #include "io/seed_watch.h"
 
 namespace cachalot {
-namespace {
-
-absl::Status Cancelled() {
-  return absl::CancelledError("cancelled by the caller; the lock is not held");
-}
-
-}  // namespace
-
 absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Create(
     CoordinatorOptions options) {
   absl::StatusOr<std::unique_ptr<CoordinatorParts>> parts =
@@ -58,20 +48,10 @@ absl::Status Coordinator::Connect(TimeSpan timeout, std::stop_token stop) {
 
 absl::StatusOr<HeldLock> Coordinator::Lock(absl::string_view key, TimeSpan ttl,
                                            LockOptions options) {
-  const std::stop_token stop = options.stop;
-  if (stop.stop_requested()) return Cancelled();
-  std::optional<std::stop_callback<std::function<void()>>> canceller;
-  absl::StatusOr<HeldLock> lock =
-      RunBlocking<absl::StatusOr<HeldLock>>(service(), [&](LockCallback done) {
-        const RequestId request =
-            LockAsync(key, ttl, std::move(options), std::move(done));
-        canceller.emplace(stop, [service = service(), request] {
-          PostWithdraw(*service, request);
-        });
+  return RunBlocking<absl::StatusOr<HeldLock>>(
+      service(), [&](LockCallback done) {
+        LockAsync(key, ttl, std::move(options), std::move(done));
       });
-  // Granted and cancelled at one time: given back.
-  if (lock.ok() && stop.stop_requested()) return Cancelled();
-  return lock;
 }
 
 absl::StatusOr<HeldLock> Coordinator::TryLock(absl::string_view key,

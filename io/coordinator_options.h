@@ -83,20 +83,21 @@ struct LockOptions {
   // How long to wait for the lock, whatever its lease. Infinite: for as long as
   // it takes (a week).
   TimeSpan wait = absl::InfiniteDuration();
-  // Ends a blocking call: Cancelled, and the lock is not held then. The
-  // asynchronous forms have Withdraw().
+  // Ends the call: Cancelled, and the lock is not held then. Once granted, the
+  // lock is not concerned. The asynchronous forms also have Withdraw().
   std::stop_token stop;
   // Who in this process asks. Shown to others; lets the lock be renewed and
   // released by its key under the same owner. Empty: only by its HeldLock or
   // its token.
   std::string owner;
   // Told when the lease runs out, is renewed after all, and, once and with its
-  // reason, when the lock is lost, whoever caused that; but not of what the
-  // HeldLock's own Release() or destructor does. When one of these has
-  // returned, no call runs or begins; they wait for one that runs in another
-  // thread, so do not destroy a HeldLock under a mutex that its callback
-  // takes. Called on the driver's thread; must not block or throw; may call
-  // the asynchronous forms, and may destroy its HeldLock.
+  // reason (LockChange; HeldLock::loss() has it, too), when the lock is lost,
+  // whoever caused that; but not of what the HeldLock's own Release() or
+  // destructor does. When one of these has returned, no call runs or begins;
+  // they wait for one that runs in another thread, so do not destroy a HeldLock
+  // under a mutex that its callback takes. Called on the driver's thread; must
+  // not block or throw; may call the asynchronous forms, and may destroy its
+  // HeldLock.
   ChangeCallback on_change;
   // Keeps the lock renewed, each time for its ttl, in the member's own thread:
   // until it is released or lost, or `max_hold` after the grant, when its lease

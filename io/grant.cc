@@ -6,7 +6,8 @@ namespace cachalot {
 
 absl::Duration Grant::Remaining(FastInstant now) {
   if (belief_.load() == Belief::kLost) return absl::ZeroDuration();
-  const int64_t end = std::min(lease_end_.load(), session_end_->load());
+  const int64_t end =
+      std::min({lease_end_.load(), session_end_->load(), end_by_.load()});
   const absl::Duration left = FastInstant::FromNanoseconds(end) - now;
   if (left > absl::ZeroDuration()) return left;
   Lose(LossReason::kExpired);
@@ -31,9 +32,24 @@ void Grant::Lose(LossReason reason) {
   belief_.store(Belief::kLost);
 }
 
+LockLoss Grant::loss() const {
+  const absl::MutexLock lock(&mutex_);
+  return {.reason = loss_reason_.load(), .text = loss_text_};
+}
+
+// The first reason stands, and its text with it.
+void Grant::LoseBecause(LossReason reason, absl::string_view text) {
+  const absl::MutexLock lock(&mutex_);
+  LossReason none = LossReason::kNone;
+  if (loss_reason_.compare_exchange_strong(none, reason)) {
+    loss_text_ = std::string(text);
+  }
+  belief_.store(Belief::kLost);
+}
+
 void Grant::Change(Belief belief, LossReason reason, absl::string_view text) {
   if (belief == Belief::kLost) {
-    Lose(reason);
+    LoseBecause(reason, text);
     Trip();
     if (is_loss_told_) return;
     is_loss_told_ = true;
@@ -46,11 +62,14 @@ void Grant::Change(Belief belief, LossReason reason, absl::string_view text) {
     if (current == Belief::kLost) return;
     if (belief == Belief::kSuspect) Trip();
   }
+  LockLoss why = belief == Belief::kLost
+                     ? loss()
+                     : LockLoss{.reason = reason, .text = std::string(text)};
   Tell({.key = key(),
         .token = token(),
         .belief = belief,
-        .reason = belief == Belief::kLost ? loss_reason() : reason,
-        .text = std::string(text)});
+        .reason = why.reason,
+        .text = std::move(why.text)});
 }
 
 std::stop_token Grant::StopToken() {

@@ -26,8 +26,17 @@ struct LockChange {
   std::string key;
   FencingToken token;
   Belief belief = Belief::kHeld;
-  LossReason reason = LossReason::kNone;  // with kLost
+  // With kLost: why. With kSuspect, where HoldTerms::releases_itself: why its
+  // holder must release it; kNone: it need not.
+  LossReason reason = LossReason::kNone;
   // With kRevoked: why an administrator took the lock; empty: none did.
+  std::string text;
+};
+
+// Why a lock is lost.
+struct LockLoss {
+  LossReason reason = LossReason::kNone;  // kNone: it is not
+  // With kRevoked: the words of the administrator who took it; empty: none did.
   std::string text;
 };
 using ChangeCallback = std::function<void(const LockChange&)>;
@@ -74,6 +83,7 @@ class Grant {
   Belief BeliefAt(FastInstant now);
   // kNone while it is not lost.
   LossReason loss_reason() const { return loss_reason_.load(); }
+  LockLoss loss() const ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Trips for good when the lock is first suspect, or lost. What was registered
   // with it runs on the driver's thread, or on the holder's if that gives the
@@ -95,18 +105,23 @@ class Grant {
   // --- For the driver's thread ----------------------------------------------
 
   void set_lease_end(FastInstant end) { lease_end_.store(end.nanoseconds()); }
+  // Belief ends at `end` at the latest, whatever the lease.
+  void EndBy(FastInstant end) { end_by_.store(end.nanoseconds()); }
   bool BeginRelease() { return !std::exchange(is_release_sent_, true); }
   // Takes in what the engine says, and tells the holder.
   void Change(Belief belief, LossReason reason, absl::string_view text = {})
       ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
+  void LoseBecause(LossReason reason, absl::string_view text)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   void Tell(const LockChange& change) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const Identity identity_;
   const ChangeCallback on_change_;
   const std::shared_ptr<const SessionEnd> session_end_;
   std::atomic<int64_t> lease_end_;
+  std::atomic<int64_t> end_by_{FastInstant::Never().nanoseconds()};
   std::atomic<Belief> belief_{Belief::kHeld};
   std::atomic<LossReason> loss_reason_{LossReason::kNone};
   std::atomic<bool> is_release_asked_{false};
@@ -114,7 +129,8 @@ class Grant {
   bool is_loss_told_ = false;
   bool is_release_sent_ = false;
 
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
+  std::string loss_text_ ABSL_GUARDED_BY(mutex_);
   bool is_silent_ ABSL_GUARDED_BY(mutex_) = false;
   // Without state until somebody wants a token.
   std::stop_source stop_ ABSL_GUARDED_BY(mutex_){std::nostopstate};

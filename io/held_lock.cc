@@ -56,6 +56,11 @@ LossReason HeldLock::loss_reason() const {
   return service_->is_forked() ? LossReason::kClosed : grant_->loss_reason();
 }
 
+LockLoss HeldLock::loss() const {
+  if (service_->is_forked()) return {.reason = LossReason::kClosed};
+  return grant_->loss();
+}
+
 absl::Status HeldLock::Renew(TimeSpan ttl) {
   return RunBlocking<absl::Status>(
       service_, [&](StatusCallback done) { RenewAsync(ttl, std::move(done)); });

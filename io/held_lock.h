@@ -71,6 +71,8 @@ class [[nodiscard]] HeldLock {
   std::stop_token stop_token() const;
   // Why it is lost; kNone while it is not. In a child of fork(): kClosed.
   LossReason loss_reason() const;
+  // The same, and the words of the administrator who took it.
+  LockLoss loss() const;
 
   // Extends the lease to `ttl` from now; never shortens it.
   // Errors: FailedPrecondition (lost), InvalidArgument (`ttl`), Unavailable,

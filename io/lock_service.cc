@@ -192,6 +192,9 @@ absl::Status LockService::BeginPostedCall() {
 Answer LockService::CheckAcquire(const AcquireRequest& body,
                                  const HoldTerms& terms) const {
   if (has_left_) return Left();
+  if (!leavers_.empty()) {
+    return Refused(Outcome::kLeaving, "this member leaves the cluster");
+  }
   if (terms.renew && terms.max_hold < body.ttl) {
     return Refused(
         Outcome::kInvalid,
@@ -233,6 +236,7 @@ void LockService::Acquire(RequestId request, AcquireRequest body,
   }
   LogWaiting(driver_->log(), body);
   CountOwner(terms.scope, body.owner);
+  body.releases_itself = terms.releases_itself;
   acquisitions_.emplace(request, Acquisition{.key = body.key,
                                              .owner = body.owner,
                                              .ttl = body.ttl,
@@ -305,6 +309,33 @@ void LockService::Leave(AnswerCallback done) {
   leavers_.push_back(std::move(done));
   if (leavers_.size() > 1) return;
   LogLeaving(driver_->log());
+  const FastInstant now = ReadClock().fast;
+  leave_by_ = now + driver_->node().options().lease.leave_timeout;
+  // The callbacks may give locks up.
+  const std::vector<RequestId> told(self_releasing_.begin(),
+                                    self_releasing_.end());
+  for (const RequestId request : told) {
+    const auto found = grants_.find(request);
+    if (found == grants_.end()) continue;
+    const std::shared_ptr<Grant> grant = found->second;
+    TellToRelease(*grant, LossReason::kLeft, "");
+  }
+  LeaveIfDue(now);
+}
+
+void LockService::TellToRelease(Grant& grant, LossReason reason,
+                                absl::string_view text) {
+  schedule_.Remove(grant.request());
+  if (leave_by_ != FastInstant::Never()) grant.EndBy(leave_by_);
+  LogBelief(driver_->log(), grant.key(), grant.owner(), grant.token(),
+            Belief::kSuspect, reason, text);
+  grant.Change(Belief::kSuspect, reason, text);
+}
+
+void LockService::LeaveIfDue(FastInstant now) {
+  if (leave_by_ == FastInstant::Never()) return;
+  if (!self_releasing_.empty() && now < leave_by_) return;
+  leave_by_ = FastInstant::Never();
   driver_->Learn(LeaveRequested{});
 }
 
@@ -357,6 +388,8 @@ AgentStatus LockService::Status() const {
       .other_version = node.stats().other_version,
       .other_cluster = node.stats().other_cluster,
       .misaddressed = node.stats().misaddressed,
+      .impersonations = node.stats().impersonations,
+      .unasked = node.stats().unasked,
       .streams_malformed = transport.streams_malformed,
       .strangers_refused = node.stats().lists_in_datagrams +
                            node.stats().strangers + node.stats().implausible +
@@ -420,6 +453,7 @@ std::shared_ptr<Grant> LockService::AddGrant(RequestId request,
                       .token = token},
       driver_->LeaseBeliefEnd(request), session_end_,
       std::move(acquisition.terms.on_change));
+  if (terms.releases_itself) self_releasing_.insert(request);
   grants_.insert_or_assign(request, grant);
   grants_by_key_.insert_or_assign(grant->key(), grant);
   return grant;
@@ -461,6 +495,7 @@ std::shared_ptr<Grant> LockService::FindGrant(absl::string_view key,
 
 void LockService::DropGrant(const Grant& grant) {
   schedule_.Remove(grant.request());
+  self_releasing_.erase(grant.request());
   UncountOwner(grant.scope(), grant.owner());
   const auto by_key = grants_by_key_.find(grant.key());
   if (by_key != grants_by_key_.end() && by_key->second.get() == &grant) {
@@ -508,7 +543,11 @@ void LockService::OnAnswer(RequestId request, Answer answer) {
   } else {
     UncountOwner(acquisition.terms.scope, acquisition.owner);
   }
-  done(std::move(answer), std::move(grant));
+  done(std::move(answer), grant);
+  // Asked for before this member was told to leave.
+  const bool is_late = grant != nullptr && leave_by_ != FastInstant::Never() &&
+                       self_releasing_.contains(request);
+  if (is_late) TellToRelease(*grant, LossReason::kLeft, "");
 }
 
 void LockService::OnHolderNotified(const NotifyHolder& notice) {
@@ -519,6 +558,11 @@ void LockService::OnHolderNotified(const NotifyHolder& notice) {
     DropGrant(*grant);
   } else {
     UpdateBelief(*grant);
+    if (notice.lease_moved) return;
+  }
+  if (notice.belief == Belief::kSuspect && notice.reason != LossReason::kNone) {
+    TellToRelease(*grant, notice.reason, notice.text);
+    return;
   }
   LogBelief(driver_->log(), grant->key(), grant->owner(), grant->token(),
             notice.belief, notice.reason, notice.text);
@@ -547,11 +591,12 @@ void LockService::OnTurnEnded(const Now& now) {
   UpdateSession();
   questions_.OnTime(now.fast);
   RenewDue(now.fast);
+  LeaveIfDue(now.fast);
   if (on_turn_ended_ != nullptr) on_turn_ended_();
 }
 
 FastInstant LockService::NextDeadline() const {
-  const FastInstant next = questions_.NextDeadline();
+  const FastInstant next = std::min(questions_.NextDeadline(), leave_by_);
   if (renewals_.size() >= kRenewalsInEngineMax) return next;
   return std::min(next, schedule_.NextDeadline());
 }

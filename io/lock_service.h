@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
@@ -55,6 +56,10 @@ struct HoldTerms {
   // Renews the lock until it is lost, or until this long after the grant.
   bool renew = false;
   absl::Duration max_hold = absl::InfiniteDuration();
+  // The holder has something to end before it gives the lock back. If the lock
+  // is revoked, or this member is to leave, it is told (Belief::kSuspect with a
+  // reason), and has the time that Grant::Remaining() says to release it.
+  bool releases_itself = false;
 };
 
 // The locks of one process: its calls in flight and its grants. Both the
@@ -127,6 +132,8 @@ class LockService : private EngineDriver::Delegate {
   void ListLocks(ListLocksRequest body, AnswerCallback done);
   void ListWaiters(ListWaitersRequest body, AnswerCallback done);
   void ListMembers(AnswerCallback done);
+  // First waits for up to LeaseOptions::leave_timeout for those holders that
+  // release their locks themselves.
   void Leave(AnswerCallback done);
 
   // The token that `claim` is good for. Whether that token still holds the lock
@@ -183,6 +190,10 @@ class LockService : private EngineDriver::Delegate {
   std::shared_ptr<Grant> FindGrant(absl::string_view key,
                                    FencingToken token) const;
   void DropGrant(const Grant& grant);
+  // The grant's holder is to release it: it is not renewed any more.
+  void TellToRelease(Grant& grant, LossReason reason, absl::string_view text);
+  // Leaves as soon as nobody has anything to end before it.
+  void LeaveIfDue(FastInstant now);
   // Takes over what the engine believes of the session, or of a lock's lease.
   void UpdateSession();
   void UpdateBelief(Grant& grant);
@@ -223,7 +234,11 @@ class LockService : private EngineDriver::Delegate {
   SessionId session_;
   std::shared_ptr<Grant::SessionEnd> session_end_;
   Standing standing_;
+  // Grants with HoldTerms::releases_itself.
+  absl::btree_set<RequestId> self_releasing_;
   std::vector<AnswerCallback> leavers_;
+  // Until when Leave() waits for those; Never(): it does not.
+  FastInstant leave_by_ = FastInstant::Never();
   bool has_left_ = false;
   std::vector<std::string> seed_problems_;
 

@@ -52,7 +52,7 @@ constexpr LogEventInfo kEvents[] = {
     {kLockRefused, kDebug, "lock_refused", "key, owner, outcome, holder"},
     {kLockRenewed, kDebug, "lock_renewed", "key, token, ttl_ms, outcome"},
     {kLockReleased, kDebug, "lock_released", "key, owner, token, reason"},
-    {kLockSuspect, kDebug, "lock_suspect", "key, owner, token"},
+    {kLockSuspect, kDebug, "lock_suspect", "key, owner, token, reason"},
     {kLockCertain, kDebug, "lock_certain", "key, owner, token"},
     {kLockLost, kWarning, "lock_lost", "key, owner, token, reason"},
 

@@ -9,6 +9,7 @@
 #include "engine/address.h"
 #include "engine/request.h"
 #include "io/escape.h"
+#include "io/survival_text.h"
 
 namespace cachalot {
 namespace {

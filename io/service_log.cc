@@ -23,6 +23,12 @@ bool IsGivenUp(LossReason reason) {
          reason == LossReason::kLeft;
 }
 
+void AddReason(LogText& text, LossReason reason, absl::string_view words) {
+  absl::StrAppend(&text.message, ": ", LossReasonName(reason));
+  if (!words.empty()) absl::StrAppend(&text.message, " (", Escape(words), ")");
+  text.fields.push_back({"reason", std::string(LossReasonName(reason))});
+}
+
 }  // namespace
 
 void LogStarted(Logger* log, const AgentStatus& status,
@@ -137,8 +143,12 @@ void LogBelief(Logger* log, absl::string_view key, absl::string_view owner,
             [&] { return text("is certain again of "); });
       return;
     case Belief::kSuspect:
-      LogTo(log, LogEvent::kLockSuspect,
-            [&] { return text("may soon lose "); });
+      LogTo(log, LogEvent::kLockSuspect, [&] {
+        if (reason == LossReason::kNone) return text("may soon lose ");
+        LogText made = text("must release ");
+        AddReason(made, reason, words);
+        return made;
+      });
       return;
     case Belief::kLost: {
       const LogEvent event =
@@ -146,11 +156,7 @@ void LogBelief(Logger* log, absl::string_view key, absl::string_view owner,
       LogTo(log, event, [&] {
         LogText made =
             text(event == LogEvent::kLockLost ? "lost " : "gave up ");
-        absl::StrAppend(&made.message, ": ", LossReasonName(reason));
-        if (!words.empty()) {
-          absl::StrAppend(&made.message, " (", Escape(words), ")");
-        }
-        made.fields.push_back({"reason", std::string(LossReasonName(reason))});
+        AddReason(made, reason, words);
         return made;
       });
       return;

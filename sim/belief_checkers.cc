@@ -108,7 +108,9 @@ Complaint CallersBeliefs::Told(const NotifyHolder& notice,
     held_.erase(found);
     return CheckReason(notice, until, facts);
   }
-  if (held.belief == notice.belief) {
+  const bool says_more =
+      notice.lease_moved || notice.reason != LossReason::kNone;
+  if (held.belief == notice.belief && !says_more) {
     return Say(notice.key, " was told twice to be ", notice.belief);
   }
   held.belief = notice.belief;

@@ -84,6 +84,8 @@ void BeliefWatch::Connect() {
   client_ = *std::move(client);
   loss_request_ =
       client_->Send(Question(LocalOperation::kAwaitLoss, key_, token_));
+  revocation_request_ =
+      client_->Send(Question(LocalOperation::kAwaitRevocation, key_, token_));
 }
 
 void BeliefWatch::Ask() {
@@ -100,10 +102,23 @@ void BeliefWatch::Take(const LocalReply& reply) {
     client_ = nullptr;
     return;
   }
-  if (!is_answer || reply.answer.outcome != Outcome::kOk) return;
+  if (reply.answer.outcome != Outcome::kOk) return;
+  if (reply.id == revocation_request_) return TakeRevocation(reply);
+  if (!is_answer) return;
   span_ = std::max(span_, reply.belief);
   const BeliefInstant end = asked_at_ + Cautious(reply.belief);
-  if (end.Until() > end_.Until()) end_ = end;
+  // A lock that is revoked is not renewed: its end is the earliest that we know
+  // of.
+  const bool is_later = end.Until() > end_.Until();
+  if (is_later != revocation_.has_value()) end_ = end;
+}
+
+void BeliefWatch::TakeRevocation(const LocalReply& reply) {
+  revocation_ = Loss{.reason = reply.loss, .text = reply.answer.text};
+  // Nothing says how long this was on its way: asked again at once.
+  const BeliefInstant end = BeliefInstant::Now() + Cautious(reply.belief);
+  if (end.Until() < end_.Until()) end_ = end;
+  next_turn_ = BeliefInstant::Now();
 }
 
 absl::Duration BeliefWatch::Interval() const {

@@ -57,17 +57,22 @@ class BeliefWatch {
 
   // Until when nobody else can hold the lock. Counted from before the agent was
   // asked, and less what clocks may differ by, so that a slow answer only
-  // shortens it. Moves forward while all is well.
+  // shortens it. Moves forward while all is well, and back with a revocation.
   BeliefInstant end() const { return end_; }
   // The longest that an answer gave: about as long as a lease.
   absl::Duration span() const { return span_; }
   // What the agent said of its loss. From then on nothing more is asked.
   const std::optional<Loss>& loss() const { return loss_; }
+  // The lock is held yet, but must be released before end(): an administrator
+  // takes it, or the agent leaves. Only of a lock that was taken with
+  // LocalRequest::releases_itself.
+  const std::optional<Loss>& revocation() const { return revocation_; }
 
  private:
   void Connect();
   void Ask();
   void Take(const LocalReply& reply);
+  void TakeRevocation(const LocalReply& reply);
   // How often to ask, or to look for the agent.
   absl::Duration Interval() const;
 
@@ -77,8 +82,10 @@ class BeliefWatch {
   BeliefInstant end_;
   absl::Duration span_;
   std::optional<Loss> loss_;
+  std::optional<Loss> revocation_;
   std::unique_ptr<LocalClient> client_;  // null: to be connected
   uint64_t loss_request_ = 0;
+  uint64_t revocation_request_ = 0;
   uint64_t question_ = 0;  // that waits for its answer; zero: none
   BeliefInstant asked_at_;
   BeliefInstant next_turn_;

@@ -246,8 +246,9 @@ void AddRun(CLI::App& app, CommandLine& line) {
                                         {"warn", OnLost::kWarn}},
           CLI::ignore_case))
       ->type_name("HOW");
-  AddDuration(command, "--grace", run.grace,
-              "between SIGTERM and SIGKILL; at most a third of the lease");
+  AddDuration(
+      command, "--grace", run.grace,
+      "between SIGTERM and SIGKILL; at most a third of a lease that runs out");
   AddKey(command, run.lock);
   command.add_option("command", run.command, "what to run, after --")
       ->required()

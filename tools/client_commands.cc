@@ -11,12 +11,14 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/time.h"
 #include "engine/request.h"
 #include "engine/survival.h"
 #include "io/agent_status.h"
 #include "io/escape.h"
 #include "io/local/protocol.h"
+#include "io/survival_text.h"
 #include "tools/ask.h"
 #include "tools/output.h"
 #include "tools/table.h"
@@ -64,6 +66,41 @@ Json SurvivalToJson(const Survival& survival) {
   return body;
 }
 
+// What the agent did not take in, by reason.
+struct Dropped {
+  const char* name;   // in JSON
+  const char* words;  // after the number
+  uint64_t AgentStatus::*counter;
+};
+constexpr Dropped kDropped[] = {
+    {"undecodable", "undecodable", &AgentStatus::undecodable},
+    {"other_version", "of another version", &AgentStatus::other_version},
+    {"other_cluster", "of another cluster", &AgentStatus::other_cluster},
+    {"misaddressed", "for another node", &AgentStatus::misaddressed},
+    {"impersonations", "for the session of another node",
+     &AgentStatus::impersonations},
+    {"unasked", "answers to nothing that was asked", &AgentStatus::unasked},
+    {"strangers_refused", "of strangers", &AgentStatus::strangers_refused},
+    {"members_refused", "facts about members", &AgentStatus::members_refused},
+    {"streams_malformed", "malformed streams", &AgentStatus::streams_malformed},
+    {"streams_closed", "streams of others closed",
+     &AgentStatus::streams_closed},
+    {"streams_refused", "streams refused", &AgentStatus::streams_refused},
+    {"links_stuck", "links opened anew", &AgentStatus::links_stuck},
+    {"local_malformed", "malformed local connections",
+     &AgentStatus::local_malformed},
+};
+
+// "2 undecodable, 1 for another node".
+std::string DroppedInWords(const AgentStatus& status) {
+  std::vector<std::string> parts;
+  for (const Dropped& dropped : kDropped) {
+    const uint64_t count = status.*dropped.counter;
+    if (count > 0) parts.push_back(absl::StrCat(count, " ", dropped.words));
+  }
+  return parts.empty() ? "nothing" : absl::StrJoin(parts, ", ");
+}
+
 Json StatusToJson(const AgentStatus& status) {
   Json body;
   AddText(body, "name", status.name);
@@ -88,12 +125,10 @@ Json StatusToJson(const AgentStatus& status) {
   body["snapshots_installed"] = status.snapshots_installed;
   body["frames_received"] = status.frames_received;
   body["datagrams_received"] = status.datagrams_received;
-  body["dropped"] = {{"undecodable", status.undecodable},
-                     {"other_version", status.other_version},
-                     {"other_cluster", status.other_cluster},
-                     {"misaddressed", status.misaddressed},
-                     {"streams_malformed", status.streams_malformed},
-                     {"local_malformed", status.local_malformed}};
+  body["longest_turn_ms"] = absl::ToInt64Milliseconds(status.longest_turn);
+  for (const Dropped& dropped : kDropped) {
+    body["dropped"][dropped.name] = status.*dropped.counter;
+  }
   return body;
 }
 
@@ -276,6 +311,8 @@ ExitCode ShowStatus(const ClientOptions& options) {
       {"snapshots", absl::StrCat(status.snapshots_sent, " sent, ",
                                  status.snapshots_installed, " installed")});
   table.Add({"elections won", absl::StrCat(status.elections_won)});
+  table.Add({"dropped", DroppedInWords(status)});
+  table.Add({"longest turn", Words(status.longest_turn)});
   for (const std::string& problem : status.problems) {
     table.Add({"problem", Escape(problem)});
   }

@@ -109,7 +109,7 @@ ExitCode Hold(const ClientOptions& options, const LockArguments& arguments) {
     const auto& loss = (*belief)->loss();
     Complain(absl::StrCat(
         "lost ", key, ": ",
-        loss.has_value() ? loss->text
+        loss.has_value() ? Escape(loss->text)
                          : "no agent has confirmed the lock for too long"));
     return ExitCode::kLost;
   }
@@ -117,7 +117,7 @@ ExitCode Hold(const ClientOptions& options, const LockArguments& arguments) {
   const absl::StatusOr<LocalReply> reply =
       client.Call(release, ReleaseTimeout());
   if (reply.ok() && reply->answer.outcome == Outcome::kNotHeld) {
-    Complain(absl::StrCat("lost ", key, ": ", reply->answer.text));
+    Complain(absl::StrCat("lost ", key, ": ", Escape(reply->answer.text)));
     return ExitCode::kLost;
   }
   return ExitCode::kOk;

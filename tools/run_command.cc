@@ -363,7 +363,10 @@ int Run(const ClientOptions& options, const RunArguments& arguments) {
         RefuseHold(options, lock, NoAnswer(connected.status())));
   }
   LocalClient& client = **connected;
-  const Answer answer = TakeLock(options, client, HoldRequest(lock), deadline);
+  LocalRequest request = HoldRequest(lock);
+  // Given back when the command has ended, unless nothing ends it.
+  request.releases_itself = arguments.on_lost != OnLost::kWarn;
+  const Answer answer = TakeLock(options, client, std::move(request), deadline);
   if (answer.outcome != Outcome::kOk) {
     return static_cast<int>(RefuseHold(options, lock, answer));
   }

@@ -40,6 +40,10 @@ FileDescriptor OpenProcess(pid_t pid) {
   return FileDescriptor(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
 }
 
+// Whether a lock that is lost for `reason` is nobody else's until its lease
+// ends, because nothing gave it back.
+bool IsGuarded(LossReason reason) { return reason == LossReason::kClosed; }
+
 // The watchdog's own life. Never returns to its caller's.
 class Watching {
  public:
@@ -72,6 +76,9 @@ class Watching {
     return std::min(MarginMax(), belief_.span() / kMarginPart);
   }
   absl::Duration Grace() const {
+    // Of a lock that is taken away nothing is renewed: all that is left of it
+    // may be used.
+    if (belief_.revocation().has_value()) return options_.grace;
     return std::min(options_.grace, belief_.span() / kGracePart);
   }
 
@@ -81,6 +88,7 @@ class Watching {
       Done();  // by somebody who has the token
     }
     const bool is_lost = belief_.loss().has_value();
+    const bool is_taken = is_lost || belief_.revocation().has_value();
     const absl::Duration left = belief_.end().Until() - Margin();
     switch (options_.on_lost) {
       case OnLost::kWarn:
@@ -88,10 +96,11 @@ class Watching {
         Say("lost", "another may have it now; the command goes on");
         Done();
       case OnLost::kTerminate:
-        if (!is_lost && !has_terminated_ && left > Grace()) return;
+        if (is_lost && !IsGuarded(belief_.loss()->reason)) return Kill();
+        if (!is_taken && !has_terminated_ && left > Grace()) return;
         if (!has_terminated_) Terminate();
-        // A lock that was taken away leaves no time: the grace counts from now.
-        if (is_lost && !kill_by_.has_value()) {
+        // It was taken away: the grace counts from now.
+        if (is_taken && !kill_by_.has_value()) {
           kill_by_ = BeliefInstant::Now() + Grace();
         }
         if (left > absl::ZeroDuration() &&
@@ -101,7 +110,7 @@ class Watching {
         }
         return Kill();
       case OnLost::kKill:
-        if (!is_lost && left > absl::ZeroDuration()) return;
+        if (!is_taken && left > absl::ZeroDuration()) return;
         return Kill();
     }
   }
@@ -116,15 +125,19 @@ class Watching {
   void Terminate() {
     has_terminated_ = true;
     // Before the signal: this process is not needed once the command has ended.
+    const absl::Duration left = belief_.end().Until() - Margin();
     Say(belief_.loss().has_value() ? "lost" : "about to lose",
         absl::StrCat("the command gets SIGTERM, and SIGKILL in ",
-                     Words(Grace())));
+                     Words(std::clamp(left, absl::ZeroDuration(), Grace()))));
     Signal(SIGTERM);
     Signal(SIGCONT);
   }
 
   void Kill() {
-    Say("lost", "the command gets SIGKILL");
+    Say(belief_.revocation().has_value() && !belief_.loss().has_value()
+            ? "about to lose"
+            : "lost",
+        "the command gets SIGKILL");
     Signal(SIGKILL);  // which ends this process, too
   }
 
@@ -140,10 +153,11 @@ class Watching {
 
   // Said only if standard error takes it at once: nothing may hold up a signal.
   void Say(absl::string_view event, absl::string_view what) {
+    const std::optional<BeliefWatch::Loss>& cause =
+        belief_.loss().has_value() ? belief_.loss() : belief_.revocation();
     const std::string why =
-        belief_.loss().has_value()
-            ? belief_.loss()->text
-            : "no agent has confirmed the lock for too long";
+        cause.has_value() ? Escape(cause->text)
+                          : "no agent has confirmed the lock for too long";
     std::string line =
         absl::StrCat(kProgram, ": ", event, " ", Escape(options_.key), ": ",
                      why, "; ", what, "\n");
@@ -193,7 +207,7 @@ class Watching {
   bool is_lifeline_closed_ = false;
   bool is_parent_gone_ = false;
   bool has_terminated_ = false;
-  std::optional<BeliefInstant> kill_by_;  // once the lock is lost
+  std::optional<BeliefInstant> kill_by_;  // once the lock is taken away
 };
 
 }  // namespace

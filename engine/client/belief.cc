@@ -136,9 +136,15 @@ void Client::Hold(FastInstant now, RequestId request, const Acquire& acquire,
 
 // An administrator took the lock. Nobody is granted it before we give it back.
 void Client::OnMustRelease(FastInstant now, const Reply& reply) {
-  if (FindGrant(reply.key, reply.token) != nullptr) {
-    Lose(by_key_.find(reply.key)->second, LossReason::kRevoked, reply.text);
-    GiveBack(now, reply.key, reply.token);
+  if (const Grant* grant = FindGrant(reply.key, reply.token);
+      grant != nullptr) {
+    const Sequence sequence = by_key_.find(reply.key)->second;
+    if (self_releasing_.contains(grant->request)) {
+      TellRevoked(now, sequence, reply.text);
+    } else {
+      Lose(sequence, LossReason::kRevoked, reply.text);
+      GiveBack(now, reply.key, reply.token);
+    }
     return;
   }
   // Or it is being renewed before it is handed out: its caller has not been
@@ -159,6 +165,23 @@ void Client::OnMustRelease(FastInstant now, const Reply& reply) {
   }
 }
 
+// The holder gives it back. Should it not, belief ends with the lease, which is
+// not renewed any more.
+void Client::TellRevoked(FastInstant now, Sequence sequence,
+                         const std::string& reason) {
+  Grant& grant = grants_.at(sequence);
+  if (!grant.revoke_reason.empty()) return;  // told before
+  grant.revoke_reason = reason;
+  grant.belief = Belief::kSuspect;
+  output_.notices.push_back(NotifyHolder{.request = grant.request,
+                                         .key = grant.key,
+                                         .token = grant.token,
+                                         .belief = Belief::kSuspect,
+                                         .reason = LossReason::kRevoked,
+                                         .text = reason});
+  Reconsider(now, sequence);
+}
+
 FastInstant Client::BeliefEnd(const Grant& grant) const {
   return std::min(grant.lease_end, session_belief_end_);
 }
@@ -172,16 +195,19 @@ void Client::Reconsider(FastInstant now, Sequence sequence) {
   if (BeliefEnd(grant) <= now) {
     const std::string key = grant.key;
     const FencingToken token = grant.token;
-    Lose(sequence, LossReason::kExpired);
+    const std::string reason = grant.revoke_reason;
+    Lose(sequence, reason.empty() ? LossReason::kExpired : LossReason::kRevoked,
+         reason);
     // Should the lease live on with the grantor, nobody uses it any more.
     GiveBack(now, key, token);
     return;
   }
   const FastInstant lease_suspect_from = grant.lease_end - grant.ttl / 3;
   const bool lease_is_suspect = lease_suspect_from <= now;
-  const Belief belief = lease_is_suspect || session_is_suspect_
-                            ? Belief::kSuspect
-                            : Belief::kHeld;
+  const Belief belief =
+      lease_is_suspect || session_is_suspect_ || !grant.revoke_reason.empty()
+          ? Belief::kSuspect
+          : Belief::kHeld;
   if (belief != grant.belief) {
     grant.belief = belief;
     output_.notices.push_back(NotifyHolder{.request = grant.request,
@@ -195,6 +221,14 @@ void Client::Reconsider(FastInstant now, Sequence sequence) {
   checks_.erase({grant.next_check, sequence});
   grant.next_check = next_check;
   checks_.insert({next_check, sequence});
+}
+
+void Client::TellLeaseMoved(const Grant& grant) {
+  output_.notices.push_back(NotifyHolder{.request = grant.request,
+                                         .key = grant.key,
+                                         .token = grant.token,
+                                         .belief = grant.belief,
+                                         .lease_moved = true});
 }
 
 void Client::FireBelief(FastInstant now) {
@@ -250,6 +284,7 @@ void Client::Lose(Sequence sequence, LossReason reason,
   checks_.erase({grant.next_check, sequence});
   by_key_.erase(grant.key);
   by_grant_.erase(grant.request);
+  self_releasing_.erase(grant.request);
   grants_.erase(found);
 }
 
@@ -327,8 +362,9 @@ uint64_t Client::Fingerprint() const {
   for (const auto& [sequence, grant] : grants_) {
     hash.Add(sequence).Add(grant.request).Add(grant.key).Add(grant.token);
     hash.Add(grant.ttl).Add(grant.lease_end).Add(grant.next_check);
-    hash.Add(static_cast<uint64_t>(grant.belief));
+    hash.Add(static_cast<uint64_t>(grant.belief)).Add(grant.revoke_reason);
   }
+  for (const RequestId request : self_releasing_) hash.Add(request);
   hash.Add(uint64_t{session_is_suspect_}).Add(tell_at_);
   hash.Add(untold_from_.value_or(Sequence(UINT64_MAX)));
   hash.Add(uint64_t{has_output()});

@@ -445,7 +445,10 @@ void Client::OnAnswered(FastInstant now, const Reply& reply) {
                    operation.first_sent + BeliefSpan(renew->ttl, options_));
       Reconsider(now, by_key_.find(renew->key)->second);
       grant = FindGrant(renew->key, renew->token);
-    } else if (grant != nullptr && reply.outcome == Outcome::kNotHeld) {
+      // Who waits for the answer looks at the lease then.
+      if (grant != nullptr && request == RequestId()) TellLeaseMoved(*grant);
+    } else if (grant != nullptr && reply.outcome == Outcome::kNotHeld &&
+               grant->revoke_reason.empty()) {
       Lose(by_key_.find(renew->key)->second, LossReason::kRevoked);
       grant = nullptr;
     }

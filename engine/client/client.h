@@ -173,6 +173,9 @@ class Client {
     Belief belief = Belief::kHeld;
     // When the lease is looked at again; its place in checks_.
     FastInstant next_check;
+    // Why its holder must release it (AcquireRequest::releases_itself); empty:
+    // it is not revoked.
+    std::string revoke_reason;
   };
 
   // A read on its way. Sent again as an Operation is.
@@ -221,6 +224,8 @@ class Client {
   void OnGranted(FastInstant now, Sequence sequence, FencingToken token);
   void OnConfirmed(FastInstant now, Sequence sequence, Outcome outcome);
   void OnMustRelease(FastInstant now, const Reply& reply);
+  void TellRevoked(FastInstant now, Sequence sequence,
+                   const std::string& reason);
   void OnKept(FastInstant now, const Reply& reply);
   void OnSessionGone(FastInstant now);
 
@@ -232,6 +237,7 @@ class Client {
   FastInstant BeliefEnd(const Grant& grant) const;
   // From when on the session is suspect, unless a keep-alive is answered.
   FastInstant SessionSuspectFrom() const;
+  void TellLeaseMoved(const Grant& grant);
   // Tells the holder if belief in the grant has changed.
   void Reconsider(FastInstant now, Sequence sequence);
   void FireBelief(FastInstant now);
@@ -307,6 +313,9 @@ class Client {
   // Acquires whose callers were not answered, and the renewals that confirm
   // their grants.
   absl::btree_map<RequestId, Sequence> by_request_;
+  // AcquireRequest::releases_itself: those whose callers are not answered yet,
+  // or hold the lock.
+  absl::btree_set<RequestId> self_releasing_;
   absl::btree_map<uint64_t, PendingRead> reads_;
   // The number of the last read. Rises by one.
   uint64_t last_read_ = 0;

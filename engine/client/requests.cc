@@ -91,6 +91,7 @@ void Client::SubmitAcquire(FastInstant now, RequestId request,
   acquire.ttl = body.ttl;
   acquire.waits = waits;
   acquire.owner = body.owner;
+  if (body.releases_itself) self_releasing_.insert(request);
   TryAgain(now, request, std::move(acquire), now + patience);
 }
 
@@ -201,6 +202,7 @@ void Client::Answer(RequestId request, Outcome outcome, std::string text) {
   answer.request = request;
   answer.answer.outcome = outcome;
   answer.answer.text = std::move(text);
+  if (outcome != Outcome::kOk) self_releasing_.erase(request);
 }
 
 void Client::AnswerAll(Outcome outcome, absl::string_view text) {

@@ -131,6 +131,9 @@ Offset<local::wire::Status> ToWire(FlatBufferBuilder& builder,
   out.add_streams_closed(status.streams_closed);
   out.add_streams_refused(status.streams_refused);
   out.add_links_stuck(status.links_stuck);
+  out.add_impersonations(status.impersonations);
+  out.add_unasked(status.unasked);
+  out.add_longest_turn_ns(absl::ToInt64Nanoseconds(status.longest_turn));
   out.add_survival(survival);
   out.add_problems(problems);
   return out.Finish();
@@ -300,6 +303,8 @@ AgentStatus ToStatus(FieldReader& reader, const local::wire::Status& status) {
           .other_version = status.other_version(),
           .other_cluster = status.other_cluster(),
           .misaddressed = status.misaddressed(),
+          .impersonations = status.impersonations(),
+          .unasked = status.unasked(),
           .streams_malformed = status.streams_malformed(),
           .strangers_refused = status.strangers_refused(),
           .members_refused = status.members_refused(),
@@ -308,6 +313,7 @@ AgentStatus ToStatus(FieldReader& reader, const local::wire::Status& status) {
           .links_stuck = status.links_stuck(),
           .frames_received = status.frames_received(),
           .datagrams_received = status.datagrams_received(),
+          .longest_turn = absl::Nanoseconds(status.longest_turn_ns()),
           .local_malformed = status.local_malformed(),
           .problems = reader.Items(status.problems(), kProblemsMax, "problems",
                                    [&](const flatbuffers::String& problem) {
@@ -349,6 +355,7 @@ std::string EncodeLocal(const LocalRequest& request) {
   body.add_limit(request.list.limit);
   body.add_withdrawn(request.withdrawn);
   body.add_keep_renewed(request.keep_renewed);
+  body.add_releases_itself(request.releases_itself);
   body.add_reason(reason);
   body.add_skip(request.skip);
   return Finish(builder, local::wire::Body::Request, body.Finish());
@@ -403,7 +410,7 @@ absl::StatusOr<LocalRequest> DecodeLocalRequest(absl::string_view bytes) {
   LocalRequest request = {
       .id = body->id(),
       .operation = reader.Value(static_cast<uint8_t>(body->operation()),
-                                LocalOperation::kListWaiters, "operation"),
+                                LocalOperation::kAwaitRevocation, "operation"),
       .key = reader.Bytes(body->key(), kKeyBytesMax, "key"),
       .owner = reader.Text(body->owner(), kOwnerBytesMax, "owner"),
       .token = ToToken(reader, body->token()),
@@ -413,6 +420,7 @@ absl::StatusOr<LocalRequest> DecodeLocalRequest(absl::string_view bytes) {
           body->wait_ns(), 0, absl::ToInt64Nanoseconds(limits::WaitMax()))),
       .release_on_disconnect = body->release_on_disconnect(),
       .keep_renewed = body->keep_renewed(),
+      .releases_itself = body->releases_itself(),
       .withdrawn = body->withdrawn(),
       .list = {.prefix = reader.Bytes(body->prefix(), kKeyBytesMax, "prefix"),
                .after = reader.Bytes(body->after(), kKeyBytesMax, "after"),

@@ -31,6 +31,10 @@ enum class LocalOperation : uint8_t {
   kAwaitLoss,  // answered with kNotHeld when it is lost: LocalReply::loss
   kRevoke,
   kListWaiters,
+  // Of a lock that was taken with LocalRequest::releases_itself. Answered with
+  // kOk when the program must release it: LocalReply::loss says why, and
+  // `belief` for how long it has the lock yet. With kNotHeld when it is lost.
+  kAwaitRevocation,
 };
 
 // What a program asks of the agent on its machine.
@@ -57,6 +61,10 @@ struct LocalRequest {
   // kAcquire, with release_on_disconnect: the agent renews the lease for as
   // long as the connection lasts.
   bool keep_renewed = false;
+  // kAcquire: the program has something to end before it gives the lock back.
+  // It awaits kAwaitRevocation, and then has until the lock's lease ends, or
+  // the agent leaves; otherwise a lock that is revoked is lost at once.
+  bool releases_itself = false;
 
   uint64_t withdrawn = 0;  // kWithdraw: the kAcquire of this connection
   ListLocksRequest list;   // kListLocks: one page; `limit` of kListWaiters too
@@ -71,11 +79,14 @@ struct LocalReply {
   uint64_t id = 0;
   Answer answer;
   std::optional<AgentStatus> status;  // of kStatus
-  // Of kCheck: for so long nobody else can hold the lock, as the agent saw it
-  // when it answered. A program that counts this from before it asked errs to
-  // the safe side, however long question and answer take.
+  // Of kCheck and kAwaitRevocation: for so long nobody else can hold the lock,
+  // as the agent saw it when it answered. A program that counts this from
+  // before it asked errs to the safe side, however long question and answer
+  // take.
   absl::Duration belief;
-  LossReason loss = LossReason::kNone;  // of kKeep, kCheck and kAwaitLoss
+  // Of kKeep, kCheck, kAwaitLoss and kAwaitRevocation; Answer::text has it in
+  // words.
+  LossReason loss = LossReason::kNone;
 };
 
 // The longest message either way.

@@ -44,6 +44,13 @@ absl::StatusOr<FileDescriptor> NewSocket() {
   return fd;
 }
 
+// "revoked (it hangs)".
+std::string InWords(const LockLoss& loss) {
+  std::string words = LossReasonName(loss.reason);
+  if (!loss.text.empty()) absl::StrAppend(&words, " (", loss.text, ")");
+  return words;
+}
+
 // False if `path` is a socket that nobody listens at: left by an agent that
 // died.
 bool IsInUse(const std::string& path, const SocketAddress& address) {
@@ -142,7 +149,9 @@ class LocalServer::Connection
   // Writes the replies of the turn.
   void Flush();
   // A lock that this connection watches is lost.
-  void OnLost(uint64_t id, FencingToken token, LossReason reason);
+  void OnLost(uint64_t id, FencingToken token, const LockLoss& loss);
+  // A lock that this connection watches is to be released.
+  void OnRevoked(uint64_t id, const Taken& taken);
 
  private:
   void Read();
@@ -155,11 +164,14 @@ class LocalServer::Connection
   void Keep(const LocalRequest& request);
   void Check(const LocalRequest& request);
   void AwaitLoss(const LocalRequest& request);
+  void AwaitRevocation(const LocalRequest& request);
+  void Await(Taken& taken, Watcher watcher);
   void ListLocks(const LocalRequest& request);
   void ListMembers(const LocalRequest& request);
   void TellStatus(uint64_t id);
   // `request` names no lock that was taken here, or one that is lost.
-  void ReplyNotHeld(uint64_t id, LossReason reason);
+  void ReplyNotHeld(uint64_t id, const LockLoss& loss = {});
+  void ReplyRevoked(uint64_t id, const Taken& taken);
   void Reply(LocalReply reply);
   void Reply(uint64_t id, Answer answer) {
     Reply(LocalReply{.id = id, .answer = std::move(answer)});
@@ -262,6 +274,8 @@ void LocalServer::Connection::Carry(LocalRequest request) {
       return Check(request);
     case LocalOperation::kAwaitLoss:
       return AwaitLoss(request);
+    case LocalOperation::kAwaitRevocation:
+      return AwaitRevocation(request);
     case LocalOperation::kRevoke:
       return service()->Revoke({.key = std::move(request.key),
                                 .token = request.token,
@@ -291,7 +305,8 @@ void LocalServer::Connection::Acquire(LocalRequest request) {
       {.scope = LockScope::kLocalSocket,
        .on_change = [server = server_](
                         const LockChange& change) { server->OnChange(change); },
-       .renew = request.keep_renewed},
+       .renew = request.keep_renewed,
+       .releases_itself = request.releases_itself},
       [self = shared_from_this(), id = request.id,
        release_on_disconnect = request.release_on_disconnect](
           Answer answer, std::shared_ptr<Grant> grant) {
@@ -333,21 +348,21 @@ void LocalServer::Connection::Keep(const LocalRequest& request) {
         return grant->key() == request.key && grant->token() == request.token;
       });
   if (grant == grants_.end()) {
-    return ReplyNotHeld(request.id, LossReason::kNone);
+    return ReplyNotHeld(request.id);
   }
-  const LossReason reason = (*grant)->loss_reason();
+  const LockLoss loss = (*grant)->loss();
   grants_.erase(grant);
-  if (reason != LossReason::kNone) return ReplyNotHeld(request.id, reason);
+  if (loss.reason != LossReason::kNone) return ReplyNotHeld(request.id, loss);
   Reply(request.id, {.outcome = Outcome::kOk});
 }
 
 void LocalServer::Connection::Check(const LocalRequest& request) {
   const Taken* taken = server_->FindTaken(request.key, request.token);
-  if (taken == nullptr) return ReplyNotHeld(request.id, LossReason::kNone);
+  if (taken == nullptr) return ReplyNotHeld(request.id);
   Grant& grant = *taken->grant;
   const absl::Duration left = grant.Remaining(service()->ReadClock().fast);
   if (left == absl::ZeroDuration()) {
-    return ReplyNotHeld(request.id, grant.loss_reason());
+    return ReplyNotHeld(request.id, grant.loss());
   }
   Reply(
       {.id = request.id, .answer = {.outcome = Outcome::kOk}, .belief = left});
@@ -355,25 +370,57 @@ void LocalServer::Connection::Check(const LocalRequest& request) {
 
 void LocalServer::Connection::AwaitLoss(const LocalRequest& request) {
   Taken* taken = server_->FindTaken(request.key, request.token);
-  if (taken == nullptr) return ReplyNotHeld(request.id, LossReason::kNone);
-  taken->watchers.emplace_back(shared_from_this(), request.id);
-  awaited_.insert(request.token);
+  if (taken == nullptr) return ReplyNotHeld(request.id);
+  Await(*taken, {.connection = shared_from_this(), .request = request.id});
+}
+
+void LocalServer::Connection::AwaitRevocation(const LocalRequest& request) {
+  Taken* taken = server_->FindTaken(request.key, request.token);
+  if (taken == nullptr) return ReplyNotHeld(request.id);
+  if (taken->revocation.reason != LossReason::kNone) {
+    return ReplyRevoked(request.id, *taken);
+  }
+  Await(*taken, {.connection = shared_from_this(),
+                 .request = request.id,
+                 .awaits_revocation = true});
+}
+
+void LocalServer::Connection::Await(Taken& taken, Watcher watcher) {
+  awaited_.insert(taken.grant->token());
+  taken.watchers.push_back(std::move(watcher));
 }
 
 void LocalServer::Connection::OnLost(uint64_t id, FencingToken token,
-                                     LossReason reason) {
+                                     const LockLoss& loss) {
   awaited_.erase(awaited_.find(token));
-  ReplyNotHeld(id, reason);
+  ReplyNotHeld(id, loss);
 }
 
-void LocalServer::Connection::ReplyNotHeld(uint64_t id, LossReason reason) {
+void LocalServer::Connection::OnRevoked(uint64_t id, const Taken& taken) {
+  awaited_.erase(awaited_.find(taken.grant->token()));
+  ReplyRevoked(id, taken);
+}
+
+void LocalServer::Connection::ReplyNotHeld(uint64_t id, const LockLoss& loss) {
   std::string text = "not held, or not taken at this agent";
-  if (reason != LossReason::kNone) {
-    text = absl::StrCat("the lock is lost: ", LossReasonName(reason));
+  if (loss.reason != LossReason::kNone) {
+    text = absl::StrCat("the lock is lost: ", InWords(loss));
   }
   Reply({.id = id,
          .answer = {.outcome = Outcome::kNotHeld, .text = std::move(text)},
-         .loss = reason});
+         .loss = loss.reason});
+}
+
+void LocalServer::Connection::ReplyRevoked(uint64_t id, const Taken& taken) {
+  const LockLoss& why = taken.revocation;
+  std::string text =
+      why.reason == LossReason::kLeft
+          ? "the agent leaves the cluster"
+          : absl::StrCat("the lock must be released: ", InWords(why));
+  Reply({.id = id,
+         .answer = {.outcome = Outcome::kOk, .text = std::move(text)},
+         .belief = taken.grant->Remaining(service()->ReadClock().fast),
+         .loss = why.reason});
 }
 
 void LocalServer::Connection::ListLocks(const LocalRequest& request) {
@@ -459,8 +506,8 @@ void LocalServer::Connection::Close() {
   is_closed_ = true;
   for (const auto& [id, request] : acquires_) service()->Withdraw(request);
   for (const FencingToken& token : awaited_) {
-    const auto is_ours = [this](const auto& watcher) {
-      return watcher.first.get() == this;
+    const auto is_ours = [this](const Watcher& watcher) {
+      return watcher.connection.get() == this;
     };
     auto& watchers = server_->taken_.at(token).watchers;
     watchers.erase(std::remove_if(watchers.begin(), watchers.end(), is_ours),
@@ -568,13 +615,32 @@ void LocalServer::Flush() {
 }
 
 void LocalServer::OnChange(const LockChange& change) {
+  if (change.belief == Belief::kSuspect && change.reason != LossReason::kNone) {
+    return OnRevoked(change);
+  }
   if (change.belief != Belief::kLost) return;
   const auto found = taken_.find(change.token);
   if (found == taken_.end()) return;
   const Taken taken = std::move(found->second);
   taken_.erase(found);
-  for (const auto& [connection, id] : taken.watchers) {
-    connection->OnLost(id, change.token, change.reason);
+  for (const Watcher& watcher : taken.watchers) {
+    watcher.connection->OnLost(watcher.request, change.token,
+                               {.reason = change.reason, .text = change.text});
+  }
+}
+
+void LocalServer::OnRevoked(const LockChange& change) {
+  const auto found = taken_.find(change.token);
+  if (found == taken_.end()) return;
+  Taken& taken = found->second;
+  taken.revocation = {.reason = change.reason, .text = change.text};
+  const auto first_told = std::stable_partition(
+      taken.watchers.begin(), taken.watchers.end(),
+      [](const Watcher& watcher) { return !watcher.awaits_revocation; });
+  const std::vector<Watcher> told(first_told, taken.watchers.end());
+  taken.watchers.erase(first_told, taken.watchers.end());
+  for (const Watcher& watcher : told) {
+    watcher.connection->OnRevoked(watcher.request, taken);
   }
 }
 

@@ -53,11 +53,18 @@ class LocalServer : private EventLoop::Handler {
  private:
   class Connection;
 
+  // A kAwaitLoss or kAwaitRevocation.
+  struct Watcher {
+    std::shared_ptr<Connection> connection;
+    uint64_t request = 0;
+    bool awaits_revocation = false;
+  };
   // A lock that was taken here, until it is lost.
   struct Taken {
     std::shared_ptr<Grant> grant;
-    // Connections that wait for its loss, with the numbers of their requests.
-    std::vector<std::pair<std::shared_ptr<Connection>, uint64_t>> watchers;
+    std::vector<Watcher> watchers;
+    // Why its program must release it; kNone: it need not.
+    LockLoss revocation;
   };
 
   LocalServer(LocalServerOptions options, FileDescriptor listener,
@@ -71,6 +78,7 @@ class LocalServer : private EventLoop::Handler {
   void Flush();
   void Forget(Connection* connection);
   void OnChange(const LockChange& change);
+  void OnRevoked(const LockChange& change);
   // The lock that was taken here under `key` and `token`; null if it was not,
   // or is lost.
   Taken* FindTaken(const std::string& key, FencingToken token);

@@ -15,6 +15,7 @@
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/e2e/with_agents.h"
 #include "tools/agent_cluster.h"
 #include "tools/child_process.h"
 
@@ -224,19 +225,8 @@ TEST(AgentSignalTest, WhatWasIgnoredAtTheStartDoesNotEndIt) {
 }
 
 // One agent, which is a cluster.
-class OneAgentTest : public testing::Test {
+class OneAgentTest : public WithAgents<1> {
  protected:
-  static void SetUpTestSuite() {
-    cluster_ = new AgentCluster(AgentCluster::Create({.size = 1}).value());
-    ASSERT_TRUE(cluster_->StartAll().ok());
-    const absl::Status status = cluster_->AwaitVoters(0, Patience());
-    ASSERT_TRUE(status.ok()) << status;
-  }
-  static void TearDownTestSuite() {
-    delete cluster_;
-    cluster_ = nullptr;
-  }
-
   // In words, not JSON.
   static CommandResult Ask(std::vector<std::string> command) {
     command.insert(command.end(), {"--agent", cluster_->SocketOf(0)});
@@ -263,11 +253,7 @@ class OneAgentTest : public testing::Test {
         result.output.substr(result.output.find("token ") + 6);
     return after.substr(0, after.find('\n'));
   }
-
-  static AgentCluster* cluster_;
 };
-
-AgentCluster* OneAgentTest::cluster_ = nullptr;
 
 TEST_F(OneAgentTest, AnswersInWords) {
   const CommandResult taken = Ask({"try", "words", "--ttl", "1m"});

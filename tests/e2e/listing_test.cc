@@ -8,6 +8,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "io/escape.h"
+#include "tests/e2e/with_agents.h"
 #include "tools/agent_cluster.h"
 #include "tools/child_process.h"
 #include "tools/json_text.h"
@@ -23,19 +24,8 @@ using testing::Not;
 constexpr absl::Duration Patience() { return absl::Seconds(30); }
 
 // Three agents, all of which vote.
-class ListingTest : public testing::Test {
+class ListingTest : public WithAgents<3> {
  protected:
-  static void SetUpTestSuite() {
-    cluster_ = new AgentCluster(AgentCluster::Create({.size = 3}).value());
-    ASSERT_TRUE(cluster_->StartAll().ok());
-    const absl::Status status = cluster_->AwaitVoters(0, Patience());
-    ASSERT_TRUE(status.ok()) << status;
-  }
-  static void TearDownTestSuite() {
-    delete cluster_;
-    cluster_ = nullptr;
-  }
-
   static CommandResult Ask(int agent, std::vector<std::string> command) {
     command.insert(command.begin(), FindCachalot().value());
     command.insert(command.end(), {"--agent", cluster_->SocketOf(agent)});
@@ -46,11 +36,7 @@ class ListingTest : public testing::Test {
     return Json::parse(Ask(agent, std::move(command)).output, nullptr,
                        /*allow_exceptions=*/false);
   }
-
-  static AgentCluster* cluster_;
 };
-
-AgentCluster* ListingTest::cluster_ = nullptr;
 
 // All bytes that an argument can have.
 std::string AllBytes() {

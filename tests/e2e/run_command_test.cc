@@ -19,6 +19,7 @@
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/e2e/with_agents.h"
 #include "tools/agent_cluster.h"
 #include "tools/child_process.h"
 #include "tools/interrupt.h"
@@ -93,18 +94,8 @@ class RunTest : public testing::Test {
 };
 
 // One agent, which is a cluster.
-class OneAgentRunTest : public RunTest {
+class OneAgentRunTest : public WithAgents<1, RunTest> {
  protected:
-  static void SetUpTestSuite() {
-    cluster_ = new AgentCluster(AgentCluster::Create({.size = 1}).value());
-    ASSERT_TRUE(cluster_->StartAll().ok());
-    const absl::Status status = cluster_->AwaitVoters(0, Patience());
-    ASSERT_TRUE(status.ok()) << status;
-  }
-  static void TearDownTestSuite() {
-    delete cluster_;
-    cluster_ = nullptr;
-  }
   void TearDown() override { EXPECT_FALSE(IsHeld()); }
 
   static ChildProcess Begin(std::vector<std::string> flags,
@@ -127,11 +118,7 @@ class OneAgentRunTest : public RunTest {
     const auto reply = cluster_->Ask(0, {"locks"});
     return !reply.exit_status.ok() || !reply.body["locks"].empty();
   }
-
-  static AgentCluster* cluster_;
 };
-
-AgentCluster* OneAgentRunTest::cluster_ = nullptr;
 
 TEST_F(OneAgentRunTest, PassesOnHowTheCommandEnds) {
   EXPECT_EQ(Run({}, "exit 0").exit_status.value, 0);
@@ -472,6 +459,56 @@ TEST_F(AgentGoneTest, AWarningIsAllIfThatIsWanted) {
   EXPECT_EQ(outcome.seen_by_next, "overlap");
   EXPECT_EQ(outcome.command.exit_status.value, 5);
   EXPECT_THAT(outcome.command.output, HasSubstr("lost job"));
+}
+
+// An administrator takes the lock from a command that does not listen.
+TEST_F(AgentGoneTest, AForcedReleaseEndsTheCommandBeforeAnotherHasTheLock) {
+  const auto take = [this](ChildProcess&) {
+    const CommandResult taken =
+        RunCommand({FindCachalot().value(), "release", kKey, "--force",
+                    "--reason", "it hangs", "--agent", cluster_->SocketOf(1)},
+                   absl::Now() + Patience())
+            .value();
+    EXPECT_EQ(taken.exit_status.value, 0) << taken.output;
+  };
+  Outcome outcome = RunAndHarm(
+      {"--grace", "300ms"}, "trap '' TERM; while :; do sleep 0.05; done", take);
+  EXPECT_EQ(outcome.seen_by_next, "alone");
+  EXPECT_EQ(outcome.command.exit_status.value, 76);
+  EXPECT_THAT(outcome.command.output,
+              AllOf(HasSubstr("about to lose job"), HasSubstr("it hangs"),
+                    HasSubstr("SIGTERM"), HasSubstr("SIGKILL")));
+
+  // It listens, and needs some time.
+  outcome = RunAndHarm({},
+                       "trap 'sleep 0.3; echo saved; exit' TERM; "
+                       "while :; do sleep 0.05; done",
+                       take);
+  EXPECT_EQ(outcome.seen_by_next, "alone");
+  EXPECT_EQ(outcome.command.exit_status.value, 76);
+  EXPECT_THAT(outcome.command.output,
+              AllOf(HasSubstr("saved"), Not(HasSubstr("gets SIGKILL"))));
+
+  // A grace longer than the lease ends with the lease.
+  outcome = RunAndHarm({"--ttl", "1500ms", "--grace", "1h"},
+                       "trap '' TERM; while :; do sleep 0.05; done", take);
+  EXPECT_EQ(outcome.seen_by_next, "alone");
+  EXPECT_EQ(outcome.command.exit_status.value, 76);
+
+  outcome = RunAndHarm({"--on-lost", "kill"},
+                       "trap '' TERM; while :; do sleep 0.05; done", take);
+  EXPECT_EQ(outcome.seen_by_next, "alone");
+  EXPECT_EQ(outcome.command.exit_status.value, 76);
+}
+
+TEST_F(AgentGoneTest, AnAgentThatLeavesEndsTheCommandFirst) {
+  const Outcome outcome = RunAndHarm(
+      {"--grace", "300ms"}, "trap '' TERM; while :; do sleep 0.05; done",
+      [this](ChildProcess&) { cluster_->ProcessOf(0).Signal(SIGTERM); });
+  EXPECT_EQ(outcome.seen_by_next, "alone");
+  EXPECT_EQ(outcome.command.exit_status.value, 76);
+  EXPECT_THAT(outcome.command.output,
+              AllOf(HasSubstr("about to lose job"), HasSubstr("SIGTERM")));
 }
 
 }  // namespace

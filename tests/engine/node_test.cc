@@ -16,33 +16,6 @@
 namespace cachalot {
 namespace {
 
-AcquireRequest Try(std::string key, absl::Duration ttl = absl::Seconds(30)) {
-  return {.key = std::move(key), .ttl = ttl};
-}
-
-AcquireRequest Wait(std::string key, absl::Duration wait,
-                    absl::Duration ttl = absl::Seconds(30)) {
-  return {.key = std::move(key), .ttl = ttl, .wait = wait};
-}
-
-bool AllVote(TestCluster& cluster, std::vector<int> nodes) {
-  for (const int i : nodes) {
-    const Consensus& consensus = cluster.node(i).consensus();
-    if (consensus.configuration().voters.size() != nodes.size()) return false;
-    if (!consensus.configuration_settled()) return false;
-    if (!consensus.IsVoter(cluster.node(i).id())) return false;
-    if (!cluster.node(i).client().has_session()) return false;
-  }
-  return cluster.Leader() != 0;
-}
-
-void StartThree(TestCluster& cluster) {
-  cluster.Start(1, {1});
-  cluster.Start(2, {1});
-  cluster.Start(3, {1});
-  ASSERT_TRUE(cluster.RunUntil([&] { return AllVote(cluster, {1, 2, 3}); }));
-}
-
 TEST(NodeTest, ALoneFounderLeadsAndGrants) {
   TestCluster cluster;
   cluster.Start(1, {1});

@@ -1,10 +1,14 @@
 #include "tests/engine/test_cluster.h"
 
 #include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "engine/check.h"
 #include "engine/overloaded.h"
+#include "gtest/gtest.h"
 
 namespace cachalot {
 namespace {
@@ -149,6 +153,32 @@ Answer TestCluster::Ask(int node, Request request) {
   const bool answered = RunUntil([&] { return answers_.contains(id); });
   CHECK(answered) << "no answer";
   return answers_.at(id);
+}
+
+AcquireRequest Try(std::string key, absl::Duration ttl) {
+  return {.key = std::move(key), .ttl = ttl};
+}
+
+AcquireRequest Wait(std::string key, absl::Duration wait, absl::Duration ttl) {
+  return {.key = std::move(key), .ttl = ttl, .wait = wait};
+}
+
+bool AllVote(TestCluster& cluster, const std::vector<int>& nodes) {
+  for (const int i : nodes) {
+    const Consensus& consensus = cluster.node(i).consensus();
+    if (consensus.configuration().voters.size() != nodes.size()) return false;
+    if (!consensus.configuration_settled()) return false;
+    if (!consensus.IsVoter(cluster.node(i).id())) return false;
+    if (!cluster.node(i).client().has_session()) return false;
+  }
+  return cluster.Leader() != 0;
+}
+
+void StartThree(TestCluster& cluster) {
+  cluster.Start(1, {1});
+  cluster.Start(2, {1});
+  cluster.Start(3, {1});
+  ASSERT_TRUE(cluster.RunUntil([&] { return AllVote(cluster, {1, 2, 3}); }));
 }
 
 }  // namespace cachalot

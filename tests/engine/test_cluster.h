@@ -89,6 +89,16 @@ class TestCluster {
   std::vector<std::pair<int, NotifyHolder>> notices_;
 };
 
+// Asks for a lock at once, or waits for it.
+AcquireRequest Try(std::string key, absl::Duration ttl = absl::Seconds(30));
+AcquireRequest Wait(std::string key, absl::Duration wait,
+                    absl::Duration ttl = absl::Seconds(30));
+
+// Whether `nodes`, and nobody else, are the voters, settled and with sessions.
+bool AllVote(TestCluster& cluster, const std::vector<int>& nodes);
+// Nodes 1 to 3, until all vote.
+void StartThree(TestCluster& cluster);
+
 }  // namespace cachalot
 
 #endif  // TESTS_ENGINE_TEST_CLUSTER_H_

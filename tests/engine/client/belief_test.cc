@@ -564,6 +564,77 @@ TEST(LossTest, ARenewalOnItsWayFindsTheLockTakenAway) {
   EXPECT_EQ(lone.Told(request), Strings({"LOST revoked (it hangs)"}));
 }
 
+// Its caller was told that nobody knows; whoever looks at the lease is told.
+TEST(RenewTest, AnAnswerThatComesTooLateMovesTheLease) {
+  LoneClient lone;
+  lone.Open();
+  const RequestId request = lone.Take("k", 10, absl::Seconds(20));
+  const RequestId renewal =
+      lone.Renew("k", LoneClient::Token(10), absl::Minutes(1));
+  const Sequence sequence = lone.Sent<Renew>()->sequence;
+  lone.Ignore();
+  lone.Pass(LoneClient::Options().request_timeout);
+  ASSERT_EQ(lone.OutcomeOf(renewal), Outcome::kUnknown);
+  ASSERT_EQ(lone.Told(request), Strings());
+  const FastInstant before = lone.Find(request)->lease_end;
+  lone.Answered(sequence, Outcome::kOk);
+  EXPECT_GT(lone.Find(request)->lease_end, before);
+  EXPECT_EQ(lone.Told(request), Strings({"HELD, lease moved"}));
+}
+
+// A holder that ends what it does under the lock before it releases it.
+struct SelfReleasing {
+  SelfReleasing() {
+    lone.Open();
+    request = lone.Submit(AcquireRequest{
+        .key = "k", .ttl = absl::Seconds(5), .releases_itself = true});
+    lone.Answered(lone.Sent<Acquire>()->sequence, Outcome::kOk, 10);
+    lone.Ignore();
+    lone.Receive(MustRelease(lone, "k", LoneClient::Token(10), "it hangs"));
+  }
+  LoneClient lone;
+  RequestId request;
+};
+
+TEST(SelfReleaseTest, TheHolderIsToldAndKeepsTheLockUntilItReleasesIt) {
+  SelfReleasing holder;
+  LoneClient& lone = holder.lone;
+  EXPECT_EQ(lone.Told(holder.request), Strings({"SUSPECT revoked (it hangs)"}));
+  EXPECT_TRUE(lone.Find(holder.request).has_value());
+  EXPECT_EQ(lone.Sent<Release>(), std::nullopt);
+  // Repeated with the next keep-alive, and told once.
+  lone.Receive(MustRelease(lone, "k", LoneClient::Token(10), "it hangs"));
+  EXPECT_EQ(lone.Told(holder.request).size(), 1u);
+  const RequestId release = lone.Release("k", LoneClient::Token(10));
+  lone.Answered(lone.Sent<Release>()->sequence, Outcome::kOk);
+  EXPECT_EQ(lone.OutcomeOf(release), Outcome::kOk);
+  EXPECT_EQ(lone.Told(holder.request).back(), "LOST released");
+}
+
+TEST(SelfReleaseTest, ARefusedRenewalDoesNotEndBelief) {
+  SelfReleasing holder;
+  LoneClient& lone = holder.lone;
+  const RequestId renewal = lone.Renew("k", LoneClient::Token(10));
+  lone.Answered(lone.Sent<Renew>()->sequence, Outcome::kNotHeld);
+  EXPECT_EQ(lone.OutcomeOf(renewal), Outcome::kNotHeld);
+  EXPECT_TRUE(lone.Find(holder.request).has_value());
+}
+
+TEST(SelfReleaseTest, WithoutAReleaseBeliefEndsWithTheLease) {
+  SelfReleasing holder;
+  LoneClient& lone = holder.lone;
+  lone.Pass(absl::Seconds(6));
+  EXPECT_EQ(lone.Told(holder.request).back(), "LOST revoked (it hangs)");
+  EXPECT_FALSE(lone.Find(holder.request).has_value());
+  EXPECT_EQ(lone.Sent<Release>()->token, LoneClient::Token(10));
+}
+
+TEST(SelfReleaseTest, WhatTheClusterHasTakenIsLostAtOnce) {
+  SelfReleasing holder;
+  holder.lone.Revoked("k", LoneClient::Token(10));
+  EXPECT_FALSE(holder.lone.Find(holder.request).has_value());
+}
+
 TEST(StaleGrantTest, ThatIsTakenAwayIsGivenBackAndItsCallerQueuesAgain) {
   StaleGrant stale;
   stale.lone.Receive(

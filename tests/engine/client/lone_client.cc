@@ -194,13 +194,13 @@ std::vector<std::string> LoneClient::Told(RequestId request) const {
   std::vector<std::string> told;
   for (const NotifyHolder& notice : notices_) {
     if (notice.request != request) continue;
-    const bool is_lost = notice.belief == Belief::kLost;
-    told.push_back(
-        is_lost ? absl::StrCat("LOST ", LossReasonName(notice.reason),
-                               notice.text.empty()
-                                   ? ""
-                                   : absl::StrCat(" (", notice.text, ")"))
-                : BeliefName(notice.belief));
+    std::string news = BeliefName(notice.belief);
+    if (notice.reason != LossReason::kNone) {
+      absl::StrAppend(&news, " ", LossReasonName(notice.reason));
+    }
+    if (!notice.text.empty()) absl::StrAppend(&news, " (", notice.text, ")");
+    if (notice.lease_moved) news += ", lease moved";
+    told.push_back(std::move(news));
   }
   return told;
 }

@@ -17,6 +17,7 @@ enum class Deed {
   kLock,
   kTry,
   kWithdraw,
+  kStopCall,
   kRenew,
   kRelease,
   kGiveUp,
@@ -28,12 +29,14 @@ enum class Deed {
   kReleaseByToken,
   kRenewByToken,
   kLook,
+  kWatch,
+  kForce,
   kRead,
 };
 // By their order above.
 const std::vector<uint64_t>& Weights() {
   static const auto* const weights = new std::vector<uint64_t>{
-      30, 10, 8, 10, 8, 6, 4, 4, 3, 6, 4, 4, 3, 12, 2};
+      30, 10, 8, 8, 10, 8, 6, 4, 4, 3, 6, 4, 4, 3, 12, 6, 5, 2};
   CHECK(weights->size() == static_cast<size_t>(Deed::kRead) + 1);
   return *weights;
 }
@@ -69,6 +72,8 @@ void Embedder::Act() {
       return Lock(chance_.Pick(keys_), /*is_try=*/true);
     case Deed::kWithdraw:
       return Withdraw();
+    case Deed::kStopCall:
+      return StopCall();
     case Deed::kReleaseByOwner:
       return Claim(/*is_release=*/true);
     case Deed::kRenewByOwner:
@@ -79,6 +84,8 @@ void Embedder::Act() {
       return ClaimByToken(/*is_release=*/false);
     case Deed::kRead:
       return Read();
+    case Deed::kForce:
+      return Force();
     case Deed::kRenew:
       if (holding != nullptr) Renew(*holding);
       return;
@@ -101,6 +108,9 @@ void Embedder::Act() {
     }
     case Deed::kLook:
       if (holding != nullptr) judge_->Looked(*holding);
+      return;
+    case Deed::kWatch:
+      if (holding != nullptr) judge_->Watches(*holding);
       return;
   }
 }
@@ -136,7 +146,12 @@ void Embedder::LockAs(std::string key, absl::Duration ttl, absl::Duration wait,
       judge_->Ask(process_, Door::kEmbedder,
                   absl::StrCat(renews ? "lock and renew " : "lock ", key));
   const auto slot = std::make_shared<std::weak_ptr<Holding>>();
+  Pending pending = {.call = call, .key = key, .owner = owner};
   LockOptions options;
+  if (chance_.Happens(Rate::Percent(40))) {
+    pending.stop = std::stop_source();
+    options.stop = pending.stop.get_token();
+  }
   options.wait = wait;
   options.owner = std::move(owner);
   options.renew = renews;
@@ -149,18 +164,22 @@ void Embedder::LockAs(std::string key, absl::Duration ttl, absl::Duration wait,
       OnChange(slot, change);
     };
   }
-  Coordinator::LockCallback done = [this, call, slot, has_callback,
-                                    renews](absl::StatusOr<HeldLock> result) {
-    if (result.ok() && renews) judge_->Permit(result->token());
-    OnLocked(call, slot, has_callback, std::move(result));
-  };
-  const RequestId request =
-      wait == absl::ZeroDuration()
-          ? coordinator_->TryLockAsync(key, ttl, std::move(options),
-                                       std::move(done))
-          : coordinator_->LockAsync(key, ttl, std::move(options),
-                                    std::move(done));
-  pending_.push_back({request, call});
+  Coordinator::LockCallback done =
+      [this, call, slot, has_callback, renews,
+       stop = options.stop](absl::StatusOr<HeldLock> result) {
+        if (result.ok() && stop.stop_requested() && IsJudged()) {
+          judge_->Complain(absl::StrCat("somebody is handed ", result->key(),
+                                        " who has stopped his call"));
+        }
+        if (result.ok() && renews) judge_->Permit(result->token());
+        OnLocked(call, slot, has_callback, std::move(result));
+      };
+  pending.request = wait == absl::ZeroDuration()
+                        ? coordinator_->TryLockAsync(
+                              key, ttl, std::move(options), std::move(done))
+                        : coordinator_->LockAsync(key, ttl, std::move(options),
+                                                  std::move(done));
+  pending_.push_back(std::move(pending));
 }
 
 void Embedder::OnLocked(CallId call, const Slot& slot, bool has_callback,
@@ -172,6 +191,7 @@ void Embedder::OnLocked(CallId call, const Slot& slot, bool has_callback,
       judge_->Held(process_, *std::move(result), has_callback);
   *slot = holding;
   holdings_.push_back(holding);
+  if (chance_.Happens(Rate::Percent(20))) judge_->Watches(*holding);
   if (chance_.Happens(Rate::Percent(30))) ActInCallback(holding);
 }
 
@@ -217,6 +237,17 @@ void Embedder::Withdraw() {
                  pending_.end());
   if (pending_.empty()) return;
   coordinator_->Withdraw(chance_.Pick(pending_).request);
+}
+
+void Embedder::StopCall() {
+  if (pending_.empty()) return;
+  Pending& pending = pending_[chance_.Below(pending_.size())];
+  if (!pending.stop.stop_possible() || judge_->IsAnswered(pending.call)) return;
+  judge_->Stop(pending.call);
+  // It may be granted already, and nobody is to hear of that.
+  judge_->PermitUnheard(process_, pending.key, pending.owner,
+                        /*must_release=*/true);
+  pending.stop.request_stop();
 }
 
 void Embedder::Renew(Holding& holding) {
@@ -293,6 +324,26 @@ void Embedder::ClaimByToken(bool is_release) {
     coordinator_->RenewAsync(holding->key, DrawTtl(), holding->token,
                              Answering(call));
   }
+}
+
+// From whoever holds it, wherever that is; or only under a token of its own.
+void Embedder::Force() {
+  std::string key = chance_.Pick(keys_);
+  FencingToken token;
+  if (!holdings_.empty() && chance_.Happens(Rate::Percent(30))) {
+    const std::shared_ptr<Holding> holding = chance_.Pick(holdings_);
+    key = holding->key;
+    token = holding->token;
+  }
+  const std::string reason =
+      absl::StrCat("reason ", ++forced_, " of p", process_.value());
+  const CallId call = judge_->Ask(process_, Door::kEmbedder,
+                                  absl::StrCat("force ", key, ": ", reason));
+  judge_->Forces(key, reason);
+  coordinator_->ForceReleaseAsync(
+      key, reason, token, [this, call](const absl::StatusOr<LockInfo>& holder) {
+        if (IsJudged()) judge_->Answer(call, Outcome(holder.status()));
+      });
 }
 
 void Embedder::Read() {

@@ -2,6 +2,7 @@
 #define TESTS_IO_JUDGE_EMBEDDER_H_
 
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,9 @@ class Embedder {
   struct Pending {
     RequestId request;
     CallId call;
+    std::string key;
+    std::string owner;
+    std::stop_source stop{std::nostopstate};
   };
 
   void Lock(std::string key, bool is_try);
@@ -53,6 +57,7 @@ class Embedder {
   void OnChange(const Slot& slot, const LockChange& change);
   void ActInCallback(const std::shared_ptr<Holding>& holding);
   void Withdraw();
+  void StopCall();
   void Renew(Holding& holding);
   void Release(Holding& holding);
   void GiveUp(Holding& holding);
@@ -61,6 +66,7 @@ class Embedder {
   void MoveOver(Holding& from, Holding& over);
   void Claim(bool is_release);
   void ClaimByToken(bool is_release);
+  void Force();
   void Read();
 
   // One of those whose handle is still there; null if there is none.
@@ -76,6 +82,7 @@ class Embedder {
   sim::Chance chance_;
   const std::vector<std::string> keys_;
   bool is_resting_ = false;
+  int forced_ = 0;  // locks that it took from their holders
   std::vector<std::shared_ptr<Holding>> holdings_;
   std::vector<Pending> pending_;
 };

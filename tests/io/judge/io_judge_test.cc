@@ -34,6 +34,8 @@ bool Passes(uint64_t seed, JudgeCounters* counters = nullptr) {
     counters->losses_told += verdict.counters.losses_told;
     counters->answers += verdict.counters.answers;
     counters->releases += verdict.counters.releases;
+    counters->revocations += verdict.counters.revocations;
+    counters->stops += verdict.counters.stops;
   }
   if (!verdict.complaint.has_value()) return true;
   std::cout << "seed " << seed << " FAILED: " << *verdict.complaint
@@ -53,6 +55,8 @@ TEST(IoJudgeTest, NoSeedBreaksAProperty) {
   EXPECT_GT(counters.local_grants, kSeeds * 3);
   EXPECT_GT(counters.losses_told, kSeeds);
   EXPECT_GT(counters.releases, kSeeds * 5);
+  EXPECT_GT(counters.revocations, kSeeds);
+  EXPECT_GT(counters.stops, kSeeds);
 }
 
 TEST(IoJudgeTest, OneSeedIsOneRun) {

@@ -165,6 +165,15 @@ void Judge::Abandon(CallId call) {
   found->second.forget_by = At(found->second.process).turns + kTurnsMax;
 }
 
+void Judge::Stop(CallId call) {
+  const auto found = calls_.find(call);
+  if (found == calls_.end()) return;
+  const Process& process = At(found->second.process);
+  Note(NameOf(process.id), absl::StrCat("stops call ", call.value()));
+  if (process.life != Life::kRunning) return;
+  found->second.answer_by = process.turns + kTurnsMax;
+}
+
 void Judge::PermitOwner(CallId call, absl::string_view key,
                         absl::string_view owner) {
   Call& open = calls_.at(call);
@@ -292,8 +301,14 @@ void Judge::CheckSoleBelief(absl::string_view key, FencingToken token) {
   for (const FencingToken& other : local_by_key_[std::string(key)]) {
     const Granted& granted = grants_.at(other);
     if (other == token || granted.is_release_asked) continue;
+    // A cluster of one that ended: what was believed in it ends by itself.
+    if (other.epoch != token.epoch) continue;
     const Process& process = At(granted.process);
     if (process.is_leaving) continue;
+    // What a program was promised ends with a revocation, unless it is the one
+    // to release the lock.
+    const bool is_taken = granted.is_lost && !granted.text.empty();
+    if (is_taken && !granted.releases_itself) continue;
     const FastInstant now = process.clock->At(time_->now()).fast;
     if (granted.local_belief_end <= now) continue;
     Complain(sim::Say(key, " was granted with token ", token,
@@ -322,6 +337,7 @@ void Judge::ToldLocally(FencingToken token, LossReason reason) {
 void Judge::GivingUp(Holding& holding) {
   if (holding.is_silent) return;
   holding.is_silent = true;
+  holding.must_stop = true;
   Permit(holding.token);
   MustBeReleased(holding.process, holding.token);
 }
@@ -381,7 +397,53 @@ void Judge::Told(Holding& holding, const LockChange& change) {
   const auto granted = grants_.find(holding.token);
   if (granted != grants_.end()) {
     CheckLossReason(granted->second, change.reason);
+    CheckWords(granted->second, {.reason = change.reason, .text = change.text});
   }
+}
+
+void Judge::CheckWords(const Granted& granted, const LockLoss& told) {
+  if (told.reason != granted.reason || told.text == granted.text) return;
+  Complain(sim::Say(NameOf(granted.process), "'s holder of ", granted.key,
+                    " was told \"", told.text,
+                    "\" of its loss, and the engine "
+                    "says \"",
+                    granted.text, "\""));
+}
+
+// What a handle says of its loss is what its holder was told.
+void Judge::CheckLoss(Holding& holding) {
+  if (!holding.lock.has_value() || holding.is_silent) return;
+  const auto granted = grants_.find(holding.token);
+  if (granted == grants_.end() || !granted->second.is_lost) return;
+  const LockLoss loss = holding.lock->loss();
+  CheckLossReason(granted->second, loss.reason);
+  CheckWords(granted->second, loss);
+}
+
+void Judge::Watches(Holding& holding) {
+  if (!holding.lock.has_value() || holding.stop.has_value()) return;
+  holding.must_stop = holding.lock->state() != Belief::kHeld;
+  holding.stop = holding.lock->stop_token();
+}
+
+void Judge::CheckStop(const Process& process, Holding& holding) {
+  if (!holding.stop.has_value()) return;
+  const bool has_stopped = holding.stop->stop_requested();
+  if (has_stopped) ++counters_.stops;
+  if (has_stopped && !holding.must_stop) {
+    Complain(sim::Say(NameOf(process.id), "'s holder of ", holding.key,
+                      " is stopped, though the lock is held for certain"));
+  }
+  if (has_stopped || !holding.must_stop) return;
+  // Its own clock was first; the engine comes to it with the next turn.
+  const auto granted = grants_.find(holding.token);
+  const bool is_lost = granted != grants_.end() && granted->second.is_lost;
+  if (holding.was_zero && !is_lost && !holding.is_silent) return;
+  Complain(sim::Say(NameOf(process.id), "'s holder of ", holding.key,
+                    " is not stopped, though the lock is ",
+                    holding.is_silent ? "given up"
+                    : is_lost         ? "lost"
+                                      : "suspect"));
 }
 
 void Judge::CheckLossReason(const Granted& granted, LossReason reason) {
@@ -435,10 +497,7 @@ void Judge::CheckHolding(Process& process, Holding& holding) {
     const auto granted = grants_.find(holding.token);
     if (granted != grants_.end() && granted->second.is_release_asked) return;
     const absl::Duration left = holding.lock->remaining();
-    const bool errs_safely = granted != grants_.end() &&
-                             granted->second.has_unknown_renewal &&
-                             left < expected;
-    if (left == expected || errs_safely) return;
+    if (left == expected) return;
     Complain(sim::Say(NameOf(process.id), "'s holder of ", holding.key,
                       " sees another ", left, ", its engine ", expected));
     return;
@@ -466,11 +525,9 @@ void Judge::Process::OnLearned(const Event& event) {
   Asked item;
   if (const auto* acquire = std::get_if<AcquireRequest>(&submitted->body)) {
     item.is_acquire = true;
+    item.releases_itself = acquire->releases_itself;
     item.key = acquire->key;
     item.owner = acquire->owner;
-  }
-  if (const auto* renew = std::get_if<RenewRequest>(&submitted->body)) {
-    item.renewed = renew->token;
   }
   if (!asked.emplace(submitted->request, item).second) {
     judge->Complain(sim::Say(NameOf(id), " uses the number ",
@@ -502,26 +559,34 @@ void Judge::Process::OnAnswered(const AnswerRequest& answer) {
   Asked& item = asked[answer.request];
   item.is_answered = true;
   withdrawals_due.erase(answer.request);
-  const auto renewed = judge->grants_.find(item.renewed);
-  if (renewed != judge->grants_.end() &&
-      answer.answer.outcome == Outcome::kUnknown) {
-    renewed->second.has_unknown_renewal = true;
-  }
   if (!item.is_acquire || answer.answer.outcome != Outcome::kOk) return;
-  judge->grants_.insert_or_assign(answer.answer.token,
-                                  Granted{.process = id,
-                                          .request = answer.request,
-                                          .key = item.key,
-                                          .owner = item.owner,
-                                          .door = std::nullopt,
-                                          .holding = {},
-                                          .tell_by = std::nullopt,
-                                          .release_by = std::nullopt});
+  judge->CheckEarlierLoss(*this, item.key);
+  judge->grants_.insert_or_assign(
+      answer.answer.token, Granted{.process = id,
+                                   .request = answer.request,
+                                   .key = item.key,
+                                   .owner = item.owner,
+                                   .door = std::nullopt,
+                                   .holding = {},
+                                   .releases_itself = item.releases_itself,
+                                   .tell_by = std::nullopt,
+                                   .release_by = std::nullopt});
   const std::optional<Client::Held> held =
       driver->node().client().Find(answer.request);
   const bool believes =
       held.has_value() && held->belief_end > driver->ReadClock().fast;
   if (believes) judge->CheckSoleBelief(item.key, answer.answer.token);
+}
+
+// The engine holds a key once: whoever had it before has heard of the loss.
+void Judge::CheckEarlierLoss(const Process& process, absl::string_view key) {
+  for (const auto& [token, granted] : grants_) {
+    if (granted.process != process.id || granted.key != key) continue;
+    if (granted.is_lost) continue;
+    Complain(sim::Say(NameOf(process.id), " is granted ", key,
+                      " before the holder of its token ", token,
+                      " is told that it is lost"));
+  }
 }
 
 void Judge::Process::OnNotified(const NotifyHolder& notice) {
@@ -531,11 +596,23 @@ void Judge::Process::OnNotified(const NotifyHolder& notice) {
   judge->Note(NameOf(id), absl::StrCat("engine > ", notice.key, " ",
                                        BeliefName(notice.belief), ", ",
                                        LossReasonName(notice.reason)));
-  if (notice.belief != Belief::kLost) return;
   const auto granted = judge->grants_.find(notice.token);
   if (granted == judge->grants_.end()) return;
+  if (!notice.text.empty()) {
+    ++judge->counters_.revocations;
+    if (!judge->forced_.contains({notice.key, notice.text})) {
+      judge->Complain(sim::Say(NameOf(id), " is told \"", notice.text, "\" of ",
+                               notice.key, ", which nobody has said"));
+    }
+  }
+  const std::shared_ptr<Holding> holding = granted->second.holding.lock();
+  if (holding != nullptr && notice.belief != Belief::kHeld) {
+    holding->must_stop = true;
+  }
+  if (notice.belief != Belief::kLost) return;
   granted->second.is_lost = true;
   granted->second.reason = notice.reason;
+  granted->second.text = notice.text;
   granted->second.release_by.reset();
   granted->second.tell_by = turns + kTurnsMax;
   due.insert(notice.token);
@@ -574,8 +651,18 @@ void Judge::CheckDue(Process& process, FencingToken token, Granted& granted) {
   }
 }
 
+void Judge::CheckCalls(const Process& process) {
+  for (const auto& [number, call] : calls_) {
+    if (call.process != process.id) continue;
+    if (call.answer_by.value_or(process.turns) >= process.turns) continue;
+    Complain(sim::Say(NameOf(process.id), " goes on with call ", number.value(),
+                      ", ", call.what, ", which its caller has stopped"));
+  }
+}
+
 void Judge::CheckDue(Process& process) {
   if (process.driver == nullptr) return;
+  CheckCalls(process);
   for (const RequestId& request : process.withdrawals_due) {
     const Asked& item = process.asked.at(request);
     if (*item.withdraw_by >= process.turns) continue;
@@ -591,7 +678,10 @@ void Judge::CheckDue(Process& process) {
     token = is_settled ? process.due.erase(token) : std::next(token);
   }
   for (const std::shared_ptr<Holding>& holding : holdings_) {
-    if (holding->process == process.id) CheckHolding(process, *holding);
+    if (holding->process != process.id) continue;
+    CheckHolding(process, *holding);
+    CheckStop(process, *holding);
+    CheckLoss(*holding);
   }
   holdings_.erase(std::remove_if(holdings_.begin(), holdings_.end(),
                                  [](const std::shared_ptr<Holding>& holding) {

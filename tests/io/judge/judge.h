@@ -7,8 +7,10 @@
 #include <optional>
 #include <ostream>
 #include <set>
+#include <stop_token>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "absl/container/btree_map.h"
@@ -49,6 +51,9 @@ struct Holding {
   // The holder gave it up: it is to be told nothing more.
   bool is_silent = false;
   bool was_zero = false;  // remaining() has said so
+  // Of lock.stop_token(), once somebody wanted it.
+  std::optional<std::stop_token> stop;
+  bool must_stop = false;  // it is to have tripped
   bool is_loss_told = false;
   Belief told = Belief::kHeld;
 };
@@ -61,6 +66,8 @@ struct JudgeCounters {
   uint64_t answers = 0;
   uint64_t releases = 0;  // that the engine was asked for
   uint64_t beliefs_compared = 0;
+  uint64_t revocations = 0;  // that holders were told of
+  uint64_t stops = 0;        // of a lock's stop_token
 };
 
 // Judges what the lock service, its handles and the local server do, by what
@@ -68,7 +75,11 @@ struct JudgeCounters {
 //
 //   - one believer: of the holdings of one key at most one believes, over all
 //     processes; and none believes longer than its engine does;
-//   - each loss is told once, last, and for a reason that is true;
+//   - each loss is told once, last, and for a reason that is true, in the words
+//     of the administrator who caused it;
+//   - a lock's stop_token trips when it is suspect, lost or given up, and not
+//     before;
+//   - who had a lock before has heard of its loss when another is granted it;
 //   - nobody is called after the end: of the handle, or of the service;
 //   - each call is answered once, by the end of the service at the latest;
 //   - nothing is released or renewed but with the proof of the one who may;
@@ -115,7 +126,14 @@ class Judge {
   // Nobody waits for the answer any more: its connection has ended. What was
   // asked may yet be done.
   void Abandon(CallId call);
+  // Its caller has stopped it: it must be answered soon, and not with the lock.
+  void Stop(CallId call);
   bool IsAnswered(CallId call) const { return !calls_.contains(call); }
+
+  // Somebody is about to take `key` from its holder.
+  void Forces(absl::string_view key, absl::string_view reason) {
+    forced_.emplace(std::string(key), std::string(reason));
+  }
 
   // Whoever made the call may release and renew what it names: by the token...
   void Permit(FencingToken token) { permitted_.insert(token); }
@@ -138,6 +156,8 @@ class Judge {
   void Told(Holding& holding, const LockChange& change);
   // A holder looked at the time that remains.
   void Looked(Holding& holding);
+  // A holder wants to be stopped.
+  void Watches(Holding& holding);
   // A program was granted a lock.
   void HeldLocally(ProcessId process, absl::string_view key,
                    FencingToken token);
@@ -172,10 +192,9 @@ class Judge {
     std::weak_ptr<Holding> holding;
     bool is_lost = false;  // says the engine
     LossReason reason = LossReason::kNone;
+    std::string text;  // of the loss
+    bool releases_itself = false;
     bool is_release_asked = false;
-    // A renewal was answered with kUnknown: if its reply comes after all, the
-    // engine counts it and the holder, on the safe side, does not.
-    bool has_unknown_renewal = false;
     // Until when a program believes in it.
     FastInstant local_belief_end;
     // Turns of its process by the end of which it must be told, or released.
@@ -186,8 +205,8 @@ class Judge {
   struct Asked {
     std::string key;  // of an acquire
     std::string owner;
-    FencingToken renewed;  // of a renewal
     bool is_acquire = false;
+    bool releases_itself = false;
     bool is_answered = false;
     // The turn by the end of which it must be withdrawn or answered.
     std::optional<uint64_t> withdraw_by;
@@ -218,6 +237,8 @@ class Judge {
     std::string what;
     // The turn of its process by the end of which it is forgotten.
     std::optional<uint64_t> forget_by;
+    // ...and by the end of which it must be answered.
+    std::optional<uint64_t> answer_by;
     // A claim by owner.
     std::string key;
     std::string owner;
@@ -235,10 +256,15 @@ class Judge {
                    FencingToken token) const;
   // No other holding of the key believes.
   void CheckSoleBelief(absl::string_view key, FencingToken token);
+  void CheckEarlierLoss(const Process& process, absl::string_view key);
   void CheckHolding(Process& process, Holding& holding);
   void CheckDue(Process& process);
+  void CheckCalls(const Process& process);
   void CheckDue(Process& process, FencingToken token, Granted& granted);
   void CheckLossReason(const Granted& granted, LossReason reason);
+  void CheckWords(const Granted& granted, const LockLoss& told);
+  void CheckLoss(Holding& holding);
+  void CheckStop(const Process& process, Holding& holding);
   void Hash(absl::string_view what);
 
   const VirtualTime* const time_;
@@ -257,6 +283,7 @@ class Judge {
   // Of living processes.
   std::vector<std::shared_ptr<Holding>> holdings_;
   absl::btree_set<FencingToken> permitted_;
+  std::set<std::pair<std::string, std::string>> forced_;  // key, reason
   // Process, key and owner: may be released; and, of these, may be kept.
   std::set<std::tuple<ProcessId, std::string, std::string>> unheard_;
   std::set<std::tuple<ProcessId, std::string, std::string>> kept_unheard_;

@@ -29,6 +29,7 @@ enum class Deed {
   kKeep,
   kCheck,
   kAwaitLoss,
+  kAwaitRevocation,
   kWithdraw,
   kListLocks,
   kListMembers,
@@ -42,7 +43,7 @@ enum class Deed {
 // By their order above.
 const std::vector<uint64_t>& Weights() {
   static const auto* const weights = new std::vector<uint64_t>{
-      30, 12, 8, 5, 3, 3, 8, 6, 6, 2, 1, 2, 2, 10, 2, 5, 1};
+      30, 12, 8, 5, 3, 3, 8, 6, 6, 6, 2, 1, 2, 2, 10, 2, 5, 1};
   CHECK(weights->size() == static_cast<size_t>(Deed::kGarbage) + 1);
   return *weights;
 }
@@ -114,6 +115,9 @@ void LocalProgram::Act() {
     case Deed::kAwaitLoss:
       AskAbout(LocalOperation::kAwaitLoss);
       break;
+    case Deed::kAwaitRevocation:
+      AskAbout(LocalOperation::kAwaitRevocation);
+      break;
     case Deed::kWithdraw:
       Withdraw();
       break;
@@ -180,6 +184,7 @@ void LocalProgram::Acquire(uint64_t id) {
                      ? absl::ZeroDuration()
                      : chance_.Between(absl::Milliseconds(1), absl::Seconds(6));
   request.release_on_disconnect = chance_.Happens(Rate::Percent(60));
+  request.releases_itself = chance_.Happens(Rate::Percent(40));
   Send(request, "acquires");
 }
 
@@ -237,7 +242,7 @@ void LocalProgram::AskAbout(LocalOperation operation) {
   request.token = lock.token;
   Send(request, operation == LocalOperation::kKeep    ? "keeps"
                 : operation == LocalOperation::kCheck ? "checks"
-                                                      : "awaits the loss of");
+                                                      : "awaits news of");
 }
 
 void LocalProgram::Withdraw() {
@@ -339,7 +344,9 @@ void LocalProgram::Take(const LocalReply& reply) {
   if (same.empty()) pending_.erase(found);
   judge_->Answer(pending.call, OutcomeName(reply.answer.outcome));
   if (reply.loss != LossReason::kNone) {
-    judge_->ToldLocally(pending.token, reply.loss);
+    if (pending.operation != LocalOperation::kAwaitRevocation) {
+      judge_->ToldLocally(pending.token, reply.loss);
+    }
   }
   if (reply.answer.outcome != Outcome::kOk) return;
   if (pending.operation == LocalOperation::kAcquire) {

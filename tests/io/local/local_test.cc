@@ -515,11 +515,14 @@ LocalReply FullReply() {
                                              .has_majority = true,
                                              .deaths = 3},
                                 .snapshots_installed = 11,
+                                .impersonations = 19,
+                                .unasked = 20,
                                 .strangers_refused = 14,
                                 .members_refused = 15,
                                 .streams_closed = 16,
                                 .streams_refused = 17,
                                 .links_stuck = 18,
+                                .longest_turn = absl::Milliseconds(21),
                                 .local_malformed = 12},
           .belief = absl::Milliseconds(13),
           .loss = LossReason::kRevoked};
@@ -549,6 +552,9 @@ TEST(LocalProtocolTest, RepliesSurviveTheTrip) {
   EXPECT_EQ(read->status->streams_closed, 16u);
   EXPECT_EQ(read->status->streams_refused, 17u);
   EXPECT_EQ(read->status->links_stuck, 18u);
+  EXPECT_EQ(read->status->impersonations, 19u);
+  EXPECT_EQ(read->status->unasked, 20u);
+  EXPECT_EQ(read->status->longest_turn, absl::Milliseconds(21));
   EXPECT_EQ(read->belief, reply.belief);
   EXPECT_EQ(read->loss, reply.loss);
 }
@@ -564,6 +570,7 @@ TEST(LocalProtocolTest, RequestsSurviveTheTrip) {
       .wait = absl::Seconds(4),
       .release_on_disconnect = true,
       .keep_renewed = true,
+      .releases_itself = true,
       .withdrawn = 5,
       .list = {.prefix = "p", .after = "a", .limit = 6},
       .is_local = true};
@@ -579,6 +586,7 @@ TEST(LocalProtocolTest, RequestsSurviveTheTrip) {
   EXPECT_EQ(read->wait, request.wait);
   EXPECT_EQ(read->release_on_disconnect, request.release_on_disconnect);
   EXPECT_EQ(read->keep_renewed, request.keep_renewed);
+  EXPECT_EQ(read->releases_itself, request.releases_itself);
   EXPECT_EQ(read->withdrawn, request.withdrawn);
   EXPECT_EQ(read->list.prefix, request.list.prefix);
   EXPECT_EQ(read->list.after, request.list.after);
