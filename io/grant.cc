@@ -78,6 +78,7 @@ std::stop_token Grant::StopToken() {
     const absl::MutexLock lock(&mutex_);
     if (!stop_.stop_possible()) stop_ = std::stop_source();
     token = stop_.get_token();
+    has_stop_.store(true);
   }
   // After the source is there: who changes the belief later finds it.
   if (belief_.load() != Belief::kHeld) Trip();
@@ -85,6 +86,7 @@ std::stop_token Grant::StopToken() {
 }
 
 void Grant::Trip() {
+  if (!has_stop_.load()) return;
   std::stop_source source(std::nostopstate);
   {
     const absl::MutexLock lock(&mutex_);

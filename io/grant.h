@@ -129,6 +129,8 @@ class Grant {
   bool is_loss_told_ = false;
   bool is_release_sent_ = false;
 
+  std::atomic<bool> has_stop_{false};  // stop_ has state
+
   mutable absl::Mutex mutex_;
   std::string loss_text_ ABSL_GUARDED_BY(mutex_);
   bool is_silent_ ABSL_GUARDED_BY(mutex_) = false;

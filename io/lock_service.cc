@@ -429,8 +429,8 @@ void LockService::Ask(Request body, AnswerCallback done,
     done(Left());
     return;
   }
-  questions_.Ask(ReadClock().fast, NewRequest(), std::move(body), limit,
-                 std::move(done));
+  questions_.Ask([this] { return ReadClock().fast; }, NewRequest(),
+                 std::move(body), limit, std::move(done));
 }
 
 std::shared_ptr<Grant> LockService::AddGrant(RequestId request,
@@ -470,7 +470,7 @@ void LockService::RenewDue(FastInstant now) {
 void LockService::RenewNow(FastInstant now, const RenewalSchedule::Due& due) {
   const std::shared_ptr<Grant>& grant = grants_.at(due.grant);
   renewals_.Ask(
-      now, NewRequest(),
+      [now] { return now; }, NewRequest(),
       RenewRequest{
           .key = grant->key(), .token = grant->token(), .ttl = due.ttl},
       QuestionQueue::Limit::kNone,

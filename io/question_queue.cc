@@ -9,8 +9,9 @@
 
 namespace cachalot {
 
-void QuestionQueue::Ask(FastInstant now, RequestId request, Request body,
-                        Limit limit, Done done) {
+void QuestionQueue::Ask(absl::FunctionRef<FastInstant()> clock,
+                        RequestId request, Request body, Limit limit,
+                        Done done) {
   if (limit == Limit::kApplies && questions_.size() >= options_.questions_max) {
     done({.outcome = Outcome::kBusy,
           .text = absl::StrCat("more than ", options_.questions_max,
@@ -30,7 +31,7 @@ void QuestionQueue::Ask(FastInstant now, RequestId request, Request body,
     return;
   }
   waiting_.emplace_back(request, std::move(body));
-  deadlines_.emplace_back(now + options_.patience, request);
+  deadlines_.emplace_back(clock() + options_.patience, request);
 }
 
 bool QuestionQueue::OnAnswer(RequestId request, Answer& answer) {

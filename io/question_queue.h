@@ -9,6 +9,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/functional/any_invocable.h"
+#include "absl/functional/function_ref.h"
 #include "absl/time/time.h"
 #include "engine/ids.h"
 #include "engine/instant.h"
@@ -40,9 +41,10 @@ class QuestionQueue {
   QuestionQueue(Options options, Submit submit)
       : options_(options), submit_(std::move(submit)) {}
 
-  // `done` is called exactly once; here and now if there are too many.
-  void Ask(FastInstant now, RequestId request, Request body, Limit limit,
-           Done done);
+  // `done` is called exactly once; here and now if there are too many. `clock`
+  // is read only if the question has to wait.
+  void Ask(absl::FunctionRef<FastInstant()> clock, RequestId request,
+           Request body, Limit limit, Done done);
   // Passes the answer on; false if `request` is none of these.
   bool OnAnswer(RequestId request, Answer& answer);
   // Answers what has waited for too long.

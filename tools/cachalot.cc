@@ -9,6 +9,7 @@
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "io/escape.h"
 #include "tools/agent.h"
@@ -354,6 +355,10 @@ void AddListCommands(CLI::App& app, CommandLine& line) {
 }
 
 int Main(int argc, char** argv) {
+#ifdef NDEBUG
+  // Debian builds Abseil with it, and it costs each lock a search.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+#endif
   ReserveStandardStreams();
   CommandLine line;
   CLI::App app("cachalot: locks that are safe across a cluster.");

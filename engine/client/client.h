@@ -10,6 +10,7 @@
 
 #include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "engine/action.h"
@@ -328,8 +329,9 @@ class Client {
   // common to all and in none of the checks: a process may hold 100,000 locks,
   // and a keep-alive must not touch each of them.
   absl::btree_map<Sequence, Grant> grants_;
-  absl::btree_map<std::string, Sequence> by_key_;
-  absl::btree_map<RequestId, Sequence> by_grant_;
+  // Looked up and never walked.
+  absl::flat_hash_map<std::string, Sequence> by_key_;
+  absl::flat_hash_map<RequestId, Sequence> by_grant_;
   absl::btree_set<std::pair<FastInstant, Sequence>> checks_;
   // Whether the session's belief has less than a third of its ttl left, as of
   // the last NoteSessionBelief().

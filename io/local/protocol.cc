@@ -20,10 +20,18 @@ using flatbuffers::Vector;
 
 // --- Out --------------------------------------------------------------------
 
+// What is empty is left out.
 Offset<Vector<uint8_t>> ToWire(FlatBufferBuilder& builder,
                                absl::string_view bytes) {
+  if (bytes.empty()) return 0;
   return builder.CreateVector(reinterpret_cast<const uint8_t*>(bytes.data()),
                               bytes.size());
+}
+
+Offset<flatbuffers::String> TextToWire(FlatBufferBuilder& builder,
+                                       const std::string& text) {
+  if (text.empty()) return 0;
+  return builder.CreateString(text);
 }
 
 template <typename Kind>
@@ -46,9 +54,9 @@ local::wire::Address ToWire(const Address& address) {
 Offset<local::wire::Lock> ToWire(FlatBufferBuilder& builder,
                                  const LockInfo& lock) {
   const auto key = ToWire(builder, lock.key);
-  const auto holder_name = builder.CreateString(lock.holder_name);
-  const auto owner = builder.CreateString(lock.owner);
-  const auto reason = builder.CreateString(lock.revoke_reason);
+  const auto holder_name = TextToWire(builder, lock.holder_name);
+  const auto owner = TextToWire(builder, lock.owner);
+  const auto reason = TextToWire(builder, lock.revoke_reason);
   const local::wire::FencingToken token = ToWire(lock.token);
   const local::wire::WideId node = ToWire(lock.holder.node);
   return local::wire::CreateLock(
@@ -59,8 +67,8 @@ Offset<local::wire::Lock> ToWire(FlatBufferBuilder& builder,
 
 Offset<local::wire::Waiter> ToWire(FlatBufferBuilder& builder,
                                    const WaiterInfo& waiter) {
-  const auto name = builder.CreateString(waiter.name);
-  const auto owner = builder.CreateString(waiter.owner);
+  const auto name = TextToWire(builder, waiter.name);
+  const auto owner = TextToWire(builder, waiter.owner);
   const local::wire::WideId node = ToWire(waiter.session.node);
   return local::wire::CreateWaiter(builder, &node, waiter.session.number, name,
                                    owner);
@@ -68,7 +76,7 @@ Offset<local::wire::Waiter> ToWire(FlatBufferBuilder& builder,
 
 Offset<local::wire::Member> ToWire(FlatBufferBuilder& builder,
                                    const MemberInfo& member) {
-  const auto name = builder.CreateString(member.name);
+  const auto name = TextToWire(builder, member.name);
   const local::wire::WideId id = ToWire(member.id);
   const local::wire::Address address = ToWire(member.address);
   return local::wire::CreateMember(builder, &id, name, &address,
@@ -80,7 +88,7 @@ Offset<local::wire::Survival> ToWire(FlatBufferBuilder& builder,
                                      const Survival& survival) {
   std::vector<Offset<local::wire::Voter>> voters;
   for (const Survival::Voter& voter : survival.voters) {
-    const auto name = builder.CreateString(voter.name);
+    const auto name = TextToWire(builder, voter.name);
     const local::wire::WideId id = ToWire(voter.id);
     const local::wire::Address address = ToWire(voter.address);
     voters.push_back(
@@ -92,7 +100,7 @@ Offset<local::wire::Survival> ToWire(FlatBufferBuilder& builder,
 
 Offset<local::wire::Status> ToWire(FlatBufferBuilder& builder,
                                    const AgentStatus& status) {
-  const auto name = builder.CreateString(status.name);
+  const auto name = TextToWire(builder, status.name);
   const auto survival = ToWire(builder, status.survival);
   const auto problems = builder.CreateVectorOfStrings(status.problems);
   const local::wire::WideId id = ToWire(status.id);
@@ -335,10 +343,10 @@ const local::wire::Message* Verify(absl::string_view bytes) {
 std::string EncodeLocal(const LocalRequest& request) {
   FlatBufferBuilder builder;
   const auto key = ToWire(builder, request.key);
-  const auto owner = builder.CreateString(request.owner);
+  const auto owner = TextToWire(builder, request.owner);
   const auto prefix = ToWire(builder, request.list.prefix);
   const auto after = ToWire(builder, request.list.after);
-  const auto reason = builder.CreateString(request.reason);
+  const auto reason = TextToWire(builder, request.reason);
   const local::wire::FencingToken token = ToWire(request.token);
   local::wire::RequestBuilder body(builder);
   body.add_id(request.id);
@@ -364,7 +372,7 @@ std::string EncodeLocal(const LocalRequest& request) {
 std::string EncodeLocal(const LocalReply& reply) {
   FlatBufferBuilder builder;
   const Answer& answer = reply.answer;
-  const auto text = builder.CreateString(answer.text);
+  const auto text = TextToWire(builder, answer.text);
   Offset<local::wire::Lock> holder;
   if (answer.holder.has_value()) holder = ToWire(builder, *answer.holder);
   std::vector<Offset<local::wire::Lock>> locks;

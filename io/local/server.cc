@@ -247,17 +247,19 @@ bool LocalServer::Connection::Take(absl::string_view frame) {
 
 void LocalServer::Connection::Carry(LocalRequest request) {
   const uint64_t id = request.id;
-  HeldClaim claim = {.key = request.key,
-                     .owner = request.owner,
-                     .token = request.token,
-                     .scope = LockScope::kLocalSocket};
+  const auto claim = [&request]() -> HeldClaim {
+    return {.key = std::move(request.key),
+            .owner = std::move(request.owner),
+            .token = request.token,
+            .scope = LockScope::kLocalSocket};
+  };
   switch (request.operation) {
     case LocalOperation::kAcquire:
       return Acquire(std::move(request));
     case LocalOperation::kRenew:
-      return service()->Renew(claim, request.ttl, PassOn(id));
+      return service()->Renew(claim(), request.ttl, PassOn(id));
     case LocalOperation::kRelease:
-      return service()->Release(claim, PassOn(id));
+      return service()->Release(claim(), PassOn(id));
     case LocalOperation::kWithdraw:
       return Withdraw(request);
     case LocalOperation::kListLocks:

@@ -35,7 +35,7 @@ class QuestionQueueTest : public testing::Test {
 
   void Ask(uint64_t number, Request body, FastInstant now = At(0),
            QuestionQueue::Limit limit = QuestionQueue::Limit::kApplies) {
-    queue_.Ask(now, RequestId(number), std::move(body), limit,
+    queue_.Ask([now] { return now; }, RequestId(number), std::move(body), limit,
                [this, number](const Answer& answer) {
                  answers_.emplace_back(number, answer.outcome);
                  text_ = answer.text;
