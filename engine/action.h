@@ -8,6 +8,7 @@
 #include "absl/container/inlined_vector.h"
 #include "engine/address.h"
 #include "engine/ids.h"
+#include "engine/instant.h"
 #include "engine/request.h"
 #include "engine/saved_state.h"
 
@@ -62,6 +63,19 @@ struct NotifyHolder {
   // A renewal that was answered with kUnknown has moved the lease's end after
   // all; belief may be as it was.
   bool lease_moved = false;
+  // Unless it is lost: until when the lock's own lease may be believed in. A
+  // lease never becomes shorter: of all ends that are told of a grant, here and
+  // in answers, the latest counts, in whatever order they come.
+  FastInstant lease_end;
+};
+
+// There is another session, or the end of belief in it moved: later, within one
+// session. A lock may be believed in until then, or until the end of its own
+// lease, whichever is earlier. Comes before the answer to what was granted in
+// that session; how it ends, NotifyHolder tells each holder.
+struct AnnounceSession {
+  SessionId session;
+  FastInstant belief_end;
 };
 
 // The node's standing changed: it joined a cluster, lost it, found a leader.
@@ -75,9 +89,9 @@ struct AnnounceStanding {
 // The others have been told that this node leaves; the process may exit.
 struct LeaveCompleted {};
 
-using Action =
-    std::variant<SendDatagram, SendFrame, AnswerFrame, SaveState, AnswerRequest,
-                 NotifyHolder, AnnounceStanding, LeaveCompleted>;
+using Action = std::variant<SendDatagram, SendFrame, AnswerFrame, SaveState,
+                            AnswerRequest, NotifyHolder, AnnounceStanding,
+                            LeaveCompleted, AnnounceSession>;
 using Actions = absl::InlinedVector<Action, 4>;
 
 }  // namespace cachalot

@@ -274,6 +274,7 @@ void Node::Settle(Outbox& out) {
   ReviewVoters();
   ProposeExpiry();
   UpdateLeader();
+  AnnounceSessionEnd();
   DrainClient();
   NoteLeadership();
   Announce();
@@ -335,6 +336,19 @@ void Node::Deliver(std::vector<Reply> replies) {
       replies_[reply.session.node].replies.push_back(std::move(reply));
     }
   }
+}
+
+// Before what is granted in the session is handed out.
+void Node::AnnounceSessionEnd() {
+  if (!client_.has_session()) return;
+  const AnnounceSession session = {.session = client_.session(),
+                                   .belief_end = client_.session_belief_end()};
+  if (session.session == session_announced_.session &&
+      session.belief_end == session_announced_.belief_end) {
+    return;
+  }
+  session_announced_ = session;
+  actions_.push_back(session);
 }
 
 void Node::DrainClient() {

@@ -213,6 +213,7 @@ class Node {
   void LookUp(const ListMembersRequest& what, ReadResult& result) const;
   void LookUp(const ListWaitersRequest& what, ReadResult& result) const;
   void UpdateLeader();
+  void AnnounceSessionEnd();
   void DrainClient();
   void ProposeExpiry();
   void ReviewVoters();
@@ -324,6 +325,8 @@ class Node {
   int introductions_ = 0;
 
   AnnounceStanding standing_;
+  // The last that was ordered.
+  AnnounceSession session_announced_;
   // What the step that is being made puts out; empty between steps.
   Outbox outbox_;
   Actions actions_;

@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "engine/address.h"
 #include "engine/ids.h"
+#include "engine/instant.h"
 
 namespace cachalot {
 
@@ -163,6 +164,9 @@ struct MemberInfo {
 struct Answer {
   Outcome outcome = Outcome::kUnknown;
   FencingToken token;  // of a grant; of the holder with kHeld
+  // Of a grant or a renewal: until when the lock's own lease may be believed in
+  // (AnnounceSession has the other limit). On this node's fast clock.
+  FastInstant lease_end;
   // With kHeld: who holds the lock. With kTimedOut, if that is known: who held
   // it when the leader was last asked, a moment before the wait ended. Of
   // RevokeRequest: whose lock is revoked. Of ListWaitersRequest: nothing if the

@@ -164,16 +164,6 @@ bool Driver::IsOnThread() const {
 
 void Driver::Learn(Event event) { learnt_.push_back(std::move(event)); }
 
-// The engine has forgotten what is lost.
-FastInstant Driver::LeaseBeliefEnd(RequestId request) const {
-  const std::optional<Client::Held> held = node_->client().Find(request);
-  return held.has_value() ? held->lease_end : FastInstant();
-}
-
-FastInstant Driver::SessionBeliefEnd() const {
-  return node_->client().session_belief_end();
-}
-
 void Driver::Run() {
   thread_id_.store(std::this_thread::get_id());
   bool is_running = true;
@@ -294,6 +284,7 @@ void Driver::Perform(Action action) {
             delegate_->OnStanding(standing);
           },
           [this](LeaveCompleted&) { delegate_->OnLeft(); },
+          [this](AnnounceSession& session) { delegate_->OnSession(session); },
       },
       action);
 }

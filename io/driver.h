@@ -79,9 +79,6 @@ class Driver : public EngineDriver, private Transport::Receiver {
   Now ReadClock() override { return clock_.Read(); }
 
   void Learn(Event event) override;
-  FastInstant LeaseBeliefEnd(RequestId request) const override;
-  FastInstant SessionBeliefEnd() const override;
-  SessionId Session() const override { return node_->client().session(); }
   const Node& node() const override { return *node_; }
   const TransportStats& transport_stats() const override {
     return transport_->stats();

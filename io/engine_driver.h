@@ -27,6 +27,7 @@ class EngineDriver {
     virtual ~Delegate() = default;
     virtual void OnAnswer(RequestId request, Answer answer) = 0;
     virtual void OnHolderNotified(const NotifyHolder& notice) = 0;
+    virtual void OnSession(const AnnounceSession& session) = 0;
     virtual void OnStanding(const AnnounceStanding& standing) = 0;
     virtual void OnLeft() = 0;
     // Called at the end of each turn. `now` is a reading of this turn.
@@ -59,15 +60,8 @@ class EngineDriver {
 
   // Hands `event` to the node within this turn or the next.
   virtual void Learn(Event event) = 0;
-  // Until when the lease of the lock that `request` was granted may be believed
-  // in; the beginning of time if it is lost.
-  virtual FastInstant LeaseBeliefEnd(RequestId request) const = 0;
-  // The same of the session's lease, on which all locks of this node depend.
-  virtual FastInstant SessionBeliefEnd() const = 0;
-  // Which session that is.
-  virtual SessionId Session() const { return SessionId(); }
 
-  // Read for lists and status only.
+  // Read for lists and status only: what holders must know, actions tell.
   virtual const Node& node() const = 0;
   virtual const TransportStats& transport_stats() const = 0;
   // What is wrong at present between this node and its peers, a sentence each.

@@ -1,6 +1,7 @@
 #ifndef IO_GRANT_H_
 #define IO_GRANT_H_
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -104,7 +105,10 @@ class Grant {
 
   // --- For the driver's thread ----------------------------------------------
 
-  void set_lease_end(FastInstant end) { lease_end_.store(end.nanoseconds()); }
+  // Leases never become shorter: an earlier end is old news.
+  void ExtendLease(FastInstant end) {
+    lease_end_.store(std::max(lease_end_.load(), end.nanoseconds()));
+  }
   // Belief ends at `end` at the latest, whatever the lease.
   void EndBy(FastInstant end) { end_by_.store(end.nanoseconds()); }
   bool BeginRelease() { return !std::exchange(is_release_sent_, true); }

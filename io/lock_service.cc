@@ -59,6 +59,10 @@ std::string HeldByAnother(const Grant& grant, const HeldClaim& claim) {
                       "\": name the token or that owner");
 }
 
+void TakeRenewal(Grant& grant, const Answer& answer) {
+  if (answer.outcome == Outcome::kOk) grant.ExtendLease(answer.lease_end);
+}
+
 // Empties `map`; its entries in the order in which they were asked for.
 template <typename Value>
 std::vector<std::pair<RequestId, Value>> TakeInOrder(
@@ -103,17 +107,6 @@ LockService::LockService(std::unique_ptr<EngineDriver> driver, Watcher watcher,
                   Submit(request, std::move(body));
                 }),
       session_end_(std::make_shared<Grant::SessionEnd>(0)) {}
-
-void LockService::UpdateSession() {
-  const SessionId session = driver_->Session();
-  const int64_t end = driver_->SessionBeliefEnd().nanoseconds();
-  if (session == session_) {
-    session_end_->store(end);
-    return;
-  }
-  session_ = session;
-  session_end_ = std::make_shared<Grant::SessionEnd>(end);
-}
 
 void LockService::Stop() {
   driver_->Stop();
@@ -261,7 +254,7 @@ void LockService::Renew(const HeldClaim& claim, absl::Duration ttl,
       [this, grant, key = claim.key, token = *token, ttl,
        done = std::move(done)](Answer answer) mutable {
         LogRenewed(driver_->log(), key, token, ttl, answer);
-        if (grant != nullptr) UpdateBelief(*grant);
+        if (grant != nullptr) TakeRenewal(*grant, answer);
         done(std::move(answer));
       });
 }
@@ -435,7 +428,7 @@ void LockService::Ask(Request body, AnswerCallback done,
 
 std::shared_ptr<Grant> LockService::AddGrant(RequestId request,
                                              Acquisition acquisition,
-                                             FencingToken token) {
+                                             const Answer& answer) {
   const HoldTerms& terms = acquisition.terms;
   if (terms.renew) {
     const FastInstant now = ReadClock().fast;
@@ -444,15 +437,13 @@ std::shared_ptr<Grant> LockService::AddGrant(RequestId request,
                                   : now + terms.max_hold;
     schedule_.Add(now, request, acquisition.ttl, until);
   }
-  UpdateSession();
   auto grant = std::make_shared<Grant>(
       Grant::Identity{.request = request,
                       .key = std::move(acquisition.key),
                       .owner = std::move(acquisition.owner),
                       .scope = terms.scope,
-                      .token = token},
-      driver_->LeaseBeliefEnd(request), session_end_,
-      std::move(acquisition.terms.on_change));
+                      .token = answer.token},
+      answer.lease_end, session_end_, std::move(acquisition.terms.on_change));
   if (terms.releases_itself) self_releasing_.insert(request);
   grants_.insert_or_assign(request, grant);
   grants_by_key_.insert_or_assign(grant->key(), grant);
@@ -476,7 +467,7 @@ void LockService::RenewNow(FastInstant now, const RenewalSchedule::Due& due) {
       QuestionQueue::Limit::kNone,
       [this, now, grant, ttl = due.ttl](const Answer& answer) {
         LogRenewed(driver_->log(), grant->key(), grant->token(), ttl, answer);
-        UpdateBelief(*grant);
+        TakeRenewal(*grant, answer);
         if (answer.outcome == Outcome::kOk) {
           schedule_.Schedule(now, grant->request());
         } else {
@@ -502,10 +493,6 @@ void LockService::DropGrant(const Grant& grant) {
     grants_by_key_.erase(by_key);
   }
   grants_.erase(grant.request());
-}
-
-void LockService::UpdateBelief(Grant& grant) {
-  grant.set_lease_end(driver_->LeaseBeliefEnd(grant.request()));
 }
 
 void LockService::AbandonCalls() {
@@ -539,7 +526,7 @@ void LockService::OnAnswer(RequestId request, Answer answer) {
   GrantCallback done = std::move(acquisition.done);
   std::shared_ptr<Grant> grant;
   if (answer.outcome == Outcome::kOk) {
-    grant = AddGrant(request, std::move(acquisition), answer.token);
+    grant = AddGrant(request, std::move(acquisition), answer);
   } else {
     UncountOwner(acquisition.terms.scope, acquisition.owner);
   }
@@ -557,7 +544,7 @@ void LockService::OnHolderNotified(const NotifyHolder& notice) {
   if (notice.belief == Belief::kLost) {
     DropGrant(*grant);
   } else {
-    UpdateBelief(*grant);
+    grant->ExtendLease(notice.lease_end);
     if (notice.lease_moved) return;
   }
   if (notice.belief == Belief::kSuspect && notice.reason != LossReason::kNone) {
@@ -567,6 +554,16 @@ void LockService::OnHolderNotified(const NotifyHolder& notice) {
   LogBelief(driver_->log(), grant->key(), grant->owner(), grant->token(),
             notice.belief, notice.reason, notice.text);
   grant->Change(notice.belief, notice.reason, notice.text);
+}
+
+void LockService::OnSession(const AnnounceSession& session) {
+  const int64_t end = session.belief_end.nanoseconds();
+  if (session.session == session_) {
+    session_end_->store(end);
+    return;
+  }
+  session_ = session.session;
+  session_end_ = std::make_shared<Grant::SessionEnd>(end);
 }
 
 void LockService::OnStanding(const AnnounceStanding& standing) {
@@ -588,7 +585,6 @@ void LockService::OnLeft() {
 }
 
 void LockService::OnTurnEnded(const Now& now) {
-  UpdateSession();
   questions_.OnTime(now.fast);
   RenewDue(now.fast);
   LeaveIfDue(now.fast);

@@ -185,7 +185,7 @@ class LockService : private EngineDriver::Delegate {
   void RenewDue(FastInstant now);
   void RenewNow(FastInstant now, const RenewalSchedule::Due& due);
   std::shared_ptr<Grant> AddGrant(RequestId request, Acquisition acquisition,
-                                  FencingToken token);
+                                  const Answer& answer);
   // The grant of `key` that `token` names, or null.
   std::shared_ptr<Grant> FindGrant(absl::string_view key,
                                    FencingToken token) const;
@@ -194,9 +194,6 @@ class LockService : private EngineDriver::Delegate {
   void TellToRelease(Grant& grant, LossReason reason, absl::string_view text);
   // Leaves as soon as nobody has anything to end before it.
   void LeaveIfDue(FastInstant now);
-  // Takes over what the engine believes of the session, or of a lock's lease.
-  void UpdateSession();
-  void UpdateBelief(Grant& grant);
   // Sets one of the flags that mutex_ guards, and wakes whoever waits for it.
   void Set(bool& flag, bool value);
   // Answers all that is in flight, and tells holders that their locks are lost.
@@ -205,6 +202,7 @@ class LockService : private EngineDriver::Delegate {
 
   void OnAnswer(RequestId request, Answer answer) override;
   void OnHolderNotified(const NotifyHolder& notice) override;
+  void OnSession(const AnnounceSession& session) override;
   void OnStanding(const AnnounceStanding& standing) override;
   void OnLeft() override;
   void OnTurnEnded(const Now& now) override;

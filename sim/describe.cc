@@ -309,6 +309,11 @@ std::string Describer::Describe(const Action& action) const {
                 a.has_session ? ", has a session" : "");
           },
           [](const LeaveCompleted&) -> std::string { return "has left"; },
+          [](const AnnounceSession& a) {
+            return absl::StrCat("session ", a.session.number,
+                                ": believed in until ",
+                                a.belief_end.nanoseconds(), "ns");
+          },
       },
       action);
 }

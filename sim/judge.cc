@@ -117,6 +117,7 @@ void Judge::Stepped(const World& world, HostId host, const Event& event,
   Check(step,
         process.vote.Is(node.consensus().term(), node.consensus().vote()));
   Check(step, process.incarnation.Is(node.membership().self().incarnation));
+  CheckAnnounced(step);
   const bool is_thorough = world.steps() % options_.invariants_every == 0;
   const FastInstant session_end = node.client().session_belief_end();
   if (session_end != process.session_end) step.beliefs_grew = true;
@@ -252,8 +253,27 @@ void Judge::NoteAction(Step& step, const Action& action) {
                  [&](const NotifyHolder& notice) { NoteNotice(step, notice); },
                  [&](const AnnounceStanding&) {},
                  [&](const LeaveCompleted&) { NoteDeparture(step); },
+                 [&](const AnnounceSession& session) {
+                   step.process.announced = session;
+                 },
              },
              action);
+}
+
+// Drivers know of the session what they are told, and nothing else.
+void Judge::CheckAnnounced(const Step& step) {
+  const Client& client = step.node.client();
+  if (!client.has_session()) return;
+  const AnnounceSession& announced = step.process.announced;
+  if (announced.session == client.session() &&
+      announced.belief_end == client.session_belief_end()) {
+    return;
+  }
+  Complain(step.world, step.host,
+           Say("believes in session ", client.session().number, " until ",
+               client.session_belief_end().nanoseconds(),
+               ", and has announced session ", announced.session.number,
+               " until ", announced.belief_end.nanoseconds()));
 }
 
 void Judge::NoteBytes(const Step& step, const std::string& bytes) {

@@ -196,6 +196,7 @@ class Judge : public Watcher {
     // What its callers are told, whichever clusters it was in.
     TokensRise tokens = TokensRise(/*clocks_in_bound=*/true);
     FastInstant session_end;  // of the belief in the session
+    AnnounceSession announced;
     // When its time to leave runs out; never: it was not asked to.
     Deadline leave_by;
     bool leaves = false;
@@ -231,6 +232,7 @@ class Judge : public Watcher {
 
   // Actions.
   void NoteAction(Step& step, const Action& action);
+  void CheckAnnounced(const Step& step);
   void NoteBytes(const Step& step, const std::string& bytes);
   void NotePromise(const Step& step, NodeId to, const VoteReply& reply);
   void NotePromise(const Step& step, const AppendReply& reply);

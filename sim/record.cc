@@ -209,6 +209,8 @@ void Recorder::Stepped(const World& world, HostId host, const Event& event,
 
 void Recorder::NoteAction(const World& world, HostId host,
                           const Action& action) {
+  // With each answer to a keep-alive; NoteBeliefs() shows what it leads to.
+  if (std::holds_alternative<AnnounceSession>(action)) return;
   RecordedAction recorded;
   if (const auto* datagram = std::get_if<SendDatagram>(&action)) {
     recorded.message = NoteSent(world, host, datagram->to,

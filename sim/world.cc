@@ -420,7 +420,9 @@ void World::Step(HostId id, const Now& now, const Event& event) {
 }
 
 void World::Perform(HostId id, const Action& action) {
-  if (trace_.is_on()) Tell(id, ">", describer_.Describe(action));
+  // With each answer to a keep-alive: no story needs it.
+  const bool is_told = !std::holds_alternative<AnnounceSession>(action);
+  if (trace_.is_on() && is_told) Tell(id, ">", describer_.Describe(action));
   Host& host = At(id);
   const Address self = HostAddress(id);
   std::visit(Overloaded{
@@ -451,6 +453,7 @@ void World::Perform(HostId id, const Action& action) {
                    notices_.push_back({id, completed});
                    host.has_exited = true;
                  },
+                 [](const AnnounceSession&) {},
              },
              action);
 }

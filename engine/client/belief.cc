@@ -118,6 +118,7 @@ void Client::Hold(FastInstant now, RequestId request, const Acquire& acquire,
   NoteSessionBelief(now);
   Answer(request, Outcome::kOk);
   output_.answers.back().answer.token = token;
+  output_.answers.back().answer.lease_end = lease_end;
   // If this node joins another cluster, that one's tokens are to be above ours.
   epoch_floor_ = std::max(epoch_floor_, token.epoch);
   const Sequence sequence = acquire.sequence;
@@ -178,7 +179,8 @@ void Client::TellRevoked(FastInstant now, Sequence sequence,
                                          .token = grant.token,
                                          .belief = Belief::kSuspect,
                                          .reason = LossReason::kRevoked,
-                                         .text = reason});
+                                         .text = reason,
+                                         .lease_end = grant.lease_end});
   Reconsider(now, sequence);
 }
 
@@ -213,7 +215,8 @@ void Client::Reconsider(FastInstant now, Sequence sequence) {
     output_.notices.push_back(NotifyHolder{.request = grant.request,
                                            .key = grant.key,
                                            .token = grant.token,
-                                           .belief = belief});
+                                           .belief = belief,
+                                           .lease_end = grant.lease_end});
   }
   const FastInstant next_check =
       lease_is_suspect ? grant.lease_end : lease_suspect_from;
@@ -228,7 +231,8 @@ void Client::TellLeaseMoved(const Grant& grant) {
                                          .key = grant.key,
                                          .token = grant.token,
                                          .belief = grant.belief,
-                                         .lease_moved = true});
+                                         .lease_moved = true,
+                                         .lease_end = grant.lease_end});
 }
 
 void Client::FireBelief(FastInstant now) {

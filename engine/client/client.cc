@@ -454,8 +454,12 @@ void Client::OnAnswered(FastInstant now, const Reply& reply) {
     }
     const bool lost = grant == nullptr && reply.outcome == Outcome::kOk;
     Answer(request, lost ? Outcome::kNotHeld : reply.outcome);
-    if (request != RequestId())
+    if (request != RequestId()) {
       output_.answers.back().answer.token = renew->token;
+      if (grant != nullptr) {
+        output_.answers.back().answer.lease_end = grant->lease_end;
+      }
+    }
     Finish(reply.sequence);
     return;
   }

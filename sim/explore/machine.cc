@@ -267,6 +267,7 @@ void Machine::Perform(Action action, Turn& turn) {
           },
           [&](AnnounceStanding&&) {},
           [&](LeaveCompleted&&) {},
+          [&](AnnounceSession&&) {},
       },
       std::move(action));
 }

@@ -81,7 +81,8 @@ void TestCluster::Perform(int node, Actions actions) {
             },
             [&](NotifyHolder& a) { notices_.emplace_back(node, a); },
             [&](AnnounceStanding&) {},
-            [&](LeaveCompleted&) { left_.insert(node); }},
+            [&](LeaveCompleted&) { left_.insert(node); },
+            [&](AnnounceSession&) {}},
         action);
   }
 }

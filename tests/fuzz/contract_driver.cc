@@ -94,6 +94,7 @@ void ContractDriver::Restart(size_t kept) {
   last_save_ = SaveId();
   open_requests_.clear();
   holding_.clear();
+  session_ = AnnounceSession();
   twin_.reset();
   ++options_.seed;
   ++options_.birth_epoch;
@@ -155,6 +156,8 @@ void ContractDriver::Check(const AnswerRequest& action) {
   if (acquire == acquiring_.end()) return;
   if (action.answer.outcome == Outcome::kOk) {
     CHECK(!action.answer.token.IsNone());
+    CHECK(std::min(action.answer.lease_end, session_.belief_end) > now_.fast)
+        << "granted without belief";
     holding_.insert(action.request);
     granted_.emplace_back(acquire->second, action.answer.token);
   }
@@ -164,12 +167,24 @@ void ContractDriver::Check(const NotifyHolder& action) {
   CHECK(holding_.contains(action.request)) << "request " << action.request;
   CHECK((action.belief == Belief::kLost) !=
         (action.reason == LossReason::kNone));
-  if (action.belief == Belief::kLost) holding_.erase(action.request);
+  if (action.belief == Belief::kLost) {
+    holding_.erase(action.request);
+  } else {
+    CHECK(action.lease_end > now_.fast);
+  }
 }
 
 void ContractDriver::Check(const AnnounceStanding& action) {
   CHECK(!has_left_) << "announces after its goodbye";
   if (action.has_session) CHECK(action.joined);
+}
+
+void ContractDriver::Check(const AnnounceSession& action) {
+  CHECK(!has_left_) << "announces after its goodbye";
+  if (action.session == session_.session) {
+    CHECK(action.belief_end > session_.belief_end) << "the end moved back";
+  }
+  session_ = action;
 }
 
 void ContractDriver::Check(const LeaveCompleted&) {

@@ -84,6 +84,7 @@ class ContractDriver {
   void Check(const NotifyHolder& action);
   void Check(const AnnounceStanding&);
   void Check(const LeaveCompleted&);
+  void Check(const AnnounceSession& action);
   void CheckBytes(const std::string& bytes, size_t size_max) const;
   void StepTwin(const Event& event, const Actions& actions);
 
@@ -93,6 +94,8 @@ class ContractDriver {
   std::optional<Node> twin_;
   bool leaves_ = false;    // LeaveCompleted was among the actions,
   bool has_left_ = false;  // and of a step before this one
+
+  AnnounceSession session_;
 
   SavedState disk_;
   SaveId last_save_;

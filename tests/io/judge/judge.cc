@@ -15,10 +15,6 @@ namespace {
 
 // Turns after which what was ordered must have been done.
 constexpr uint64_t kTurnsMax = 4;
-// Lookups that a turn may make whatever it brought, and for each of its events
-// and actions.
-constexpr size_t kLookupsFree = 16;
-constexpr size_t kLookupsPerHappening = 4;
 
 std::string NameOf(ProcessId process) {
   return absl::StrCat("p", process.value());
@@ -619,17 +615,9 @@ void Judge::Process::OnNotified(const NotifyHolder& notice) {
   judge->live_by_key_[granted->second.key].erase(notice.token);
 }
 
-void Judge::Process::OnTurnEnded(const TurnWork& work) {
+void Judge::Process::OnTurnEnded() {
   if (life == Life::kKilled) return;
   ++turns;
-  const size_t allowed =
-      kLookupsFree +
-      kLookupsPerHappening * (work.events + work.actions + work.tasks);
-  if (work.lookups > allowed) {
-    judge->Complain(sim::Say(NameOf(id), " looks up ", work.lookups,
-                             " locks in a turn of ", work.events,
-                             " events and ", work.actions, " actions"));
-  }
   judge->CheckDue(*this);
 }
 

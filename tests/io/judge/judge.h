@@ -228,7 +228,7 @@ class Judge {
     void OnLearned(const Event& event) override;
     void OnAnswered(const AnswerRequest& answer) override;
     void OnNotified(const NotifyHolder& notice) override;
-    void OnTurnEnded(const TurnWork& work) override;
+    void OnTurnEnded() override;
   };
 
   struct Call {

@@ -87,16 +87,6 @@ void VirtualDriver::Learn(Event event) {
   PlanTurn();
 }
 
-FastInstant VirtualDriver::LeaseBeliefEnd(RequestId request) const {
-  ++work_.lookups;
-  const std::optional<Client::Held> held = node_.client().Find(request);
-  return held.has_value() ? held->lease_end : FastInstant();
-}
-
-FastInstant VirtualDriver::SessionBeliefEnd() const {
-  return node_.client().session_belief_end();
-}
-
 void VirtualDriver::PlanAt(RealInstant at, void (VirtualDriver::*task)()) {
   time_->At(at, [self = std::weak_ptr<VirtualDriver*>(self_), task] {
     const std::shared_ptr<VirtualDriver*> driver = self.lock();
@@ -149,7 +139,6 @@ void VirtualDriver::TakeTurn(const Now& now, size_t batch) {
   CHECK(!is_in_turn_);
   is_in_turn_ = true;
   now_ = now;
-  work_ = TurnWork();
   std::vector<Event> arrived(
       std::make_move_iterator(inbox_.begin()),
       std::make_move_iterator(inbox_.begin() + static_cast<ptrdiff_t>(batch)));
@@ -166,14 +155,13 @@ void VirtualDriver::TakeTurn(const Now& now, size_t batch) {
   delegate_->OnTurnEnded(now_);
   is_in_turn_ = false;
   turn_is_planned_ = false;
-  watcher_->OnTurnEnded(work_);
+  watcher_->OnTurnEnded();
   if (!inbox_.empty() || !learnt_.empty() || !tasks_.empty()) PlanTurn();
   if (!is_stopped_) ArmWake();
 }
 
 void VirtualDriver::RunTasks() {
   std::vector<Task> running = std::exchange(tasks_, {});
-  work_.tasks += running.size();
   for (Task& task : running) task();
 }
 
@@ -193,12 +181,10 @@ void VirtualDriver::EndTurn() {
 
 void VirtualDriver::Step(const Event& event) {
   has_stepped_ = true;
-  ++work_.events;
   for (Action& action : node_.Step(now_, event)) Perform(std::move(action));
 }
 
 void VirtualDriver::Perform(Action action) {
-  ++work_.actions;
   const Address& self = options_.node.address;
   std::visit(
       Overloaded{
@@ -225,6 +211,7 @@ void VirtualDriver::Perform(Action action) {
           },
           [&](AnnounceStanding& standing) { delegate_->OnStanding(standing); },
           [&](LeaveCompleted&) { delegate_->OnLeft(); },
+          [&](AnnounceSession& session) { delegate_->OnSession(session); },
       },
       action);
 }

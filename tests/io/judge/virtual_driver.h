@@ -24,16 +24,6 @@
 
 namespace cachalot::io_judge {
 
-// What a driver was asked to do in one turn.
-struct TurnWork {
-  // Events that the engine was handed, and what it ordered.
-  size_t events = 0;
-  size_t actions = 0;
-  size_t tasks = 0;  // that were posted
-  // Questions that the lock service asked of the engine about single locks.
-  size_t lookups = 0;
-};
-
 // Looks on: called before the lock service hears of the same.
 class DriverWatcher {
  public:
@@ -41,7 +31,7 @@ class DriverWatcher {
   virtual void OnLearned(const Event& event) = 0;
   virtual void OnAnswered(const AnswerRequest& answer) = 0;
   virtual void OnNotified(const NotifyHolder& notice) = 0;
-  virtual void OnTurnEnded(const TurnWork& work) = 0;
+  virtual void OnTurnEnded() = 0;
 };
 
 // Runs a real Node in virtual time, turn by turn as io/driver.h does it, and
@@ -84,9 +74,6 @@ class VirtualDriver : public EngineDriver {
   Now ReadClock() override { return clock_->At(time_->now()); }
 
   void Learn(Event event) override;
-  FastInstant LeaseBeliefEnd(RequestId request) const override;
-  FastInstant SessionBeliefEnd() const override;
-  SessionId Session() const override { return node_.client().session(); }
   const Node& node() const override { return node_; }
   const TransportStats& transport_stats() const override { return stats_; }
   EventLoop* loop() override { return loop_.get(); }
@@ -136,7 +123,6 @@ class VirtualDriver : public EngineDriver {
   bool has_stepped_ = false;
   RealInstant stalled_until_;
   RealInstant wake_at_ = RealInstant::Never();
-  mutable TurnWork work_;
 };
 
 }  // namespace cachalot::io_judge
