@@ -106,7 +106,7 @@ std::string ToManPage(const CLI::App& app, absl::string_view program,
   std::string page = absl::StrCat(
       ".TH ", absl::AsciiStrToUpper(program), " 1 \"\" \"", release, "\"\n",
       ".SH NAME\n", program, " \\- ", Escaped(description), "\n",
-      ".SH SYNOPSIS\n.B ", program, "\n", Escaped(Operands(app)), "\n",
+      ".SH SYNOPSIS\n\\fB", program, "\\fR", Escaped(Operands(app)), "\n",
       ".SH OPTIONS\n", OptionEntries(app));
   const std::vector<const CLI::App*> commands = VisibleCommands(app);
   if (!commands.empty()) absl::StrAppend(&page, ".SH COMMANDS\n");

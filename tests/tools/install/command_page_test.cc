@@ -33,6 +33,7 @@ class CommandPageTest : public testing::Test {
 TEST_F(CommandPageTest, TheManPageHasCommandsOptionsAndOperands) {
   const std::string page = ToManPage(app_, "tool", "suite 1.2");
   EXPECT_THAT(page, HasSubstr(".TH TOOL 1 \"\" \"suite 1.2\""));
+  EXPECT_THAT(page, HasSubstr("\n\\fBtool\\fR [OPTIONS] COMMAND\n"));
   EXPECT_THAT(page, HasSubstr(".SS tool go [OPTIONS] PLACE"));
   EXPECT_THAT(page, HasSubstr("\\-f,\\-\\-fast"));
   EXPECT_THAT(page, HasSubstr("hurries"));

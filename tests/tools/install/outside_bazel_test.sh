@@ -3,13 +3,15 @@
 # A workspace of somebody else's, which depends on this one by one load and one
 # call. It has an engine/ids.h and an io/log.h of its own.
 #
-#   tools/bazel test //tests/tools/install:outside_bazel_test
+#   outside_bazel_test.sh compile   its program, with our public headers
+#   outside_bazel_test.sh run       all of the library too, and runs the program
 #
-# Compiled objects are kept between runs in $CACHALOT_OUTSIDE_CACHE, if set
-# (--test_env).
+# With $CACHALOT_OUTSIDE_CACHE set (--test_env), compiled objects are kept there
+# between runs.
 
 set -euo pipefail
 
+readonly what="$1"
 readonly tree="$(dirname "$(readlink -f WORKSPACE)")"
 readonly outside="${PWD}/tests/tools/install/outside.cc"
 readonly work="${TEST_TMPDIR}/elsewhere"
@@ -28,14 +30,19 @@ load("@cachalot//tools/deps:deps.bzl", "cachalot_deps")
 cachalot_deps()
 TEXT
 cat > BUILD <<'TEXT'
-cc_binary(
-    name = "outside",
+cc_library(
+    name = "program",
     srcs = [
         "engine/ids.h",
         "io/log.h",
         "outside.cc",
     ],
     deps = ["@cachalot//:cachalot"],
+)
+
+cc_binary(
+    name = "outside",
+    deps = [":program"],
 )
 TEXT
 echo '#error "not this one"' > engine/ids.h
@@ -50,9 +57,18 @@ run_bazel() {
     --output_user_root="${TEST_TMPDIR}/bazel" "$@"
 }
 trap 'run_bazel shutdown' EXIT
-run_bazel build //:outside
-output="$(bazel-bin/outside)"
-[[ "${output}" == "locked with cachalot "* ]] || {
-  echo "FAILED: ${output}"
-  exit 1
-}
+case "${what}" in
+  compile)
+    # The library itself is analysed: its labels and visibility are in order.
+    run_bazel build --nobuild //:outside
+    run_bazel build --output_groups=compilation_outputs //:program
+    ;;
+  run)
+    run_bazel build //:outside
+    output="$(bazel-bin/outside)"
+    [[ "${output}" == "locked with cachalot "* ]] || {
+      echo "FAILED: ${output}"
+      exit 1
+    }
+    ;;
+esac
