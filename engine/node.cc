@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
 #include "engine/check.h"
 #include "engine/fingerprint.h"
@@ -102,6 +103,31 @@ absl::Status Validate(const SavedState& saved) {
     }
   }
   return absl::OkStatus();
+}
+
+// A holder learns that its lock is lost before anybody else of this process may
+// learn that he has it. What was granted in this step comes after its answer.
+void TellCallers(std::vector<AnswerRequest> answers,
+                 std::vector<NotifyHolder> notices, Actions& actions) {
+  absl::InlinedVector<RequestId, 16> granted;
+  for (const AnswerRequest& answer : answers) {
+    if (!answer.answer.token.IsNone()) granted.push_back(answer.request);
+  }
+  std::sort(granted.begin(), granted.end());
+  const auto comes_first = [&granted](const NotifyHolder& notice) {
+    return notice.belief == Belief::kLost &&
+           !std::binary_search(granted.begin(), granted.end(), notice.request);
+  };
+  std::vector<NotifyHolder> later;
+  for (NotifyHolder& notice : notices) {
+    if (comes_first(notice)) {
+      actions.push_back(std::move(notice));
+    } else {
+      later.push_back(std::move(notice));
+    }
+  }
+  std::move(answers.begin(), answers.end(), std::back_inserter(actions));
+  std::move(later.begin(), later.end(), std::back_inserter(actions));
 }
 
 }  // namespace
@@ -354,23 +380,7 @@ void Node::AnnounceSessionEnd() {
 void Node::DrainClient() {
   if (!client_.has_output()) return;
   Client::Output output = client_.Take();
-  // A holder learns that its lock is lost before anybody else of this process
-  // may learn that he has it. What was granted in this step comes after its
-  // answer.
-  absl::btree_set<RequestId> answered;
-  for (const AnswerRequest& answer : output.answers) {
-    if (answer.answer.outcome == Outcome::kOk) answered.insert(answer.request);
-  }
-  const auto later =
-      std::stable_partition(output.notices.begin(), output.notices.end(),
-                            [&](const NotifyHolder& notice) {
-                              return notice.belief == Belief::kLost &&
-                                     !answered.contains(notice.request);
-                            });
-  std::move(output.notices.begin(), later, std::back_inserter(actions_));
-  std::move(output.answers.begin(), output.answers.end(),
-            std::back_inserter(actions_));
-  std::move(later, output.notices.end(), std::back_inserter(actions_));
+  TellCallers(std::move(output.answers), std::move(output.notices), actions_);
   if (consensus_.leads()) {
     for (LockCommand& command : output.commands) {
       proposals_.push_back(std::move(command));
