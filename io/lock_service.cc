@@ -568,7 +568,8 @@ void LockService::OnSession(const AnnounceSession& session) {
 
 void LockService::OnStanding(const AnnounceStanding& standing) {
   standing_ = standing;
-  LogStanding(driver_->log(), standing);
+  // Its session ends on the way out, which is no news of its own.
+  if (!is_leaving_) LogStanding(driver_->log(), standing);
   Set(is_ready_,
       standing.joined && standing.has_leader && standing.has_session);
   if (watcher_.on_standing != nullptr) watcher_.on_standing(standing);
