@@ -106,7 +106,8 @@ absl::Status Validate(const SavedState& saved) {
 }
 
 // A holder learns that its lock is lost before anybody else of this process may
-// learn that he has it. What was granted in this step comes after its answer.
+// learn that he has it. News of what was granted in this step comes after the
+// grant. News of one grant keeps its order.
 void TellCallers(std::vector<AnswerRequest> answers,
                  std::vector<NotifyHolder> notices, Actions& actions) {
   absl::InlinedVector<RequestId, 16> granted;
@@ -115,8 +116,7 @@ void TellCallers(std::vector<AnswerRequest> answers,
   }
   std::sort(granted.begin(), granted.end());
   const auto comes_first = [&granted](const NotifyHolder& notice) {
-    return notice.belief == Belief::kLost &&
-           !std::binary_search(granted.begin(), granted.end(), notice.request);
+    return !std::binary_search(granted.begin(), granted.end(), notice.request);
   };
   std::vector<NotifyHolder> later;
   for (NotifyHolder& notice : notices) {
