@@ -25,6 +25,9 @@ constexpr char kForms[] =
     "write HOST:PORT, for example 127.0.0.1:7946, [::1]:7946 or "
     "example.org:7946";
 
+// As the functions of ascii.h want it.
+unsigned char Byte(char c) { return static_cast<unsigned char>(c); }
+
 std::string Quote(absl::string_view text) {
   const bool is_long = text.size() > kQuotedBytesMax;
   return absl::StrCat("\"", absl::CHexEscape(text.substr(0, kQuotedBytesMax)),
@@ -56,8 +59,9 @@ absl::string_view ProblemOfText(absl::string_view text) {
     return "a zero byte in the host";
   }
   for (const char c : text) {
-    if (absl::ascii_isspace(c)) return "a space in the address";
-    if (absl::ascii_iscntrl(c)) return "a control character in the address";
+    if (absl::ascii_isspace(Byte(c))) return "a space in the address";
+    if (absl::ascii_iscntrl(Byte(c)))
+      return "a control character in the address";
   }
   if (absl::StrContains(text, "://")) return "this is a URL";
   return "";
@@ -86,7 +90,7 @@ absl::StatusOr<Address> ParseV6(absl::string_view text,
 // the ones that a person expects.
 bool LooksLikeV4(absl::string_view host) {
   return !host.empty() && std::all_of(host.begin(), host.end(), [](char c) {
-    return absl::ascii_isdigit(c) || c == '.';
+    return absl::ascii_isdigit(Byte(c)) || c == '.';
   });
 }
 
@@ -103,13 +107,14 @@ absl::StatusOr<Address> ParseV4(absl::string_view text,
 
 absl::Status CheckName(absl::string_view text, absl::string_view host) {
   if (std::any_of(host.begin(), host.end(),
-                  [](char c) { return !absl::ascii_isascii(c); })) {
+                  [](char c) { return !absl::ascii_isascii(Byte(c)); })) {
     return BadForm(text, "letters outside ASCII in the host",
                    "write an internationalized name in its ASCII form, which "
                    "begins with xn--");
   }
   for (const char c : host) {
-    if (absl::ascii_isalnum(c) || c == '-' || c == '.' || c == '_') continue;
+    if (absl::ascii_isalnum(Byte(c)) || c == '-' || c == '.' || c == '_')
+      continue;
     if (host == "*") {
       return BadForm(text, "\"*\" is no host",
                      "to listen on all addresses leave the host out, as in "
