@@ -3,6 +3,8 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstddef>
@@ -19,6 +21,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "engine/request.h"
@@ -339,6 +342,36 @@ TEST_F(EmbeddedCoordinatorTest, LogsOnTheThreadOfTheLoop) {
       loop_.RunUntil([&] { return member.GetStatus()->standing.has_session; }));
   member.Process();
   EXPECT_GT(records, 0u);
+}
+
+TEST_F(EmbeddedCoordinatorTest, SeedsMayHaveNames) {
+  EmbeddedCoordinator& founder = Open(Founder());
+  EmbeddedCoordinator& member =
+      Open(OptionsFor(absl::StrCat("localhost:", founder.address().port)));
+  EXPECT_TRUE(
+      loop_.RunUntil([&] { return member.GetStatus()->standing.has_session; }));
+}
+
+TEST_F(EmbeddedCoordinatorTest, AChildOfForkInheritsNoMember) {
+  EmbeddedCoordinator& member = Open(Founder());
+  const absl::StatusOr<HeldLock> lock = Lock(member, "key", LongTtl());
+  ASSERT_TRUE(lock.ok()) << lock.status();
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    // Returns at once, and takes nothing that arrives from the parent.
+    member.Process();
+    Locked refused;
+    member.LockAsync("other", LongTtl(), {}, Into(&refused));
+    const bool is_right = refused.has_value() &&
+                          absl::IsFailedPrecondition(refused->status()) &&
+                          lock->remaining() == absl::ZeroDuration();
+    _exit(is_right ? 0 : 1);
+  }
+  int status = 1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_TRUE(Lock(member, "other", LongTtl()).ok());
 }
 
 TEST_F(EmbeddedCoordinatorTest, SaysThatItsPortIsTaken) {

@@ -8,7 +8,7 @@ usage() {
   cat <<'TEXT'
 Installs headers, libraries, programs, manual pages and completion.
 
-  tools/bazel run -c opt //tools/install -- --prefix=DIR [--destdir=DIR]
+  tools/bazel run -c opt //tools:install -- --prefix=DIR [--destdir=DIR]
 
   --prefix=DIR   where it is to be used: /usr/local. Must be absolute.
   --destdir=DIR  put before the prefix while copying, for makers of packages.
