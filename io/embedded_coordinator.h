@@ -2,7 +2,10 @@
 #define IO_EMBEDDED_COORDINATOR_H_
 
 #include <memory>
+#include <string>
+#include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "io/async_coordinator.h"
 #include "io/coordinator_options.h"
@@ -49,6 +52,14 @@ class EmbeddedCoordinator : public AsyncCoordinator {
   // that is because time has passed. Watch it level triggered. It never
   // changes, and belongs to this object.
   int fd() const;
+
+  // Replaces the seeds, for embedders that look names up themselves: numeric
+  // addresses, "HOST:PORT". Any thread. Of no use if CoordinatorOptions::seeds
+  // had names, which go on being looked up here.
+  //
+  // Errors: InvalidArgument (a name; a form; too many; none), and then nothing
+  // has changed; FailedPrecondition (closed).
+  absl::Status SetSeeds(const std::vector<std::string>& seeds);
 
   // Handles what has arrived and what is due: a bounded part of it, and fd()
   // stays readable while there is more. On one thread; to be called in a

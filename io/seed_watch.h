@@ -50,6 +50,8 @@ class SeedWatch {
     // Whether it may, should the seeds turn out to lead to itself alone.
     bool may_found = false;
   };
+  // Of the target.
+  const OwnAddresses& own() const { return target_.own; }
   // From here on the target is kept up to date. None of its pointers is owned;
   // all outlive the watch.
   void Serve(Target target);

@@ -352,6 +352,18 @@ TEST_F(EmbeddedCoordinatorTest, SeedsMayHaveNames) {
       loop_.RunUntil([&] { return member.GetStatus()->standing.has_session; }));
 }
 
+TEST_F(EmbeddedCoordinatorTest, LearnsWhereSeedsHaveMoved) {
+  EmbeddedCoordinator& founder = Open(Founder());
+  // The discard port: nobody is there.
+  EmbeddedCoordinator& member = Open(OptionsFor("127.0.0.1:9"));
+  const absl::Status refused = member.SetSeeds({"localhost:7946"});
+  EXPECT_TRUE(absl::IsInvalidArgument(refused)) << refused;
+  const absl::Status status = member.SetSeeds({founder.address().ToString()});
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_TRUE(
+      loop_.RunUntil([&] { return member.GetStatus()->standing.has_session; }));
+}
+
 TEST_F(EmbeddedCoordinatorTest, AChildOfForkInheritsNoMember) {
   EmbeddedCoordinator& member = Open(Founder());
   const absl::StatusOr<HeldLock> lock = Lock(member, "key", LongTtl());
