@@ -20,6 +20,7 @@
 #include "engine/instant.h"
 #include "engine/limits.h"
 #include "engine/locks/lock_table.h"
+#include "engine/member.h"
 #include "engine/membership/membership.h"
 #include "engine/observer.h"
 #include "engine/options.h"

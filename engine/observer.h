@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "engine/address.h"
 #include "engine/ids.h"
+#include "engine/member.h"
 #include "engine/request.h"
 
 namespace cachalot {

@@ -6,6 +6,7 @@ ENGINE_HEADERS = [
     "cluster_time",
     "ids",
     "instant",
+    "member",
     "observer",
     "options",
     "request",

@@ -28,34 +28,6 @@ const char* OutcomeName(Outcome outcome) {
   return "?";
 }
 
-const char* MemberStateName(MemberState state) {
-  switch (state) {
-    case MemberState::kAlive:
-      return "alive";
-    case MemberState::kSuspect:
-      return "suspect";
-    case MemberState::kFailed:
-      return "failed";
-    case MemberState::kLeft:
-      return "left";
-  }
-  return "?";
-}
-
-const char* MemberRoleName(MemberRole role) {
-  switch (role) {
-    case MemberRole::kMember:
-      return "member";
-    case MemberRole::kLearner:
-      return "learner";
-    case MemberRole::kVoter:
-      return "voter";
-    case MemberRole::kLeader:
-      return "leader";
-  }
-  return "?";
-}
-
 const char* BeliefName(Belief belief) {
   switch (belief) {
     case Belief::kHeld:
@@ -92,12 +64,6 @@ const char* LossReasonName(LossReason reason) {
 
 std::ostream& operator<<(std::ostream& out, Outcome outcome) {
   return out << OutcomeName(outcome);
-}
-std::ostream& operator<<(std::ostream& out, MemberState state) {
-  return out << MemberStateName(state);
-}
-std::ostream& operator<<(std::ostream& out, MemberRole role) {
-  return out << MemberRoleName(role);
 }
 std::ostream& operator<<(std::ostream& out, Belief belief) {
   return out << BeliefName(belief);

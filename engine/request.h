@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "absl/time/time.h"
-#include "engine/address.h"
 #include "engine/ids.h"
 #include "engine/instant.h"
+#include "engine/member.h"
 
 namespace cachalot {
 
@@ -137,28 +137,6 @@ struct WaiterInfo {
   std::string owner;  // the label given with the request
 
   friend bool operator==(const WaiterInfo&, const WaiterInfo&) = default;
-};
-
-// SWIM's view of a member: within one incarnation the higher state wins
-// (engine/membership/README.md, R2).
-enum class MemberState : uint8_t { kAlive, kSuspect, kFailed, kLeft };
-
-const char* MemberStateName(MemberState state);
-std::ostream& operator<<(std::ostream& out, MemberState state);
-
-enum class MemberRole : uint8_t { kMember, kLearner, kVoter, kLeader };
-
-const char* MemberRoleName(MemberRole role);
-std::ostream& operator<<(std::ostream& out, MemberRole role);
-
-struct MemberInfo {
-  NodeId id;
-  std::string name;
-  Address address;
-  MemberState state = MemberState::kAlive;
-  MemberRole role = MemberRole::kMember;
-
-  friend bool operator==(const MemberInfo&, const MemberInfo&) = default;
 };
 
 struct Answer {

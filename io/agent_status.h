@@ -10,7 +10,7 @@
 #include "engine/action.h"
 #include "engine/address.h"
 #include "engine/ids.h"
-#include "engine/request.h"
+#include "engine/member.h"
 #include "engine/survival.h"
 
 namespace cachalot {

@@ -11,6 +11,7 @@
 #include "absl/strings/string_view.h"
 #include "engine/address.h"
 #include "engine/ids.h"
+#include "engine/member.h"
 #include "engine/request.h"
 #include "io/agent_status.h"
 #include "io/coordinator_options.h"

@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "engine/ids.h"
+#include "engine/member.h"
 #include "engine/request.h"
 #include "io/async_coordinator.h"
 #include "io/coordinator_options.h"

@@ -25,6 +25,7 @@
 #include "engine/event.h"
 #include "engine/ids.h"
 #include "engine/instant.h"
+#include "engine/member.h"
 #include "engine/node.h"
 #include "engine/request.h"
 #include "io/agent_status.h"

@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
 #include "engine/address.h"
+#include "engine/member.h"
 #include "engine/request.h"
 #include "io/escape.h"
 #include "io/survival_text.h"

@@ -6,8 +6,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "engine/member.h"
 #include "engine/overloaded.h"
-#include "engine/request.h"
 #include "io/escape.h"
 #include "io/log_event.h"
 

@@ -15,6 +15,7 @@
 #include "engine/cluster_time.h"
 #include "engine/ids.h"
 #include "engine/instant.h"
+#include "engine/member.h"
 #include "engine/request.h"
 #include "engine/saved_state.h"
 #include "engine/wire/message.h"

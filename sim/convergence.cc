@@ -6,9 +6,9 @@
 
 #include "engine/client/client.h"
 #include "engine/ids.h"
+#include "engine/member.h"
 #include "engine/membership/membership.h"
 #include "engine/node.h"
-#include "engine/request.h"
 #include "engine/wire/message.h"
 #include "sim/complaint.h"
 

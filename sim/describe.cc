@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
-#include "engine/locks/command.h"
+#include "engine/command.h"
 #include "engine/overloaded.h"
 #include "engine/wire/codec.h"
 

@@ -11,6 +11,7 @@
 #include "engine/client/client.h"
 #include "engine/consensus/consensus.h"
 #include "engine/limits.h"
+#include "engine/member.h"
 #include "engine/membership/membership.h"
 #include "engine/node.h"
 #include "engine/options.h"

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "absl/container/btree_set.h"
+#include "engine/command.h"
 #include "engine/ids.h"
-#include "engine/locks/command.h"
 #include "sim/complaint.h"
 
 namespace cachalot::sim {

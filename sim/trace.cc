@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "engine/address.h"
 #include "engine/ids.h"
+#include "engine/member.h"
 #include "engine/overloaded.h"
 #include "engine/request.h"
 #include "engine/saved_state.h"

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
+#include "engine/member.h"
 #include "engine/request.h"
 #include "engine/survival.h"
 #include "io/agent_status.h"

@@ -9,8 +9,8 @@
 
 #include "absl/container/btree_map.h"
 #include "absl/time/time.h"
+#include "engine/command.h"
 #include "engine/ids.h"
-#include "engine/locks/command.h"
 #include "engine/locks/lock.h"
 #include "engine/locks/slots.h"
 #include "engine/request.h"

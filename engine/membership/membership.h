@@ -11,6 +11,7 @@
 #include "engine/address.h"
 #include "engine/ids.h"
 #include "engine/instant.h"
+#include "engine/member.h"
 #include "engine/membership/answer_limit.h"
 #include "engine/membership/gossip.h"
 #include "engine/membership/member_list.h"

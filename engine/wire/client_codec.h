@@ -1,7 +1,8 @@
 #ifndef ENGINE_WIRE_CLIENT_CODEC_H_
 #define ENGINE_WIRE_CLIENT_CODEC_H_
 
-#include "engine/locks/command.h"
+#include "engine/command.h"
+#include "engine/member.h"
 #include "engine/request.h"
 #include "engine/wire/message.h"
 #include "engine/wire/reader.h"

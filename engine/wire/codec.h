@@ -8,7 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "engine/locks/command.h"
+#include "engine/command.h"
 #include "engine/saved_state.h"
 #include "engine/wire/message.h"
 

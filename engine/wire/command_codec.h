@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "engine/locks/command.h"
+#include "engine/command.h"
 #include "engine/wire/reader.h"
 #include "engine/wire/wire_generated.h"
 #include "engine/wire/writer.h"

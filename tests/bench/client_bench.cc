@@ -11,9 +11,9 @@
 #include "benchmark/benchmark.h"
 #include "engine/check.h"
 #include "engine/client/client.h"
+#include "engine/command.h"
 #include "engine/ids.h"
 #include "engine/instant.h"
-#include "engine/locks/command.h"
 #include "engine/options.h"
 #include "engine/request.h"
 

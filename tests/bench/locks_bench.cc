@@ -9,8 +9,8 @@
 #include "absl/time/time.h"
 #include "benchmark/benchmark.h"
 #include "engine/cluster_time.h"
+#include "engine/command.h"
 #include "engine/ids.h"
-#include "engine/locks/command.h"
 #include "engine/locks/lock_table.h"
 #include "engine/random.h"
 

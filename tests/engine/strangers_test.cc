@@ -13,6 +13,7 @@
 #include "engine/event.h"
 #include "engine/ids.h"
 #include "engine/limits.h"
+#include "engine/member.h"
 #include "engine/membership/member_proofs.h"
 #include "engine/node.h"
 #include "engine/request.h"

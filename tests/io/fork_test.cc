@@ -18,6 +18,7 @@
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "engine/ids.h"
+#include "engine/member.h"
 #include "engine/request.h"
 #include "gtest/gtest.h"
 #include "io/coordinator.h"

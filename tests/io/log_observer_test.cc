@@ -12,6 +12,7 @@
 #include "engine/address.h"
 #include "engine/ids.h"
 #include "engine/instant.h"
+#include "engine/member.h"
 #include "engine/node.h"
 #include "engine/observer.h"
 #include "engine/options.h"

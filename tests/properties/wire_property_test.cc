@@ -6,8 +6,8 @@
 #include <variant>
 #include <vector>
 
+#include "engine/command.h"
 #include "engine/limits.h"
-#include "engine/locks/command.h"
 #include "engine/random.h"
 #include "engine/wire/codec.h"
 #include "engine/wire/message.h"

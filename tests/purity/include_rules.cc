@@ -97,18 +97,13 @@ struct FolderRule {
 
 // The first rule that fits a file's folder holds.
 const std::vector<FolderRule>& FolderRules() {
-  // The commands of the lock table are what the log and the wire carry.
   static const auto* const rules = new std::vector<FolderRule>{
       {"engine/membership/",
        {"engine/*", "engine/wire/", "engine/membership/"}},
-      {"engine/consensus/",
-       {"engine/*", "engine/wire/", "engine/consensus/",
-        "engine/locks/command.h"}},
+      {"engine/consensus/", {"engine/*", "engine/wire/", "engine/consensus/"}},
       {"engine/locks/", {"engine/*", "engine/wire/", "engine/locks/"}},
-      {"engine/client/",
-       {"engine/*", "engine/wire/", "engine/client/",
-        "engine/locks/command.h"}},
-      {"engine/wire/", {"engine/*", "engine/wire/", "engine/locks/command.h"}},
+      {"engine/client/", {"engine/*", "engine/wire/", "engine/client/"}},
+      {"engine/wire/", {"engine/*", "engine/wire/"}},
       {"engine/", {"engine/"}},
       {"io/", {"engine/", "io/"}},
       {"sim/", {"engine/", "sim/"}},

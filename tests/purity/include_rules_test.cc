@@ -63,8 +63,12 @@ TEST(IncludeRulesTest, MachinesDoNotIncludeEachOther) {
             1);
   EXPECT_THAT(Violations("engine/consensus/log.h",
                          "#include \"engine/ids.h\"\n"
-                         "#include \"engine/locks/command.h\"\n"),
+                         "#include \"engine/command.h\"\n"),
               IsEmpty());
+  EXPECT_EQ(
+      Violations("engine/consensus/log.h", "#include \"engine/locks/lock.h\"\n")
+          .size(),
+      1);
 }
 
 TEST(IncludeRulesTest, TheSimulatorHasItsOwnTime) {

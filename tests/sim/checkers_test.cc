@@ -10,6 +10,7 @@
 #include "engine/cluster_time.h"
 #include "engine/ids.h"
 #include "engine/instant.h"
+#include "engine/member.h"
 #include "engine/request.h"
 #include "engine/saved_state.h"
 #include "engine/shared_bytes.h"

@@ -4,8 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "engine/command.h"
 #include "engine/ids.h"
-#include "engine/locks/command.h"
 #include "engine/request.h"
 #include "gtest/gtest.h"
 

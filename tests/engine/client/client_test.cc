@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "engine/command.h"
 #include "engine/ids.h"
 #include "engine/instant.h"
 #include "engine/limits.h"
-#include "engine/locks/command.h"
 #include "engine/options.h"
 #include "engine/random.h"
 #include "engine/request.h"

@@ -7,8 +7,8 @@
 
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "engine/command.h"
 #include "engine/ids.h"
-#include "engine/locks/command.h"
 #include "engine/random.h"
 
 namespace cachalot {

@@ -11,8 +11,8 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "engine/cluster_time.h"
+#include "engine/command.h"
 #include "engine/ids.h"
-#include "engine/locks/command.h"
 #include "engine/request.h"
 
 namespace cachalot {

@@ -3,7 +3,7 @@
 
 #include <ostream>
 
-#include "engine/locks/command.h"
+#include "engine/command.h"
 #include "engine/request.h"
 
 namespace cachalot {

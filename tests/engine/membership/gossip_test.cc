@@ -6,7 +6,7 @@
 
 #include "engine/address.h"
 #include "engine/ids.h"
-#include "engine/request.h"
+#include "engine/member.h"
 #include "engine/wire/codec.h"
 #include "engine/wire/message.h"
 #include "gtest/gtest.h"

@@ -8,7 +8,7 @@
 #include "engine/address.h"
 #include "engine/ids.h"
 #include "engine/instant.h"
-#include "engine/request.h"
+#include "engine/member.h"
 #include "engine/wire/message.h"
 #include "gtest/gtest.h"
 

@@ -15,6 +15,7 @@
 #include "engine/ids.h"
 #include "engine/instant.h"
 #include "engine/limits.h"
+#include "engine/member.h"
 #include "engine/membership/member_list.h"
 #include "engine/membership/probe.h"
 #include "engine/observer.h"

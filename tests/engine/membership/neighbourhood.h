@@ -14,6 +14,7 @@
 #include "engine/address.h"
 #include "engine/ids.h"
 #include "engine/instant.h"
+#include "engine/member.h"
 #include "engine/membership/membership.h"
 #include "engine/options.h"
 #include "engine/origin.h"

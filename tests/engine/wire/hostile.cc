@@ -4,8 +4,8 @@
 
 #include "absl/status/statusor.h"
 #include "engine/check.h"
+#include "engine/command.h"
 #include "engine/limits.h"
-#include "engine/locks/command.h"
 #include "engine/saved_state.h"
 #include "engine/wire/checksum.h"
 #include "engine/wire/codec.h"

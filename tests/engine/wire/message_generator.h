@@ -5,7 +5,7 @@
 #include <variant>
 #include <vector>
 
-#include "engine/locks/command.h"
+#include "engine/command.h"
 #include "engine/random.h"
 #include "engine/saved_state.h"
 #include "engine/wire/message.h"

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "engine/locks/command.h"
+#include "engine/command.h"
 #include "engine/saved_state.h"
 #include "engine/wire/message.h"
 

@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "engine/ids.h"
+#include "engine/member.h"
 #include "engine/options.h"
 #include "engine/random.h"
 #include "engine/request.h"

@@ -1,5 +1,5 @@
-#ifndef ENGINE_LOCKS_COMMAND_H_
-#define ENGINE_LOCKS_COMMAND_H_
+#ifndef ENGINE_COMMAND_H_
+#define ENGINE_COMMAND_H_
 
 #include <cstdint>
 #include <string>
@@ -197,4 +197,4 @@ struct Reply {
 
 }  // namespace cachalot
 
-#endif  // ENGINE_LOCKS_COMMAND_H_
+#endif  // ENGINE_COMMAND_H_
