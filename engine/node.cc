@@ -13,8 +13,8 @@
 #include "engine/wire/codec.h"
 
 // The step, and what the machines tell each other in it. How a node comes to
-// have a cluster is in birth.cc, what a leader does besides ordering entries in
-// duties.cc, how callers reach the leader in callers.cc.
+// have a cluster is in node_birth.cc, what a leader does besides ordering
+// entries in node_duties.cc, how callers reach the leader in node_callers.cc.
 
 namespace cachalot {
 namespace {

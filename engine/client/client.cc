@@ -11,7 +11,8 @@
 #include "engine/overloaded.h"
 
 // The session, and what is sent to and heard from the leader. Callers' requests
-// are in requests.cc, what the node believes of its locks in belief.cc.
+// are in client_requests.cc, what the node believes of its locks in
+// client_belief.cc.
 
 namespace cachalot {
 namespace {

@@ -12,7 +12,7 @@
 namespace cachalot {
 
 // What a leader knows of one follower. Begins with its term and ends with it;
-// what it sends and what is answered changes it (leader.cc).
+// what it sends and what is answered changes it (consensus_leader.cc).
 //
 // Invariant: match < next, and match <= the leader's last index.
 struct Progress {
