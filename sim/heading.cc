@@ -3,7 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
-#include "sim/world.h"
+#include "sim/host.h"
 
 namespace cachalot::sim {
 

@@ -1,6 +1,7 @@
 #ifndef SIM_HEADING_H_
 #define SIM_HEADING_H_
 
+#include "sim/plan.h"
 #include "sim/record.h"
 #include "sim/swarm.h"
 

@@ -22,6 +22,7 @@
 #include "sim/complaint.h"
 #include "sim/departure.h"
 #include "sim/election_checkers.h"
+#include "sim/host.h"
 #include "sim/instant.h"
 #include "sim/lock_ledger.h"
 #include "sim/lock_model.h"

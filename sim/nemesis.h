@@ -13,6 +13,7 @@
 #include "sim/chance.h"
 #include "sim/choices.h"
 #include "sim/fault.h"
+#include "sim/host.h"
 #include "sim/instant.h"
 #include "sim/world.h"
 

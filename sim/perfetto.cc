@@ -10,8 +10,8 @@
 #include "absl/strings/str_cat.h"
 #include "engine/ids.h"
 #include "nlohmann/json.hpp"
+#include "sim/host.h"
 #include "sim/instant.h"
-#include "sim/world.h"
 
 namespace cachalot::sim {
 namespace {

@@ -1,3 +1,5 @@
+#include "sim/plan.h"
+
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -10,7 +12,6 @@
 #include "sim/choices.h"
 #include "sim/clock.h"
 #include "sim/resource.h"
-#include "sim/swarm.h"
 
 namespace cachalot::sim {
 namespace {

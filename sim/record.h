@@ -20,6 +20,7 @@
 #include "engine/instant.h"
 #include "engine/node.h"
 #include "engine/request.h"
+#include "sim/host.h"
 #include "sim/instant.h"
 #include "sim/world.h"
 

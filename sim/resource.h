@@ -12,6 +12,7 @@
 #include "sim/chance.h"
 #include "sim/checkers.h"
 #include "sim/choices.h"
+#include "sim/host.h"
 #include "sim/instant.h"
 #include "sim/world.h"
 

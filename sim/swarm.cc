@@ -17,7 +17,10 @@
 #include "sim/chance.h"
 #include "sim/checkers.h"
 #include "sim/departure.h"
+#include "sim/host.h"
 #include "sim/instant.h"
+#include "sim/nemesis.h"
+#include "sim/workload.h"
 
 namespace cachalot::sim {
 namespace {

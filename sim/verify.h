@@ -10,6 +10,7 @@
 #include "engine/action.h"
 #include "engine/event.h"
 #include "sim/describe.h"
+#include "sim/host.h"
 #include "sim/world.h"
 
 namespace cachalot::sim {

@@ -20,6 +20,7 @@
 #include "sim/checkers.h"
 #include "sim/choices.h"
 #include "sim/history.h"
+#include "sim/host.h"
 #include "sim/instant.h"
 #include "sim/linearizability.h"
 #include "sim/resource.h"

@@ -13,13 +13,6 @@
 
 namespace cachalot::sim {
 
-std::string HostName(HostId host) { return absl::StrCat("n", host.value()); }
-
-Address HostAddress(HostId host) {
-  return Address::V4(10, 0, static_cast<uint8_t>(host.value() >> 8),
-                     static_cast<uint8_t>(host.value()), 7946);
-}
-
 // Passes a node's notes on.
 class World::Listener : public Observer {
  public:

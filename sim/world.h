@@ -25,18 +25,12 @@
 #include "sim/describe.h"
 #include "sim/disk.h"
 #include "sim/fault.h"
+#include "sim/host.h"
 #include "sim/instant.h"
 #include "sim/network.h"
 #include "sim/trace.h"
 
 namespace cachalot::sim {
-
-// One machine: an address, clocks, a disk, and room for one process at a time.
-// The first is 1 and called "n1".
-using HostId = StrongId<struct HostKind>;
-
-std::string HostName(HostId host);
-Address HostAddress(HostId host);
 
 struct HostOptions {
   // Of each process that starts here. The world fills in seed, address, birth

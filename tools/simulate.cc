@@ -26,6 +26,7 @@
 #include "sim/choices.h"
 #include "sim/heading.h"
 #include "sim/history.h"
+#include "sim/plan.h"
 #include "sim/resource.h"
 #include "sim/swarm.h"
 #include "sim/trace.h"

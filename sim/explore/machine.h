@@ -18,7 +18,7 @@
 #include "engine/options.h"
 #include "engine/saved_state.h"
 #include "sim/complaint.h"
-#include "sim/world.h"
+#include "sim/host.h"
 
 namespace cachalot::sim {
 

@@ -22,8 +22,8 @@
 #include "sim/explore/ledger.h"
 #include "sim/explore/machine.h"
 #include "sim/explore/turn_cache.h"
+#include "sim/host.h"
 #include "sim/instant.h"
-#include "sim/world.h"
 
 namespace cachalot::sim {
 

@@ -14,9 +14,9 @@
 #include "sim/describe.h"
 #include "sim/explore/machine.h"
 #include "sim/explore/turn_cache.h"
+#include "sim/host.h"
 #include "sim/instant.h"
 #include "sim/trace.h"
-#include "sim/world.h"
 
 namespace cachalot::sim {
 namespace {

@@ -8,7 +8,6 @@
 #include "absl/strings/str_replace.h"
 #include "nlohmann/json.hpp"
 #include "sim/instant.h"
-#include "sim/world.h"
 
 namespace cachalot::sim {
 namespace {

@@ -11,6 +11,7 @@
 #include "engine/check.h"
 #include "engine/node.h"
 #include "sim/choices.h"
+#include "sim/host.h"
 #include "sim/world.h"
 
 namespace cachalot {

@@ -7,6 +7,8 @@
 #include "benchmark/benchmark.h"
 #include "engine/check.h"
 #include "sim/choices.h"
+#include "sim/host.h"
+#include "sim/plan.h"
 #include "sim/swarm.h"
 #include "sim/world.h"
 

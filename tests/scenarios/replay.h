@@ -7,7 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "sim/choices.h"
-#include "sim/swarm.h"
+#include "sim/plan.h"
 
 namespace cachalot::sim {
 

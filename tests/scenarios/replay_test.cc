@@ -20,6 +20,7 @@
 #include "gtest/gtest.h"
 #include "sim/choices.h"
 #include "sim/clock.h"
+#include "sim/plan.h"
 #include "sim/swarm.h"
 #include "sim/world.h"
 #include "tests/scenarios/script.h"

@@ -18,6 +18,7 @@
 #include "engine/ids.h"
 #include "engine/request.h"
 #include "sim/choices.h"
+#include "sim/host.h"
 #include "sim/instant.h"
 #include "sim/judge.h"
 #include "sim/world.h"

@@ -23,6 +23,7 @@
 #include "gtest/gtest.h"
 #include "sim/choices.h"
 #include "sim/convergence.h"
+#include "sim/host.h"
 #include "sim/instant.h"
 #include "sim/lock_model.h"
 #include "sim/world.h"

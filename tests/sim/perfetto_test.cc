@@ -12,10 +12,11 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "sim/choices.h"
+#include "sim/host.h"
 #include "sim/instant.h"
+#include "sim/plan.h"
 #include "sim/record.h"
 #include "sim/swarm.h"
-#include "sim/world.h"
 
 namespace cachalot::sim {
 namespace {

@@ -12,6 +12,7 @@
 #include "gtest/gtest.h"
 #include "sim/chance.h"
 #include "sim/choices.h"
+#include "sim/host.h"
 #include "sim/instant.h"
 #include "sim/network.h"
 #include "sim/swarm.h"

@@ -11,6 +11,7 @@
 #include "gtest/gtest.h"
 #include "sim/chance.h"
 #include "sim/choices.h"
+#include "sim/host.h"
 #include "sim/instant.h"
 #include "sim/world.h"
 

@@ -16,6 +16,7 @@
 #include "sim/fault.h"
 #include "sim/nemesis.h"
 #include "sim/network.h"
+#include "sim/plan.h"
 #include "sim/world.h"
 
 namespace cachalot::sim {
