@@ -20,7 +20,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/time.h"
 #include "nlohmann/json.hpp"
-#include "sim/trace.h"
+#include "sim/world/trace.h"
 
 namespace cachalot::tools {
 namespace {

@@ -7,8 +7,8 @@
 
 #include "absl/container/btree_map.h"
 #include "absl/strings/string_view.h"
-#include "sim/fault.h"
-#include "sim/swarm.h"
+#include "sim/run/runner.h"
+#include "sim/world/fault.h"
 
 namespace cachalot::tools {
 

@@ -17,13 +17,13 @@
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
 #include "nlohmann/json.hpp"
-#include "sim/complaint.h"
 #include "sim/explore/beginning.h"
 #include "sim/explore/choice.h"
 #include "sim/explore/explorer.h"
 #include "sim/explore/small_world.h"
 #include "sim/explore/story.h"
 #include "sim/explore/walker.h"
+#include "sim/judge/complaint.h"
 
 namespace cachalot::sim {
 namespace {

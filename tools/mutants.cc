@@ -68,10 +68,8 @@ const char* KindName(Kind kind) {
 Kind KindOf(absl::string_view source) {
   if (absl::StartsWith(source, "engine/")) return Kind::kEngine;
   if (absl::StartsWith(source, "io/")) return Kind::kIo;
-  for (const char* injector :
-       {"clock", "disk", "nemesis", "network", "world"}) {
-    if (source == absl::StrCat("sim/", injector, ".cc")) return Kind::kInjector;
-  }
+  if (absl::StartsWith(source, "sim/world/")) return Kind::kInjector;
+  if (source == "sim/run/nemesis.cc") return Kind::kInjector;
   return Kind::kJudge;
 }
 

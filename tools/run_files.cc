@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "sim/page/page.h"
-#include "sim/perfetto.h"
+#include "sim/report/page/page.h"
+#include "sim/report/perfetto.h"
 
 namespace cachalot::tools {
 namespace {

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "sim/record.h"
-#include "sim/world.h"
+#include "sim/report/record.h"
+#include "sim/world/world.h"
 
 namespace cachalot::tools {
 

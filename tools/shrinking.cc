@@ -12,7 +12,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/time.h"
 #include "nlohmann/json.hpp"
-#include "sim/shrink.h"
+#include "sim/run/shrink.h"
 #include "tools/isolated.h"
 
 namespace cachalot::tools {

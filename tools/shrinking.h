@@ -8,8 +8,8 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "sim/choices.h"
-#include "sim/swarm.h"
+#include "sim/run/runner.h"
+#include "sim/world/choices.h"
 
 namespace cachalot::tools {
 

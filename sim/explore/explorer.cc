@@ -5,8 +5,8 @@
 
 #include "engine/check.h"
 #include "engine/fingerprint.h"
-#include "sim/complaint.h"
 #include "sim/explore/beginning.h"
+#include "sim/judge/complaint.h"
 
 namespace cachalot::sim {
 

@@ -7,13 +7,13 @@
 
 #include "absl/strings/string_view.h"
 #include "engine/ids.h"
-#include "sim/complaint.h"
+#include "sim/judge/complaint.h"
 
 namespace cachalot::sim {
 
 // What the judge of a small world remembers of its past: who led, what was
 // committed, which tokens were given. A value with a fingerprint, which the
-// checkers of long runs (checkers.h) need not have: a world is only then the
+// checkers of long runs (sim/judge) need not have: a world is only then the
 // same as another if the same pasts are to be judged.
 //
 // Each call answers with a sentence if a property is broken.

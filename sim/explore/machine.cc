@@ -13,7 +13,7 @@
 #include "engine/request.h"
 #include "engine/wire/codec.h"
 #include "engine/wire/message.h"
-#include "sim/checkers.h"
+#include "sim/judge/checkers.h"
 
 namespace cachalot::sim {
 namespace {

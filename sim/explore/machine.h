@@ -17,8 +17,8 @@
 #include "engine/node.h"
 #include "engine/options.h"
 #include "engine/saved_state.h"
-#include "sim/complaint.h"
-#include "sim/host.h"
+#include "sim/judge/complaint.h"
+#include "sim/world/host.h"
 
 namespace cachalot::sim {
 

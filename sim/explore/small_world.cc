@@ -13,7 +13,7 @@
 #include "engine/event.h"
 #include "engine/fingerprint.h"
 #include "engine/node.h"
-#include "sim/checkers.h"
+#include "sim/judge/checkers.h"
 
 namespace cachalot::sim {
 namespace {

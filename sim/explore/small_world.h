@@ -16,14 +16,14 @@
 #include "engine/instant.h"
 #include "engine/request.h"
 #include "engine/saved_state.h"
-#include "sim/clock.h"
-#include "sim/complaint.h"
 #include "sim/explore/choice.h"
 #include "sim/explore/ledger.h"
 #include "sim/explore/machine.h"
 #include "sim/explore/turn_cache.h"
-#include "sim/host.h"
-#include "sim/instant.h"
+#include "sim/judge/complaint.h"
+#include "sim/world/clock.h"
+#include "sim/world/host.h"
+#include "sim/world/instant.h"
 
 namespace cachalot::sim {
 

@@ -11,12 +11,12 @@
 #include "engine/address.h"
 #include "engine/event.h"
 #include "engine/observer.h"
-#include "sim/describe.h"
 #include "sim/explore/machine.h"
 #include "sim/explore/turn_cache.h"
-#include "sim/host.h"
-#include "sim/instant.h"
-#include "sim/trace.h"
+#include "sim/world/describe.h"
+#include "sim/world/host.h"
+#include "sim/world/instant.h"
+#include "sim/world/trace.h"
 
 namespace cachalot::sim {
 namespace {

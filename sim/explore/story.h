@@ -3,10 +3,10 @@
 
 #include <ostream>
 
-#include "sim/complaint.h"
 #include "sim/explore/beginning.h"
 #include "sim/explore/choice.h"
 #include "sim/explore/small_world.h"
+#include "sim/judge/complaint.h"
 
 namespace cachalot::sim {
 

@@ -9,7 +9,7 @@
 #include "sim/explore/small_world.h"
 #include "sim/explore/turn_cache.h"
 #include "sim/explore/walker.h"
-#include "sim/host.h"
+#include "sim/world/host.h"
 
 namespace cachalot::sim {
 namespace {

@@ -10,9 +10,9 @@
 #include "engine/ids.h"
 #include "engine/random.h"
 #include "engine/request.h"
-#include "sim/history.h"
-#include "sim/instant.h"
-#include "sim/linearizability.h"
+#include "sim/clients/history.h"
+#include "sim/clients/linearizability.h"
+#include "sim/world/instant.h"
 
 namespace cachalot::sim {
 namespace {

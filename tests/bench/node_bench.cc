@@ -10,9 +10,9 @@
 #include "benchmark/benchmark.h"
 #include "engine/check.h"
 #include "engine/node.h"
-#include "sim/choices.h"
-#include "sim/host.h"
-#include "sim/world.h"
+#include "sim/world/choices.h"
+#include "sim/world/host.h"
+#include "sim/world/world.h"
 
 namespace cachalot {
 namespace {

@@ -6,11 +6,11 @@
 #include "absl/time/time.h"
 #include "benchmark/benchmark.h"
 #include "engine/check.h"
-#include "sim/choices.h"
-#include "sim/host.h"
-#include "sim/plan.h"
-#include "sim/swarm.h"
-#include "sim/world.h"
+#include "sim/run/plan.h"
+#include "sim/run/runner.h"
+#include "sim/world/choices.h"
+#include "sim/world/host.h"
+#include "sim/world/world.h"
 
 namespace cachalot::sim {
 namespace {

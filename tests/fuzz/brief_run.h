@@ -1,8 +1,8 @@
 #ifndef TESTS_FUZZ_BRIEF_RUN_H_
 #define TESTS_FUZZ_BRIEF_RUN_H_
 
-#include "sim/choices.h"
-#include "sim/swarm.h"
+#include "sim/run/runner.h"
+#include "sim/world/choices.h"
 
 namespace cachalot::sim {
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "sim/choices.h"
+#include "sim/world/choices.h"
 #include "tests/fuzz/brief_run.h"
 #include "tests/fuzz/corpus.h"
 

@@ -1,6 +1,6 @@
 // The simulator's choices, written by a fuzzer that sees which code they reach:
-// the input is the text of a choice log (sim/choices.h), and the run that it
-// decides must break no property.
+// the input is the text of a choice log (sim/world/choices.h), and the run that
+// it decides must break no property.
 //
 // What libFuzzer does to bytes would rarely leave a log, so this mutates
 // choices: leaves some out, changes some, and makes some at new places.
@@ -17,8 +17,8 @@
 #include "absl/strings/string_view.h"
 #include "engine/check.h"
 #include "engine/random.h"
-#include "sim/choices.h"
-#include "sim/swarm.h"
+#include "sim/run/runner.h"
+#include "sim/world/choices.h"
 #include "tests/fuzz/brief_run.h"
 
 namespace cachalot::sim {

@@ -20,13 +20,13 @@
 #include "engine/ids.h"
 #include "gtest/gtest.h"
 #include "rapidcheck/gtest.h"
-#include "sim/agenda.h"
-#include "sim/chance.h"
-#include "sim/choices.h"
-#include "sim/clock.h"
-#include "sim/disk.h"
-#include "sim/instant.h"
-#include "sim/network.h"
+#include "sim/world/agenda.h"
+#include "sim/world/chance.h"
+#include "sim/world/choices.h"
+#include "sim/world/clock.h"
+#include "sim/world/disk.h"
+#include "sim/world/instant.h"
+#include "sim/world/network.h"
 
 namespace cachalot::sim {
 namespace {

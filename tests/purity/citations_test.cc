@@ -108,7 +108,7 @@ TEST(CitationsTest, AReadmeThatNamesWhatIsNotThereIsFound) {
   files["engine/a.cc"] = "void Node::Settle() {}\n";
   files["tests/engine/a_test.cc"] = "TEST(NodeTest, Settles) {\n";
   files["tests/mutants/unsettled.patch"] = "Never settles.\n";
-  files["sim/checkers.h"] = "class OneBirth {};\n";
+  files["sim/judge/checkers.h"] = "class OneBirth {};\n";
   files["engine/README.md"] =
       "- Code: `Node::Settle` in `engine/a.cc`\n"
       "- Tests: `NodeTest.Settles`\n"

@@ -16,6 +16,9 @@ namespace cachalot::purity {
 // - sim/ is as deterministic, but may print and read files.
 // - Dependencies point one way: engine <- io | sim <- tools <- tests; io and
 //   sim do not see each other, nor do the machines within engine/.
+// - The rooms of sim/ depend one way: world <- judge <- clients <- run <-
+// report;
+//   explore includes judge and parts of world.
 // - io/ and tools/ wait by no wall clock.
 std::vector<std::string> Violations(absl::string_view path,
                                     absl::string_view text);

@@ -1,5 +1,9 @@
 #include "tests/purity/include_rules.h"
 
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/purity/source_tree.h"
@@ -47,7 +51,8 @@ TEST(IncludeRulesTest, DependenciesPointOneWay) {
   EXPECT_THAT(Violations("engine/node.cc", "#include \"io/clock.h\"\n"),
               ElementsAre("engine/node.cc:1: may not include io/clock.h"));
   EXPECT_EQ(Violations("sim/a.cc", "#include \"io/clock.h\"\n").size(), 1);
-  EXPECT_EQ(Violations("io/a.cc", "#include \"sim/network.h\"\n").size(), 1);
+  EXPECT_EQ(Violations("io/a.cc", "#include \"sim/world/network.h\"\n").size(),
+            1);
   EXPECT_EQ(Violations("tools/a.cc", "#include \"tests/b.h\"\n").size(), 1);
   EXPECT_THAT(Violations("tools/a.cc", "#include \"io/clock.h\"\n"), IsEmpty());
 }
@@ -68,6 +73,32 @@ TEST(IncludeRulesTest, MachinesDoNotIncludeEachOther) {
   EXPECT_EQ(
       Violations("engine/consensus/log.h", "#include \"engine/locks/lock.h\"\n")
           .size(),
+      1);
+}
+
+TEST(IncludeRulesTest, RoomsOfTheSimulatorSeeEachOtherOneWay) {
+  const std::vector<std::string> rooms = {"world", "judge", "clients", "run",
+                                          "report"};
+  for (size_t i = 0; i < rooms.size(); ++i) {
+    for (size_t j = 0; j < rooms.size(); ++j) {
+      const std::string file = absl::StrCat("sim/", rooms[i], "/a.cc");
+      const std::string line =
+          absl::StrCat("#include \"sim/", rooms[j], "/b.h\"\n");
+      EXPECT_EQ(Violations(file, line).empty(), j <= i) << file << ": " << line;
+    }
+  }
+}
+
+TEST(IncludeRulesTest, ExploredWorldsAreNotTheLargeOne) {
+  EXPECT_THAT(Violations("sim/explore/a.cc",
+                         "#include \"sim/world/host.h\"\n"
+                         "#include \"sim/judge/checkers.h\"\n"),
+              IsEmpty());
+  EXPECT_EQ(
+      Violations("sim/explore/a.cc", "#include \"sim/world/world.h\"\n").size(),
+      1);
+  EXPECT_EQ(
+      Violations("sim/explore/a.cc", "#include \"sim/run/plan.h\"\n").size(),
       1);
 }
 

@@ -6,8 +6,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "sim/choices.h"
-#include "sim/plan.h"
+#include "sim/run/plan.h"
+#include "sim/world/choices.h"
 
 namespace cachalot::sim {
 

@@ -20,11 +20,11 @@
 #include "engine/locks/lock_table.h"
 #include "engine/node.h"
 #include "engine/options.h"
-#include "sim/choices.h"
-#include "sim/clock.h"
-#include "sim/describe.h"
-#include "sim/network.h"
-#include "sim/trace.h"
+#include "sim/world/choices.h"
+#include "sim/world/clock.h"
+#include "sim/world/describe.h"
+#include "sim/world/network.h"
+#include "sim/world/trace.h"
 
 namespace cachalot::sim {
 namespace {
@@ -179,7 +179,8 @@ absl::Status Script::EndRepetition() {
   return status;
 }
 
-// --- Runs of the swarm -------------------------------------------------------
+// --- Runs of the simulator
+// -------------------------------------------------------
 
 absl::Status Script::Choose(const Words& words) {
   const absl::StatusOr<ChoiceLog> line =

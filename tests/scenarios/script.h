@@ -17,11 +17,11 @@
 #include "engine/event.h"
 #include "engine/ids.h"
 #include "engine/request.h"
-#include "sim/choices.h"
-#include "sim/host.h"
-#include "sim/instant.h"
-#include "sim/judge.h"
-#include "sim/world.h"
+#include "sim/judge/judge.h"
+#include "sim/world/choices.h"
+#include "sim/world/host.h"
+#include "sim/world/instant.h"
+#include "sim/world/world.h"
 #include "tests/scenarios/replay.h"
 
 namespace cachalot::sim {
@@ -52,11 +52,11 @@ namespace cachalot::sim {
 //   tell WORDS                 from here on the trace also has decisions that
 //                              contain WORDS
 //
-// Or a run of the swarm that once broke a property, told by its choices as
+// Or a run of the simulator that once broke a property, told by its choices as
 // `simulate --shrink --scenario=FILE` writes them. It needs no cluster, and has
 // a world of its own:
 //
-//   choose turn 0 17 = 3500    one line of a choice log (sim/choices.h)
+//   choose turn 0 17 = 3500    one line of a choice log (sim/world/choices.h)
 //   replay [harm=5s]           runs what was chosen, as `simulate --choices`
 //                              does: no property may be broken now
 //

@@ -1,9 +1,9 @@
-#include "sim/agenda.h"
+#include "sim/world/agenda.h"
 
 #include <string>
 
 #include "gtest/gtest.h"
-#include "sim/instant.h"
+#include "sim/world/instant.h"
 
 namespace cachalot::sim {
 namespace {

@@ -1,4 +1,4 @@
-#include "sim/belief_checkers.h"
+#include "sim/judge/belief_checkers.h"
 
 #include "absl/time/time.h"
 #include "engine/action.h"
@@ -6,7 +6,7 @@
 #include "engine/instant.h"
 #include "engine/request.h"
 #include "gtest/gtest.h"
-#include "sim/instant.h"
+#include "sim/world/instant.h"
 
 namespace cachalot::sim {
 namespace {

@@ -1,10 +1,10 @@
-#include "sim/chance.h"
+#include "sim/world/chance.h"
 
 #include <cstdint>
 
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
-#include "sim/choices.h"
+#include "sim/world/choices.h"
 
 namespace cachalot::sim {
 namespace {

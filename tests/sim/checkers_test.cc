@@ -1,4 +1,4 @@
-#include "sim/checkers.h"
+#include "sim/judge/checkers.h"
 
 #include <map>
 #include <optional>
@@ -16,7 +16,7 @@
 #include "engine/shared_bytes.h"
 #include "engine/wire/message.h"
 #include "gtest/gtest.h"
-#include "sim/instant.h"
+#include "sim/world/instant.h"
 
 // Each checker accepts a history that is right and refuses one that is not: a
 // checker that cannot fail proves nothing.

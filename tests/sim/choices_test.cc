@@ -1,4 +1,4 @@
-#include "sim/choices.h"
+#include "sim/world/choices.h"
 
 #include <cstdint>
 #include <string>
@@ -9,7 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
-#include "sim/chance.h"
+#include "sim/world/chance.h"
 
 namespace cachalot::sim {
 namespace {

@@ -1,10 +1,10 @@
-#include "sim/clock.h"
+#include "sim/world/clock.h"
 
 #include "engine/instant.h"
 #include "gtest/gtest.h"
-#include "sim/chance.h"
-#include "sim/choices.h"
-#include "sim/instant.h"
+#include "sim/world/chance.h"
+#include "sim/world/choices.h"
+#include "sim/world/instant.h"
 
 namespace cachalot::sim {
 namespace {

@@ -1,4 +1,4 @@
-#include "sim/departure.h"
+#include "sim/judge/departure.h"
 
 #include "gtest/gtest.h"
 

@@ -1,4 +1,4 @@
-#include "sim/disk.h"
+#include "sim/world/disk.h"
 
 #include <optional>
 #include <set>
@@ -8,9 +8,9 @@
 #include "engine/ids.h"
 #include "engine/saved_state.h"
 #include "gtest/gtest.h"
-#include "sim/chance.h"
-#include "sim/choices.h"
-#include "sim/instant.h"
+#include "sim/world/chance.h"
+#include "sim/world/choices.h"
+#include "sim/world/instant.h"
 
 namespace cachalot::sim {
 namespace {

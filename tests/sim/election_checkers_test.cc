@@ -1,4 +1,4 @@
-#include "sim/election_checkers.h"
+#include "sim/judge/election_checkers.h"
 
 #include "engine/ids.h"
 #include "engine/saved_state.h"

@@ -1,4 +1,4 @@
-#include "sim/history.h"
+#include "sim/clients/history.h"
 
 #include <sstream>
 #include <string>
@@ -9,7 +9,7 @@
 #include "engine/ids.h"
 #include "engine/request.h"
 #include "gtest/gtest.h"
-#include "sim/instant.h"
+#include "sim/world/instant.h"
 
 namespace cachalot::sim {
 namespace {

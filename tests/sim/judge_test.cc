@@ -1,4 +1,4 @@
-#include "sim/judge.h"
+#include "sim/judge/judge.h"
 
 #include <algorithm>
 #include <optional>
@@ -21,12 +21,12 @@
 #include "engine/wire/codec.h"
 #include "engine/wire/message.h"
 #include "gtest/gtest.h"
-#include "sim/choices.h"
-#include "sim/convergence.h"
-#include "sim/host.h"
-#include "sim/instant.h"
-#include "sim/lock_model.h"
-#include "sim/world.h"
+#include "sim/judge/convergence.h"
+#include "sim/judge/lock_model.h"
+#include "sim/world/choices.h"
+#include "sim/world/host.h"
+#include "sim/world/instant.h"
+#include "sim/world/world.h"
 
 // The judge in a world of three machines. What no correct node does is put into
 // a node's mouth: the judge is told of a step that never was.

@@ -1,4 +1,4 @@
-#include "sim/linearizability.h"
+#include "sim/clients/linearizability.h"
 
 #include <algorithm>
 #include <sstream>
@@ -12,8 +12,8 @@
 #include "engine/request.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "sim/history.h"
-#include "sim/instant.h"
+#include "sim/clients/history.h"
+#include "sim/world/instant.h"
 
 namespace cachalot::sim {
 namespace {

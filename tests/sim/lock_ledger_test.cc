@@ -1,4 +1,4 @@
-#include "sim/lock_ledger.h"
+#include "sim/judge/lock_ledger.h"
 
 #include <string>
 #include <utility>

@@ -1,4 +1,4 @@
-#include "sim/lock_model.h"
+#include "sim/judge/lock_model.h"
 
 #include <algorithm>
 #include <map>

@@ -1,4 +1,4 @@
-#include "sim/network.h"
+#include "sim/world/network.h"
 
 #include <algorithm>
 #include <optional>
@@ -12,10 +12,10 @@
 #include "engine/address.h"
 #include "engine/event.h"
 #include "gtest/gtest.h"
-#include "sim/chance.h"
-#include "sim/choices.h"
-#include "sim/fault.h"
-#include "sim/instant.h"
+#include "sim/world/chance.h"
+#include "sim/world/choices.h"
+#include "sim/world/fault.h"
+#include "sim/world/instant.h"
 
 namespace cachalot::sim {
 namespace {

@@ -1,4 +1,4 @@
-#include "sim/perfetto.h"
+#include "sim/report/perfetto.h"
 
 #include <map>
 #include <sstream>
@@ -11,12 +11,12 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
-#include "sim/choices.h"
-#include "sim/host.h"
-#include "sim/instant.h"
-#include "sim/plan.h"
-#include "sim/record.h"
-#include "sim/swarm.h"
+#include "sim/report/record.h"
+#include "sim/run/plan.h"
+#include "sim/run/runner.h"
+#include "sim/world/choices.h"
+#include "sim/world/host.h"
+#include "sim/world/instant.h"
 
 namespace cachalot::sim {
 namespace {

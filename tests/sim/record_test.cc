@@ -1,4 +1,4 @@
-#include "sim/record.h"
+#include "sim/report/record.h"
 
 #include <algorithm>
 #include <memory>
@@ -10,13 +10,13 @@
 #include "engine/request.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "sim/chance.h"
-#include "sim/choices.h"
-#include "sim/host.h"
-#include "sim/instant.h"
-#include "sim/network.h"
-#include "sim/swarm.h"
-#include "sim/world.h"
+#include "sim/run/runner.h"
+#include "sim/world/chance.h"
+#include "sim/world/choices.h"
+#include "sim/world/host.h"
+#include "sim/world/instant.h"
+#include "sim/world/network.h"
+#include "sim/world/world.h"
 
 namespace cachalot::sim {
 namespace {

@@ -1,4 +1,4 @@
-#include "sim/resource.h"
+#include "sim/clients/resource.h"
 
 #include <algorithm>
 #include <optional>
@@ -9,11 +9,11 @@
 #include "engine/ids.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "sim/chance.h"
-#include "sim/choices.h"
-#include "sim/host.h"
-#include "sim/instant.h"
-#include "sim/world.h"
+#include "sim/world/chance.h"
+#include "sim/world/choices.h"
+#include "sim/world/host.h"
+#include "sim/world/instant.h"
+#include "sim/world/world.h"
 
 namespace cachalot::sim {
 namespace {

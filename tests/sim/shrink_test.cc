@@ -1,12 +1,12 @@
-#include "sim/shrink.h"
+#include "sim/run/shrink.h"
 
 #include <cstdint>
 #include <optional>
 #include <string>
 
 #include "gtest/gtest.h"
-#include "sim/chance.h"
-#include "sim/choices.h"
+#include "sim/world/chance.h"
+#include "sim/world/choices.h"
 
 namespace cachalot::sim {
 namespace {

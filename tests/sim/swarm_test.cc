@@ -1,5 +1,3 @@
-#include "sim/swarm.h"
-
 #include <algorithm>
 #include <fstream>
 #include <iostream>
@@ -11,13 +9,14 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
-#include "sim/choices.h"
-#include "sim/clock.h"
-#include "sim/fault.h"
-#include "sim/nemesis.h"
-#include "sim/network.h"
-#include "sim/plan.h"
-#include "sim/world.h"
+#include "sim/run/nemesis.h"
+#include "sim/run/plan.h"
+#include "sim/run/runner.h"
+#include "sim/world/choices.h"
+#include "sim/world/clock.h"
+#include "sim/world/fault.h"
+#include "sim/world/network.h"
+#include "sim/world/world.h"
 
 namespace cachalot::sim {
 namespace {

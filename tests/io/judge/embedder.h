@@ -13,7 +13,7 @@
 #include "engine/ids.h"
 #include "io/coordinator.h"
 #include "io/held_lock.h"
-#include "sim/chance.h"
+#include "sim/world/chance.h"
 #include "tests/io/judge/judge.h"
 
 namespace cachalot::io_judge {

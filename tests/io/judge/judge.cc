@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/event.h"
 #include "engine/instant.h"
-#include "sim/complaint.h"
+#include "sim/judge/complaint.h"
 
 namespace cachalot::io_judge {
 namespace {

@@ -23,8 +23,8 @@
 #include "engine/strong_id.h"
 #include "io/grant.h"
 #include "io/held_lock.h"
-#include "sim/clock.h"
-#include "sim/trace.h"
+#include "sim/world/clock.h"
+#include "sim/world/trace.h"
 #include "tests/io/judge/virtual_driver.h"
 #include "tests/io/judge/virtual_time.h"
 

@@ -13,7 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/check.h"
 #include "io/local/path.h"
-#include "sim/complaint.h"
+#include "sim/judge/complaint.h"
 
 namespace cachalot::io_judge {
 namespace {

@@ -13,7 +13,7 @@
 #include "io/frame_reader.h"
 #include "io/local/protocol.h"
 #include "io/socket.h"
-#include "sim/chance.h"
+#include "sim/world/chance.h"
 #include "tests/io/judge/judge.h"
 #include "tests/io/judge/virtual_time.h"
 

@@ -18,8 +18,8 @@
 #include "io/engine_driver.h"
 #include "io/event_loop.h"
 #include "io/transport.h"
-#include "sim/chance.h"
-#include "sim/clock.h"
+#include "sim/world/chance.h"
+#include "sim/world/clock.h"
 #include "tests/io/judge/virtual_time.h"
 
 namespace cachalot::io_judge {

@@ -9,10 +9,10 @@
 #include "absl/time/time.h"
 #include "engine/address.h"
 #include "engine/event.h"
-#include "sim/agenda.h"
-#include "sim/choices.h"
-#include "sim/instant.h"
-#include "sim/network.h"
+#include "sim/world/agenda.h"
+#include "sim/world/choices.h"
+#include "sim/world/instant.h"
+#include "sim/world/network.h"
 
 namespace cachalot::io_judge {
 

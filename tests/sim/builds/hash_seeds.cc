@@ -7,8 +7,8 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
-#include "sim/swarm.h"
-#include "sim/trace.h"
+#include "sim/run/runner.h"
+#include "sim/world/trace.h"
 
 namespace cachalot::sim {
 namespace {

@@ -1,0 +1,17 @@
+#ifndef SIM_WORLD_OTHER_VERSION_H_
+#define SIM_WORLD_OTHER_VERSION_H_
+
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+namespace cachalot::sim {
+
+// The same message as a build of the next protocol version would send it: in a
+// cluster of mixed versions each side drops what the other says.
+// REQUIRES: `bytes` were encoded by engine/wire/codec.h.
+std::string AsOtherVersion(std::string bytes);
+
+}  // namespace cachalot::sim
+
+#endif  // SIM_WORLD_OTHER_VERSION_H_
