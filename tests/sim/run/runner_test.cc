@@ -1,3 +1,5 @@
+#include "sim/run/runner.h"
+
 #include <algorithm>
 #include <fstream>
 #include <iostream>
@@ -11,7 +13,6 @@
 #include "gtest/gtest.h"
 #include "sim/run/nemesis.h"
 #include "sim/run/plan.h"
-#include "sim/run/runner.h"
 #include "sim/world/choices.h"
 #include "sim/world/clock.h"
 #include "sim/world/fault.h"
@@ -51,19 +52,19 @@ void Judge(uint64_t seed, absl::Duration harm_max) {
 }
 
 // One group of seeds: what Bazel's shards are dealt.
-class SwarmTest : public testing::TestWithParam<uint64_t> {};
+class RunnerTest : public testing::TestWithParam<uint64_t> {};
 
-TEST_P(SwarmTest, EverySeedKeepsEveryPromise) {
+TEST_P(RunnerTest, EverySeedKeepsEveryPromise) {
   for (uint64_t i = 1; i <= kSeedsPerGroup; ++i) {
     Judge(GetParam() * kSeedsPerGroup + i, HarmMax());
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, SwarmTest,
+INSTANTIATE_TEST_SUITE_P(Seeds, RunnerTest,
                          testing::Range(uint64_t{0}, kGroups));
 
 // seeds.txt: "<seed> <what it found>", and lines of comment.
-TEST(SwarmOfSeedsTest, SeedsThatOnceFailedPass) {
+TEST(SeedsTest, SeedsThatOnceFailedPass) {
   std::ifstream file("tests/sim/seeds.txt");
   ASSERT_TRUE(file.is_open());
   std::string line;
@@ -78,7 +79,7 @@ TEST(SwarmOfSeedsTest, SeedsThatOnceFailedPass) {
   }
 }
 
-TEST(SwarmOfSeedsTest, OneSeedIsOneRun) {
+TEST(SeedsTest, OneSeedIsOneRun) {
   const RunResult once = RunSeed(7, {.harm_max = HarmMax()});
   const RunResult again = RunSeed(7, {.harm_max = HarmMax()});
   EXPECT_EQ(once.hash, again.hash);
@@ -88,7 +89,7 @@ TEST(SwarmOfSeedsTest, OneSeedIsOneRun) {
 
 // The judges are wired to the world: what breaks the assumptions of the leases
 // breaks the leases, and is seen.
-TEST(SwarmOfSeedsTest, HoldersWithClocksTooSlowAreCaught) {
+TEST(SeedsTest, HoldersWithClocksTooSlowAreCaught) {
   bool is_caught = false;
   for (uint64_t seed = 1; seed <= 60 && !is_caught; ++seed) {
     SeededRun run(seed);
@@ -105,7 +106,7 @@ TEST(SwarmOfSeedsTest, HoldersWithClocksTooSlowAreCaught) {
   EXPECT_TRUE(is_caught);
 }
 
-TEST(SwarmOfSeedsTest, GrantorsWithClocksTooFastAreCaught) {
+TEST(SeedsTest, GrantorsWithClocksTooFastAreCaught) {
   SeededRun run(1);
   Plan& plan = run.plan;
   plan.judge.rate_bound_ppm = 0;
@@ -117,7 +118,7 @@ TEST(SwarmOfSeedsTest, GrantorsWithClocksTooFastAreCaught) {
 }
 
 // And so does a founder that forgets that it has founded.
-TEST(SwarmOfSeedsTest, ASecondBirthIsSeen) {
+TEST(SeedsTest, ASecondBirthIsSeen) {
   bool is_seen = false;
   for (uint64_t seed = 1; seed <= 400 && !is_seen; ++seed) {
     SeededRun run(seed, absl::Seconds(20));
@@ -133,7 +134,7 @@ TEST(SwarmOfSeedsTest, ASecondBirthIsSeen) {
 
 // A fault that changes nothing tests nothing; a swarm that excuses most of its
 // runs, or in which hardly anything happens, proves little.
-TEST(SwarmOfSeedsTest, EveryFaultReachesTheNodes) {
+TEST(SeedsTest, EveryFaultReachesTheNodes) {
   FaultLedger faults;
   uint64_t grants = 0;
   uint64_t excused = 0;
@@ -153,7 +154,7 @@ TEST(SwarmOfSeedsTest, EveryFaultReachesTheNodes) {
 
 // What is configured is what is done: a rate that is wrong by a factor would
 // hide bugs for years.
-TEST(SwarmOfSeedsTest, InjectedRatesAreTheConfiguredOnes) {
+TEST(SeedsTest, InjectedRatesAreTheConfiguredOnes) {
   FaultLedger faults;
   uint64_t runs = 0;
   uint64_t sent = 0;
@@ -186,7 +187,7 @@ TEST(SwarmOfSeedsTest, InjectedRatesAreTheConfiguredOnes) {
 }
 
 // Chance rarely puts three machines and more on one side.
-TEST(SwarmOfSeedsTest, PartitionsHaveSides) {
+TEST(SeedsTest, PartitionsHaveSides) {
   FaultCount partitions;
   for (uint64_t seed = 1; partitions.attempted < 200; ++seed) {
     SeededRun run(seed, absl::Seconds(10));

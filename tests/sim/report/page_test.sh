@@ -4,7 +4,7 @@ set -euo pipefail
 
 folder="$TEST_TMPDIR/pages"
 mkdir -p "$folder"
-tests/sim/write_runs "$folder"
+tests/sim/report/write_runs "$folder"
 tools/simulate --seed=2 --html="$folder/passing.html"
 # Debian's Python, which is the one that has Debian's Selenium.
-exec /usr/bin/python3 tests/sim/page_test.py "$folder"
+exec /usr/bin/python3 tests/sim/report/page_test.py "$folder"
