@@ -9,8 +9,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
-#include "tools/agent_cluster.h"
-#include "tools/child_process.h"
+#include "tools/base/child_process.h"
+#include "tools/cli/agent_cluster.h"
 
 namespace cachalot::tools {
 namespace {

@@ -8,8 +8,8 @@
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
-#include "tools/agent_cluster.h"
-#include "tools/child_process.h"
+#include "tools/base/child_process.h"
+#include "tools/cli/agent_cluster.h"
 
 // Members leave a small cluster, and those who stay go on.
 

@@ -9,9 +9,9 @@
 #include "gtest/gtest.h"
 #include "io/escape.h"
 #include "tests/e2e/with_agents.h"
-#include "tools/agent_cluster.h"
-#include "tools/child_process.h"
-#include "tools/json_text.h"
+#include "tools/base/child_process.h"
+#include "tools/base/json_text.h"
+#include "tools/cli/agent_cluster.h"
 
 namespace cachalot::tools {
 namespace {

@@ -20,9 +20,9 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/e2e/with_agents.h"
-#include "tools/agent_cluster.h"
-#include "tools/child_process.h"
-#include "tools/interrupt.h"
+#include "tools/base/child_process.h"
+#include "tools/base/interrupt.h"
+#include "tools/cli/agent_cluster.h"
 
 namespace cachalot::tools {
 namespace {

@@ -4,7 +4,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
-#include "tools/agent_cluster.h"
+#include "tools/cli/agent_cluster.h"
 
 namespace cachalot::tools {
 

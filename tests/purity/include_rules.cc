@@ -120,6 +120,18 @@ const std::vector<FolderRule>& FolderRules() {
         "sim/world/host.h", "sim/world/instant.h", "sim/world/trace.h",
         "sim/judge/", "sim/explore/"}},
       {"sim/", {"engine/", "sim/"}},
+      {"tools/base/", {"engine/", "io/", "tools/base/"}},
+      {"tools/cli/",
+       {"engine/", "io/", "tools/base/", "tools/install/", "tools/cli/"}},
+      {"tools/examples/",
+       {"engine/", "io/", "tools/base/", "tools/cli/agent_cluster.h",
+        "tools/examples/"}},
+      {"tools/benchmark/",
+       {"engine/", "io/", "tools/base/", "tools/cli/agent_cluster.h",
+        "tools/benchmark/"}},
+      {"tools/simulator/",
+       {"engine/", "sim/", "tools/base/", "tools/install/",
+        "tools/simulator/"}},
       {"tools/", {"engine/", "io/", "sim/", "tools/"}},
   };
   return *rules;

@@ -19,6 +19,7 @@ namespace cachalot::purity {
 // - The rooms of sim/ depend one way: world <- judge <- clients <- run <-
 // report;
 //   explore includes judge and parts of world.
+// - Programs include tools/base/; none includes both io/ and sim/.
 // - io/ and tools/ wait by no wall clock.
 std::vector<std::string> Violations(absl::string_view path,
                                     absl::string_view text);

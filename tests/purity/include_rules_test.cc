@@ -102,6 +102,22 @@ TEST(IncludeRulesTest, ExploredWorldsAreNotTheLargeOne) {
       1);
 }
 
+TEST(IncludeRulesTest, ProgramsDoNotIncludeEachOther) {
+  EXPECT_EQ(
+      Violations("tools/cli/a.cc", "#include \"sim/world/world.h\"\n").size(),
+      1);
+  EXPECT_EQ(
+      Violations("tools/simulator/a.cc", "#include \"io/driver.h\"\n").size(),
+      1);
+  EXPECT_EQ(
+      Violations("tools/base/a.cc", "#include \"tools/cli/ask.h\"\n").size(),
+      1);
+  EXPECT_THAT(Violations("tools/benchmark/a.cc",
+                         "#include \"tools/base/words.h\"\n"
+                         "#include \"tools/cli/agent_cluster.h\"\n"),
+              IsEmpty());
+}
+
 TEST(IncludeRulesTest, TheSimulatorHasItsOwnTime) {
   EXPECT_EQ(Violations("sim/a.cc", "#include <chrono>\n").size(), 1);
   EXPECT_THAT(Violations("sim/a.cc", "#include <fstream>\n"), IsEmpty());

@@ -16,8 +16,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/purity/source_tree.h"
-#include "tools/agent_cluster.h"
-#include "tools/child_process.h"
+#include "tools/base/child_process.h"
+#include "tools/cli/agent_cluster.h"
 
 namespace cachalot {
 namespace {

@@ -7,8 +7,8 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
-#include "tools/campaign.h"
-#include "tools/isolated.h"
+#include "tools/simulator/campaign.h"
+#include "tools/simulator/isolated.h"
 
 namespace cachalot::sim {
 namespace {

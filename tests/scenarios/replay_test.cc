@@ -25,7 +25,7 @@
 #include "sim/world/world.h"
 #include "tests/scenarios/script.h"
 #include "tests/scenarios/telling.h"
-#include "tools/shrinking.h"
+#include "tools/simulator/shrinking.h"
 
 namespace cachalot::sim {
 namespace {
