@@ -96,6 +96,27 @@ uses_sudo_that_asks_for_no_password() {
   expect "apt" "$(<"${machine}/apt-log")" "*libgtest-dev"
 }
 
+a_program_needs_nothing_that_only_tests_need() {
+  without_package chromium
+  run run -c opt //tools:demo -- --any //tests/flag
+  expect "exit code" "${code}" 0
+  expect "stdout" "${stdout}" "bazel ran: run -c opt //tools:demo*"
+  run test //tools:demo
+  expect "exit code" "${code}" 1
+  run build //tools:demo //tests/io:clock_test
+  expect "exit code" "${code}" 1
+  run build --config=clang //tools:demo
+  expect "exit code" "${code}" 1
+  run run //tools:mutants
+  expect "exit code" "${code}" 1
+  expect "stderr" "${stderr}" "*chromium*"
+  new_machine
+  without_package libabsl-dev
+  run run //tools:demo
+  expect "exit code" "${code}" 1
+  expect "stderr" "${stderr}" "*install*libabsl-dev"
+}
+
 fails_when_the_installation_fails() {
   without_package libgtest-dev
   command_that id 'echo 0'
@@ -119,6 +140,7 @@ for behaviour in \
     goes_on_without_a_network_when_apt_has_lists \
     names_the_command_to_type_where_it_may_not_install \
     uses_sudo_that_asks_for_no_password \
+    a_program_needs_nothing_that_only_tests_need \
     fails_when_the_installation_fails \
     finds_a_home_when_there_is_none; do
   new_machine
