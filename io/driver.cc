@@ -1,19 +1,18 @@
 #include "io/driver.h"
 
 #include <pthread.h>
-#include <signal.h>
 
 #include <algorithm>
 #include <cstddef>
 #include <iterator>
 #include <optional>
-#include <system_error>
 #include <utility>
 #include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "engine/check.h"
 #include "engine/overloaded.h"
+#include "io/quiet_thread.h"
 
 namespace cachalot {
 namespace {
@@ -21,28 +20,6 @@ namespace {
 // A few milliseconds of work. A program that drops 100,000 locks at once posts
 // as many calls: in one turn they would keep heartbeats waiting.
 constexpr size_t kTasksPerTurnMax = 128;
-
-// The embedder's signals are for the embedder's threads: blocked in a thread
-// that is started in this scope. All but those that a thread raises itself by
-// an error, which must reach the embedder's handler, and the profiler's.
-class SignalMask {
- public:
-  SignalMask() {
-    sigset_t blocked;
-    sigfillset(&blocked);
-    for (const int signal :
-         {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, SIGPROF}) {
-      sigdelset(&blocked, signal);
-    }
-    pthread_sigmask(SIG_SETMASK, &blocked, &before_);
-  }
-  ~SignalMask() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  SignalMask(const SignalMask&) = delete;
-  SignalMask& operator=(const SignalMask&) = delete;
-
- private:
-  sigset_t before_;
-};
 
 }  // namespace
 
@@ -92,13 +69,9 @@ absl::Status Driver::Start() {
     loop_->Wake();
     return absl::OkStatus();
   }
-  const SignalMask mask;
-  try {
-    thread_ = std::thread([this] { Run(); });
-  } catch (const std::system_error& error) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("no thread could be started: ", error.what()));
-  }
+  absl::StatusOr<std::thread> thread = StartQuietThread([this] { Run(); });
+  if (!thread.ok()) return thread.status();
+  thread_ = *std::move(thread);
   pthread_setname_np(thread_.native_handle(), "cachalot");
   return absl::OkStatus();
 }

@@ -1,13 +1,11 @@
 #include "io/log.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <deque>
 #include <future>
-#include <system_error>
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
@@ -15,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
+#include "io/quiet_thread.h"
 
 namespace cachalot {
 namespace {
@@ -49,30 +48,6 @@ std::string OnOneLine(absl::string_view message) {
     }
   }
   return line;
-}
-
-// Starts a thread that the process's signals do not reach, but for those that
-// the thread itself causes.
-// Errors: ResourceExhausted.
-absl::StatusOr<std::thread> StartQuietThread(std::function<void()> run) {
-  sigset_t quiet;
-  sigset_t before;
-  sigfillset(&quiet);
-  for (const int fault :
-       {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGPROF, SIGSEGV, SIGSYS, SIGTRAP}) {
-    sigdelset(&quiet, fault);
-  }
-  pthread_sigmask(SIG_SETMASK, &quiet, &before);
-  absl::StatusOr<std::thread> thread =
-      absl::ResourceExhaustedError("no thread for the log");
-  try {
-    thread = std::thread(std::move(run));
-  } catch (const std::system_error& error) {
-    thread = absl::ResourceExhaustedError(
-        absl::StrCat("no thread for the log: ", error.what()));
-  }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return thread;
 }
 
 }  // namespace
