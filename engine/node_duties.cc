@@ -185,10 +185,13 @@ std::vector<VoterHealth> Node::JudgeVoters() const {
     }
   }
   // If some must go, those that have just answered stay: otherwise the last
-  // voter could be one that is dead without anybody having noticed.
+  // voter could be one that is dead without anybody having noticed. A leader
+  // that was elected a moment ago cannot tell by time who is silent, so only
+  // real answers count.
   std::stable_partition(
       health.begin(), health.end(), [this](const VoterHealth& judged) {
-        return judged.is_leader || AnsweredLately(judged.voter.id);
+        return judged.is_leader || (consensus_.HasAnswered(judged.voter.id) &&
+                                    AnsweredLately(judged.voter.id));
       });
   for (const auto& [id, fact] : members) {
     if (consensus_.IsVoter(id) || fact.state != MemberState::kAlive) continue;

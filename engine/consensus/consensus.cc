@@ -434,6 +434,7 @@ void Consensus::AddRole(class Fingerprint& hash) const {
   for (const auto& [peer, progress] : leader->followers) {
     hash.Add(peer).Add(static_cast<uint64_t>(progress.mode));
     hash.Add(progress.match).Add(progress.next).Add(progress.last_answer);
+    hash.Add(uint64_t{progress.has_answered});
     hash.Add(progress.last_sent).Add(progress.close_since);
     hash.Add(progress.read_round).Add(progress.snapshot_received);
     hash.Add(uint64_t{progress.awaits_answer});

@@ -104,7 +104,10 @@ class Consensus {
   void RequestRead(uint64_t read);
   // Since when a follower has been close behind; never if it is not.
   SlowInstant CloseSince(NodeId peer) const;
+  // A new leader counts every voter as one that has just answered.
   SlowInstant LastAnswer(NodeId peer) const;
+  // Whether it has answered this leader, ever.
+  bool HasAnswered(NodeId peer) const;
 
   // --- The end of a turn ----------------------------------------------------
 

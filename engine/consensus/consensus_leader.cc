@@ -105,6 +105,13 @@ SlowInstant Consensus::LastAnswer(NodeId peer) const {
                                           : found->second.last_answer;
 }
 
+bool Consensus::HasAnswered(NodeId peer) const {
+  const Leader* leader = std::get_if<Leader>(&role_);
+  if (leader == nullptr) return false;
+  const auto found = leader->followers.find(peer);
+  return found != leader->followers.end() && found->second.has_answered;
+}
+
 // --- Appending --------------------------------------------------------------
 
 void Consensus::AppendOwn(SlowInstant now, EntryKind kind, SharedBytes payload,
@@ -315,6 +322,7 @@ void Consensus::NoteAnswer(SlowInstant now, Progress& progress,
     progress.close_since = SlowInstant::Never();
   }
   progress.last_answer = now;
+  progress.has_answered = true;
 }
 
 void Consensus::NoteCloseness(SlowInstant now, Progress& progress) {

@@ -46,6 +46,8 @@ struct Progress {
   // When it last answered something that was sent within the last election
   // timeout; at first, when the leader first knew it. CheckQuorum counts it.
   SlowInstant last_answer;
+  // last_answer is that of an answer. Never false again in a term.
+  bool has_answered = false;
   // When it was last sent an append or a chunk; an empty append to a follower
   // in kSnapshot does not count.
   SlowInstant last_sent;
