@@ -144,7 +144,12 @@ void LogBelief(Logger* log, absl::string_view key, absl::string_view owner,
       return;
     case Belief::kSuspect:
       LogTo(log, LogEvent::kLockSuspect, [&] {
-        if (reason == LossReason::kNone) return text("may soon lose ");
+        if (reason == LossReason::kNone) {
+          LogText made = text("may soon lose ");
+          made.fields.push_back(
+              {"reason", std::string(LossReasonName(reason))});
+          return made;
+        }
         LogText made = text("must release ");
         AddReason(made, reason, words);
         return made;

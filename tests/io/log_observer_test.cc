@@ -107,6 +107,7 @@ void WriteService(Logger* log) {
   for (const Belief belief : {Belief::kSuspect, Belief::kHeld}) {
     LogBelief(log, "k", "o", {}, belief, LossReason::kNone);
   }
+  LogBelief(log, "k", "o", {}, Belief::kSuspect, LossReason::kRevoked);
   LogBelief(log, "k", "o", {}, Belief::kLost, LossReason::kReleased);
   LogBelief(log, "k", "o", {}, Belief::kLost, LossReason::kExpired);
 }
