@@ -131,9 +131,10 @@ TEST(LinksTest, BrokenOnesAreFound) {
   const std::string page =
       "# A page\n[a](b.h) [c](d.h) [e](../f/g.h) [h](#a-page) [i](#no-page)\n"
       "[j](https://example.org) [k](../f) [l](../../f)\n";
-  EXPECT_THAT(BrokenLinks("x/page.md", page, {"x", "x/b.h", "f", "x/page.md"}),
-              ElementsAre("x/page.md: d.h", "x/page.md: ../f/g.h",
-                          "x/page.md: #no-page", "x/page.md: ../../f"));
+  EXPECT_THAT(
+      BrokenLinks("x/README.md", page, {"x", "x/b.h", "f", "x/README.md"}),
+      ElementsAre("x/README.md: d.h", "x/README.md: ../f/g.h",
+                  "x/README.md: #no-page", "x/README.md: ../../f"));
 }
 
 // --- Commands ----------------------------------------------------------------
