@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <iterator>
+#include <tuple>
 #include <type_traits>
 #include <variant>
 
+#include "absl/strings/match.h"
 #include "engine/check.h"
 #include "engine/limits.h"
 
@@ -14,12 +16,23 @@ namespace {
 // Epochs are times in seconds: one above this is nobody's (lock_table.cc).
 constexpr Epoch kEpochEnd = Epoch(uint64_t{1} << 40);
 
+// What one KeepAlive repeats at most, of each kind.
+constexpr size_t kRepeatedPerKeepAlive = 256;
+
+// For how long a session that is over is remembered.
+constexpr absl::Duration ClosedMemory() { return absl::Hours(48); }
+
 bool IsTtl(absl::Duration ttl) {
   return limits::TtlMin() <= ttl && ttl <= limits::TtlMax();
 }
 
 bool IsKey(const std::string& key) {
   return !key.empty() && key.size() <= limits::kKeyBytesMax;
+}
+
+// How many of a page may be listed. `asked`: 0 is the maximum.
+size_t PageLimit(uint32_t asked, size_t max) {
+  return asked == 0 ? max : std::min<size_t>(asked, max);
 }
 
 // Whether a session whose requests begin at `first` may have one so numbered.
@@ -125,13 +138,13 @@ void LockModel::Do(const KeepAlive& command) {
   for (const auto& [token, key] : session->held) {
     const Lock& lock = locks_.at(key);
     if (lock.revoke_reason.empty()) continue;
-    if (repeated++ == LockTable::kRepeatedPerKeepAlive) break;
+    if (repeated++ == kRepeatedPerKeepAlive) break;
     TellRevoked(key, lock);
   }
   // A reply may have been lost: the oldest are told again.
   repeated = 0;
   for (const auto& [sequence, answer] : session->decided) {
-    if (repeated++ == LockTable::kRepeatedPerKeepAlive) break;
+    if (repeated++ == kRepeatedPerKeepAlive) break;
     Repeat(answer);
   }
 }
@@ -426,12 +439,21 @@ LockModel::Lock* LockModel::FindHeld(const SessionId& id,
 
 bool LockModel::IsClosed(const SessionId& id) const {
   const auto found = closed_.find(id.node);
-  return found != closed_.end() && id.number <= found->second;
+  return found != closed_.end() && id.number <= found->second.number;
 }
 
 void LockModel::Close(const SessionId& id) {
-  uint64_t& highest = closed_[id.node];
-  highest = std::max(highest, id.number);
+  if (id.IsNone() || IsClosed(id)) return;
+  closed_[id.node] = {id.number, time_};
+  std::erase_if(closed_, [this](const auto& closed) {
+    return closed.second.time + ClosedMemory() < time_;
+  });
+  if (closed_.size() <= limits::kSessionsMax) return;
+  closed_.erase(std::min_element(closed_.begin(), closed_.end(),
+                                 [](const auto& a, const auto& b) {
+                                   return std::tie(a.second.time, a.first) <
+                                          std::tie(b.second.time, b.first);
+                                 }));
 }
 
 void LockModel::RaiseEpoch(Epoch epoch) {
@@ -549,30 +571,85 @@ std::optional<ClusterTime> LockModel::NextDeadline() const {
   return next;
 }
 
-LockInfo LockModel::InfoOf(const std::string& key, const Lock& lock) const {
+Expire LockModel::Due(ClusterTime time, size_t limit) const {
+  std::vector<std::tuple<ClusterTime, SessionId, uint64_t>> sessions;
+  for (const auto& [id, session] : sessions_) {
+    if (time < session.deadline) continue;
+    sessions.emplace_back(session.deadline, id, session.renewal);
+  }
+  std::vector<std::tuple<ClusterTime, FencingToken, std::string>> locks;
+  for (const auto& [key, lock] : locks_) {
+    if (time < lock.deadline) continue;
+    locks.emplace_back(lock.deadline, lock.token, key);
+  }
+  std::sort(sessions.begin(), sessions.end());
+  std::sort(locks.begin(), locks.end());
+  sessions.resize(std::min(limit, sessions.size()));
+  locks.resize(std::min(limit, locks.size()));
+  Expire due;
+  for (const auto& [deadline, id, renewal] : sessions) {
+    due.sessions.push_back({id, renewal});
+  }
+  for (const auto& [deadline, token, key] : locks) {
+    due.locks.push_back({key, token});
+  }
+  return due;
+}
+
+std::vector<LockInfo> LockModel::List(const ListLocksRequest& request,
+                                      ClusterTime time, bool* more) const {
+  const size_t limit = PageLimit(request.limit, limits::kListLocksMax);
+  std::vector<LockInfo> page;
+  *more = false;
+  for (const auto& [key, lock] : locks_) {
+    if (!absl::StartsWith(key, request.prefix)) continue;
+    if (key <= request.after) continue;
+    *more = page.size() == limit;
+    if (*more) break;
+    page.push_back(InfoOf(key, lock, time));
+  }
+  return page;
+}
+
+std::vector<WaiterInfo> LockModel::ListWaiters(
+    const ListWaitersRequest& request, bool* more) const {
+  const size_t limit = PageLimit(request.limit, limits::kListWaitersMax);
+  std::vector<WaiterInfo> page;
+  *more = false;
+  const auto found = locks_.find(request.key);
+  if (found == locks_.end()) return page;
+  const std::deque<Claim>& queue = found->second.queue;
+  for (size_t place = request.skip; place < queue.size(); ++place) {
+    *more = page.size() == limit;
+    if (*more) break;
+    const Claim& claim = queue[place];
+    page.push_back(
+        {claim.session, sessions_.at(claim.session).name, claim.owner});
+  }
+  return page;
+}
+
+LockInfo LockModel::InfoOf(const std::string& key, const Lock& lock,
+                           ClusterTime time) const {
   const Session& holder = sessions_.at(lock.holder.session);
   return {.key = key,
           .token = lock.token,
           .holder = lock.holder.session,
           .holder_name = holder.name,
           .owner = lock.holder.owner,
-          .remaining = std::min(lock.deadline, holder.deadline) - time_,
-          .lease_remaining = lock.deadline - time_,
-          .session_remaining = holder.deadline - time_,
+          .remaining = std::min(lock.deadline, holder.deadline) - time,
+          .lease_remaining = lock.deadline - time,
+          .session_remaining = holder.deadline - time,
           .waiters = static_cast<uint32_t>(lock.queue.size()),
           .revoke_reason = lock.revoke_reason};
 }
 
-bool LockModel::HasQueue(const LockTable& table, const std::string& key,
-                         const Lock& lock) const {
-  std::vector<WaiterInfo> queue;
-  for (const Claim& claim : lock.queue) {
-    if (queue.size() == limits::kListWaitersMax) break;
-    queue.push_back(
-        {claim.session, sessions_.at(claim.session).name, claim.owner});
-  }
-  bool more = false;
-  return table.ListWaiters({.key = key}, &more) == queue;
+bool LockModel::HasQueue(const LockTable& table, const std::string& key) const {
+  bool table_has_more = false;
+  bool model_has_more = false;
+  return table.ListWaiters({.key = key}, &table_has_more) ==
+             ListWaiters({.key = key}, &model_has_more) &&
+         table_has_more == model_has_more;
 }
 
 Complaint LockModel::Compare(const LockTable& table) const {
@@ -593,12 +670,12 @@ Complaint LockModel::Compare(const LockTable& table) const {
                " after entry ", index_);
   }
   for (const auto& [key, lock] : locks_) {
-    const bool is_same = table.Find(key, time_) == InfoOf(key, lock);
+    const bool is_same = table.Find(key, time_) == InfoOf(key, lock, time_);
     if (!is_same) {
       return Say("the table and the model differ in lock ", key,
                  " after entry ", index_);
     }
-    if (!lock.queue.empty() && !HasQueue(table, key, lock)) {
+    if (!lock.queue.empty() && !HasQueue(table, key)) {
       return Say("the table and the model differ in who waits for ", key,
                  " after entry ", index_);
     }
@@ -611,9 +688,9 @@ Complaint CheckReplies(LogIndex index, const std::vector<Reply>& model,
   if (model == table) return std::nullopt;
   const auto [expected, actual] =
       std::mismatch(model.begin(), model.end(), table.begin(), table.end());
-  return Say("entry ", index, " should come to \"",
+  return Say("entry ", index, ": the model replies \"",
              Describe(expected == model.end() ? nullptr : &*expected),
-             "\", and came to \"",
+             "\", the table \"",
              Describe(actual == table.end() ? nullptr : &*actual), "\"");
 }
 

@@ -23,14 +23,14 @@
 
 namespace cachalot::sim {
 
-// The rules of the lock table (engine/locks/lock_table.h) written down a second
+// The rules of the lock table (engine/locks/lock_table.h) written a second
 // time, to be read: plain maps, no slots, no indexes, no bytes, nothing shared
 // with the engine but the commands and their limits. A mistake in LockTable is
-// the same on every node, so that tables agree and are all wrong; against this
-// model it shows in the first reply that differs.
+// the same on every node, so that all tables agree and all are wrong; beside
+// this model it shows in the first reply that differs.
 //
-// It forgets no session that is over: a run is shorter than the 48 hours for
-// which the table remembers them.
+// The judge applies each committed entry to it; the property tests of the lock
+// table apply random entries to both.
 class LockModel {
  public:
   // A lease that an entry gave or prolonged, for `ttl` from that entry: what
@@ -85,7 +85,15 @@ class LockModel {
     return sessions_.contains(session);
   }
 
-  // Whether `table` says of sessions and locks what this says.
+  // As LockTable's functions of the same names.
+  std::optional<ClusterTime> NextDeadline() const;
+  Expire Due(ClusterTime time, size_t limit) const;
+  std::vector<LockInfo> List(const ListLocksRequest& request, ClusterTime time,
+                             bool* more) const;
+  std::vector<WaiterInfo> ListWaiters(const ListWaitersRequest& request,
+                                      bool* more) const;
+
+  // Whether `table` has the same sessions, locks, queues and deadlines.
   Complaint Compare(const LockTable& table) const;
   // What each open session owns.
   std::vector<Possessions> sessions() const;
@@ -118,6 +126,12 @@ class LockModel {
     Sequence first = Sequence(1);
     std::map<Sequence, Reply> decided;
     std::map<Sequence, std::string> waiting;  // the keys
+  };
+
+  // The highest session of a node that is over, and when it was closed.
+  struct Closed {
+    uint64_t number = 0;
+    ClusterTime time;
   };
 
   void Do(const OpenSession& command);
@@ -169,15 +183,14 @@ class LockModel {
   void Refuse(const SessionId& session, Sequence sequence, Limit limit);
   void Repeat(Reply answer);
 
-  std::optional<ClusterTime> NextDeadline() const;
-  bool HasQueue(const LockTable& table, const std::string& key,
-                const Lock& lock) const;
-  LockInfo InfoOf(const std::string& key, const Lock& lock) const;
+  bool HasQueue(const LockTable& table, const std::string& key) const;
+  LockInfo InfoOf(const std::string& key, const Lock& lock,
+                  ClusterTime time) const;
 
   Epoch epoch_;
   std::map<SessionId, Session> sessions_;
   std::map<std::string, Lock, std::less<>> locks_;
-  std::map<NodeId, uint64_t> closed_;  // the highest number of each
+  std::map<NodeId, Closed> closed_;
 
   // The entry at hand.
   LogIndex index_;

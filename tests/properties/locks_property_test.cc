@@ -24,8 +24,8 @@
 #include "engine/request.h"
 #include "gtest/gtest.h"
 #include "rapidcheck/gtest.h"
+#include "sim/judge/lock_model.h"
 #include "tests/engine/locks/command_generator.h"
-#include "tests/engine/locks/lock_table_model.h"
 
 namespace cachalot {
 namespace {
@@ -204,7 +204,7 @@ RC_GTEST_PROP(LockTableProperty, DoesWhatTheModelDoesAndComesBackFromBytes,
               (uint64_t seed)) {
   CommandGenerator generator(seed);
   LockTable table(Epoch(7));
-  LockTableModel model(Epoch(7));
+  sim::LockModel model(Epoch(7));
   LogIndex index;
   ClusterTime time;
   for (uint64_t steps = Between(1, 40); steps > 0; --steps) {
@@ -216,7 +216,7 @@ RC_GTEST_PROP(LockTableProperty, DoesWhatTheModelDoesAndComesBackFromBytes,
     RC_ASSERT(due == model.Due(time, due_max));
     if (!due.empty()) commands.push_back(std::move(due));
     const std::vector<Reply> replies = table.Apply(index, time, commands);
-    RC_ASSERT(replies == model.Apply(index, time, commands));
+    RC_ASSERT(replies == model.Apply(index, time, commands).replies);
     generator.Learn(replies);
     table.CheckInvariants();
     const absl::StatusOr<LockTable> decoded = LockTable::Decode(table.Encode());

@@ -23,6 +23,7 @@ std::vector<LockCommand> CommandGenerator::NextEntry() {
 
 void CommandGenerator::Learn(absl::Span<const Reply> replies) {
   for (const Reply& reply : replies) {
+    if (reply.kind == Reply::Kind::kSessionGone) ForgetSession(reply.session);
     if (reply.kind != Reply::Kind::kAnswered) continue;
     if (reply.token.IsNone()) continue;
     const auto asked = std::find_if(
@@ -35,6 +36,13 @@ void CommandGenerator::Learn(absl::Span<const Reply> replies) {
     grants_.push_back(
         {reply.session, reply.token, std::get<Acquire>(*asked).key});
   }
+}
+
+void CommandGenerator::ForgetSession(const SessionId& session) {
+  if (random_.Chance(1, 8)) return;  // the reply was lost
+  std::erase_if(clients_, [&session](const Client& client) {
+    return client.session == session;
+  });
 }
 
 LockCommand CommandGenerator::Next() {
@@ -90,7 +98,12 @@ LockCommand CommandGenerator::Fresh() {
 
 LockCommand CommandGenerator::MakeOpen() {
   Client client;
-  client.session = {NodeId{0, 1 + random_.Below(kNodes)}, random_.Below(30)};
+  client.session.node = NodeId{0, 1 + random_.Below(kNodes)};
+  // Mostly the node's next number; a lower one may be open, or over.
+  uint64_t& last = last_session_[client.session.node];
+  client.session.number =
+      random_.Chance(1, 4) ? random_.Below(last + 2) : last + 1;
+  last = std::max(last, client.session.number);
   clients_.push_back(client);
   if (clients_.size() > 8) clients_.erase(clients_.begin());
   return OpenSession{

@@ -2,6 +2,7 @@
 #define TESTS_ENGINE_LOCKS_COMMAND_GENERATOR_H_
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,7 @@ class CommandGenerator {
   explicit CommandGenerator(uint64_t seed) : random_(seed, "commands") {}
 
   std::vector<LockCommand> NextEntry();
-  // Learns tokens and outcomes to speak of, as the clients would.
+  // Learns tokens to use, and which sessions are over, as the clients would.
   void Learn(absl::Span<const Reply> replies);
 
   Random& random() { return random_; }
@@ -37,6 +38,8 @@ class CommandGenerator {
     FencingToken token;
     std::string key;
   };
+
+  void ForgetSession(const SessionId& session);
 
   LockCommand Next();
   LockCommand Fresh();
@@ -60,6 +63,7 @@ class CommandGenerator {
   Granted AnyGrant();
 
   Random random_;
+  std::map<NodeId, uint64_t> last_session_;
   std::vector<Client> clients_;
   std::vector<Granted> grants_;       // of late
   std::vector<LockCommand> history_;  // to be sent again

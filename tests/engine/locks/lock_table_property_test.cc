@@ -1,28 +1,33 @@
-// LockTable against random histories: beside a model that is too simple to be
-// wrong, through its bytes and back, and with every message sent twice.
+// LockTable against random histories: beside the judge's model of its rules,
+// through its bytes and back, and with every message sent twice.
 
 #include <algorithm>
 #include <cstdint>
-#include <iterator>
+#include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
 #include <vector>
 
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "engine/cluster_time.h"
 #include "engine/command.h"
 #include "engine/ids.h"
 #include "engine/locks/lock_table.h"
 #include "engine/random.h"
+#include "engine/request.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "sim/judge/lock_model.h"
 #include "tests/engine/locks/command_generator.h"
-#include "tests/engine/locks/lock_table_model.h"
 #include "tests/engine/locks/print_reply.h"
 
 namespace cachalot {
 namespace {
+
+using sim::LockModel;
 
 constexpr uint64_t kSeeds = 320;
 constexpr uint64_t kEntries = 100;
@@ -49,31 +54,43 @@ class History {
   ClusterTime time;
 };
 
-void ExpectSame(const LockTable& table, const LockTableModel& model,
-                History& history) {
-  EXPECT_EQ(table.epoch(), model.epoch());
-  EXPECT_EQ(table.session_count(), model.session_count());
-  EXPECT_EQ(table.lock_count(), model.lock_count());
-  EXPECT_EQ(table.NextDeadline(), model.NextDeadline());
+const char* const kKeysAndPrefixes[] = {"",  "a/", "a/1", "a/3",
+                                        "b", "b/", "b/2", "c"};
 
+const char* AnyOf(Random& random, absl::Span<const char* const> words) {
+  return words[random.Below(words.size())];
+}
+
+void ExpectSamePages(const LockTable& table, const LockModel& model,
+                     ClusterTime time, Random& random) {
+  bool table_has_more = false;
+  bool model_has_more = false;
+  const ListLocksRequest page{.prefix = AnyOf(random, kKeysAndPrefixes),
+                              .after = AnyOf(random, kKeysAndPrefixes),
+                              .limit = static_cast<uint32_t>(random.Below(4))};
+  for (const ListLocksRequest& asked : {ListLocksRequest(), page}) {
+    EXPECT_EQ(table.List(asked, time, &table_has_more),
+              model.List(asked, time, &model_has_more));
+    EXPECT_EQ(table_has_more, model_has_more);
+  }
+  const ListWaitersRequest waiters{
+      .key = AnyOf(random, kKeysAndPrefixes),
+      .skip = static_cast<uint32_t>(random.Below(3)),
+      .limit = static_cast<uint32_t>(random.Below(3))};
+  EXPECT_EQ(table.ListWaiters(waiters, &table_has_more),
+            model.ListWaiters(waiters, &model_has_more));
+  EXPECT_EQ(table_has_more, model_has_more);
+}
+
+void ExpectSame(const LockTable& table, const LockModel& model,
+                History& history) {
+  EXPECT_EQ(model.Compare(table), std::nullopt);
   Random& random = history.random;
   const ClusterTime later =
       history.time + random.Between(absl::ZeroDuration(), absl::Seconds(5));
   const size_t limit = random.Below(6);
   EXPECT_EQ(table.Due(later, limit), model.Due(later, limit));
-
-  const char* const words[] = {"", "a/", "a/1", "a/3", "b", "b/", "b/2", "c"};
-  const ListLocksRequest request{
-      .prefix = words[random.Below(std::size(words))],
-      .after = words[random.Below(std::size(words))],
-      .limit = static_cast<uint32_t>(random.Below(4))};
-  for (const ListLocksRequest& asked : {ListLocksRequest(), request}) {
-    bool table_has_more = false;
-    bool model_has_more = false;
-    EXPECT_EQ(table.List(asked, later, &table_has_more),
-              model.List(asked, later, &model_has_more));
-    EXPECT_EQ(table_has_more, model_has_more);
-  }
+  ExpectSamePages(table, model, later, random);
 }
 
 // The entry's commands, with what is due as a leader would find it.
@@ -86,32 +103,49 @@ std::vector<LockCommand> Draw(History& history, const LockTable& table) {
   return commands;
 }
 
+// What the histories came to, so that an agreement about nothing shows.
+struct Seen {
+  uint64_t granted = 0;
+  uint64_t granted_after_wait = 0;
+  uint64_t sessions_expired = 0;
+  std::map<LockModel::End, uint64_t> ended;
+
+  void Add(const LockModel::Effects& effects) {
+    granted += effects.granted;
+    granted_after_wait += effects.granted_after_wait;
+    sessions_expired += effects.sessions_expired;
+    for (const LockModel::Ended& grant : effects.ended) ++ended[grant.how];
+  }
+};
+
 TEST(LockTablePropertyTest, DoesWhatTheModelDoes) {
-  uint64_t grants = 0;
-  uint64_t revocations = 0;
+  Seen seen;
   for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     History history(seed);
     LockTable table(Epoch(7));
-    LockTableModel model(Epoch(7));
+    LockModel model(Epoch(7));
     for (uint64_t i = 0; i < kEntries && !testing::Test::HasFailure(); ++i) {
       history.AdvanceFar();
       const std::vector<LockCommand> commands = Draw(history, table);
       const std::vector<Reply> replies =
           table.Apply(history.index, history.time, commands);
-      EXPECT_EQ(replies, model.Apply(history.index, history.time, commands));
+      const LockModel::Effects& effects =
+          model.Apply(history.index, history.time, commands);
+      EXPECT_EQ(replies, effects.replies);
       history.generator.Learn(replies);
       table.CheckInvariants();
       ExpectSame(table, model, history);
-      for (const Reply& reply : replies) {
-        if (reply.kind == Reply::Kind::kRevoked) ++revocations;
-        if (reply.token.index == history.index) ++grants;
-      }
+      seen.Add(effects);
     }
   }
-  // The histories go somewhere.
-  EXPECT_GT(grants, kSeeds * 8);
-  EXPECT_GT(revocations, kSeeds / 2);
+  EXPECT_GT(seen.granted, kSeeds * 16);
+  EXPECT_GT(seen.granted_after_wait, kSeeds);
+  EXPECT_GT(seen.sessions_expired, kSeeds * 4);
+  EXPECT_GT(seen.ended[LockModel::End::kReleased], kSeeds * 2);
+  EXPECT_GT(seen.ended[LockModel::End::kExpired], kSeeds * 2);
+  EXPECT_GT(seen.ended[LockModel::End::kWithdrawn], kSeeds * 2);
+  EXPECT_GT(seen.ended[LockModel::End::kSessionOver], kSeeds * 2);
 }
 
 TEST(LockTablePropertyTest, BytesAndBackChangeNothingThatFollows) {
