@@ -18,8 +18,6 @@
 namespace cachalot::sim {
 namespace {
 
-// Votes and answers to appends are short; nothing longer is worth decoding.
-constexpr size_t kPromiseBytesMax = 512;
 // No small world has as many machines.
 constexpr uint64_t kHostsMax = 9;
 

@@ -45,15 +45,16 @@ Complaint CheckReason(const NotifyHolder& notice, FastInstant until,
 
 // --- LeaseEnds ---------------------------------------------------------------
 
-void LeaseEnds::Leased(const SessionId& session, const FencingToken& token,
-                       absl::Duration ttl, RealInstant stamped) {
+void LeaseEnds::ObserveLease(const SessionId& session,
+                             const FencingToken& token, absl::Duration ttl,
+                             RealInstant stamped) {
   const RealInstant end = EndOf(ttl, stamped);
   if (token.IsNone()) {
     RealInstant& known = sessions_[session];
     known = std::max(known, end);
     return;
   }
-  Grant& grant = grants_[token];
+  GrantLease& grant = grants_[token];
   grant = {session, std::max(grant.end, end)};
 }
 
@@ -62,9 +63,10 @@ RealInstant LeaseEnds::EndOf(absl::Duration ttl, RealInstant stamped) const {
   return stamped + ttl * kMillion / (kMillion + rate_bound_ppm_) + Rounding();
 }
 
-Complaint LeaseEnds::Believed(absl::string_view key, const SessionId& session,
-                              const FencingToken& token,
-                              RealInstant until) const {
+Complaint LeaseEnds::CheckBelief(absl::string_view key,
+                                 const SessionId& session,
+                                 const FencingToken& token,
+                                 RealInstant until) const {
   const auto own = sessions_.find(session);
   const auto grant = grants_.find(token);
   if (own == sessions_.end() || grant == grants_.end()) {
@@ -83,9 +85,9 @@ Complaint LeaseEnds::Believed(absl::string_view key, const SessionId& session,
 
 // --- CallersBeliefs ----------------------------------------------------------
 
-Complaint CallersBeliefs::Granted(RequestId request, absl::string_view key,
-                                  const FencingToken& token,
-                                  const SessionId& session) {
+Complaint CallersBeliefs::ObserveGrant(RequestId request, absl::string_view key,
+                                       const FencingToken& token,
+                                       const SessionId& session) {
   const auto [found, is_new] = held_.try_emplace(
       request,
       Held{.key = std::string(key), .token = token, .session = session});
@@ -94,8 +96,8 @@ Complaint CallersBeliefs::Granted(RequestId request, absl::string_view key,
              " a second time");
 }
 
-Complaint CallersBeliefs::Told(const NotifyHolder& notice,
-                               const LossFacts& facts) {
+Complaint CallersBeliefs::ObserveNotice(const NotifyHolder& notice,
+                                        const LossFacts& facts) {
   const auto found = held_.find(notice.request);
   if (found == held_.end() || found->second.token != notice.token) {
     return Say("request ", notice.request, " was told that ", notice.key,
@@ -117,9 +119,10 @@ Complaint CallersBeliefs::Told(const NotifyHolder& notice,
   return std::nullopt;
 }
 
-Complaint CallersBeliefs::Reaches(RequestId request, const FencingToken& token,
-                                  const SessionId& session, FastInstant until,
-                                  FastInstant now) {
+Complaint CallersBeliefs::ObserveBelief(RequestId request,
+                                        const FencingToken& token,
+                                        const SessionId& session,
+                                        FastInstant until, FastInstant now) {
   const auto found = held_.find(request);
   if (found == held_.end() || found->second.token != token) {
     return Say("the node believes in token ", token,

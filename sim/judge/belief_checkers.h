@@ -18,10 +18,10 @@
 namespace cachalot::sim {
 
 // No belief outlives its lease, by the judge's own arithmetic: lemmas 2, 3 and
-// 4 of engine/client/README.md. A lease of `ttl` that an entry stamped at the
-// instant T gave lasts until T + ttl / (1 + rho) at least, however fast the
-// grantors' clocks, and no holder may believe in it for longer. What was asked,
-// sent and answered when does not enter: only the log and real time.
+// 4 of engine/client/README.md. A lease of `ttl` that was given by an entry
+// stamped at the instant T lasts at least until T + ttl / (1 + rho), however
+// fast the grantors' clocks, and no holder may believe in it for longer. Only
+// the log and real time enter, not when requests were sent or answered.
 class LeaseEnds {
  public:
   explicit LeaseEnds(int64_t rate_bound_ppm)
@@ -29,63 +29,63 @@ class LeaseEnds {
 
   // An entry stamped at `stamped` gave or prolonged a lease; without a token:
   // the session's.
-  void Leased(const SessionId& session, const FencingToken& token,
-              absl::Duration ttl, RealInstant stamped);
+  void ObserveLease(const SessionId& session, const FencingToken& token,
+                    absl::Duration ttl, RealInstant stamped);
   // The grant is over.
-  void Ended(const FencingToken& token) { grants_.erase(token); }
+  void ObserveEnd(const FencingToken& token) { grants_.erase(token); }
 
-  // The session's node believes in the grant until `until`. Of a session that
-  // is over, nothing is left.
-  Complaint Believed(absl::string_view key, const SessionId& session,
-                     const FencingToken& token, RealInstant until) const;
+  // The session's node believes in the grant until `until`. It may not if the
+  // session is over.
+  Complaint CheckBelief(absl::string_view key, const SessionId& session,
+                        const FencingToken& token, RealInstant until) const;
 
  private:
   RealInstant EndOf(absl::Duration ttl, RealInstant stamped) const;
 
   int64_t rate_bound_ppm_;
-  struct Grant {
+  struct GrantLease {
     SessionId session;
     RealInstant end;
   };
 
   absl::btree_map<SessionId, RealInstant> sessions_;
-  absl::btree_map<FencingToken, Grant> grants_;
+  absl::btree_map<FencingToken, GrantLease> grants_;
 };
 
-// What was so when a holder was told that its lock is lost.
+// The facts at the moment when a holder was told that its lock is lost.
 struct LossFacts {
   FastInstant now;  // on the holder's clock
   bool was_released = false;
   bool has_left = false;   // it was asked to
   bool dissolved = false;  // the node gave up its cluster
-  // The committed table has the grant for the holder of its lock.
+  // By the committed table the grant holds its lock.
   bool is_granted = false;
-  std::string revoke_reason;  // and why it is revoked there, if it is
+  std::string revoke_reason;  // in the table; empty: it is not revoked
 };
 
-// What one process told its callers of the locks that it granted them: each
-// grant begins with an answer and ends with one notice, whose reason is true;
-// in between it is held and suspect by turns.
+// What one process told its callers of their locks: each grant begins with an
+// answer and ends with one notice, whose reason is true; in between, HELD and
+// SUSPECT alternate.
 class CallersBeliefs {
  public:
   struct Held {
     std::string key;
     FencingToken token;
-    SessionId session;  // whose it is
+    SessionId session;  // the holder's
     Belief belief = Belief::kHeld;
-    FastInstant until = FastInstant::Never();  // as it was seen last
+    FastInstant until = FastInstant::Never();  // when it was last observed
   };
   using ByRequest = absl::btree_map<RequestId, Held>;
 
-  Complaint Granted(RequestId request, absl::string_view key,
-                    const FencingToken& token, const SessionId& session);
-  Complaint Told(const NotifyHolder& notice, const LossFacts& facts);
-  // How far the node's belief reaches at `now` on its clock; it may have grown,
-  // but not after it had ended: what was lost stays lost. With a session all
-  // that it owned is over.
-  Complaint Reaches(RequestId request, const FencingToken& token,
-                    const SessionId& session, FastInstant until,
-                    FastInstant now);
+  Complaint ObserveGrant(RequestId request, absl::string_view key,
+                         const FencingToken& token, const SessionId& session);
+  Complaint ObserveNotice(const NotifyHolder& notice, const LossFacts& facts);
+  // At `now` on its clock the node believes until `until`. That may be later
+  // than before, but a belief that has ended stays ended, and belief ends with
+  // the session.
+  Complaint ObserveBelief(RequestId request, const FencingToken& token,
+                          const SessionId& session, FastInstant until,
+                          FastInstant now);
 
   const ByRequest& held() const { return held_; }
 

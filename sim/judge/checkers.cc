@@ -34,22 +34,22 @@ bool MajorityHas(const std::vector<Voter>& voters, LogIndex index, Term term,
 
 }  // namespace
 
-Complaint OneLeaderPerTerm::Leads(Term term, NodeId leader) {
+Complaint OneLeaderPerTerm::ObserveLeader(Term term, NodeId leader) {
   const auto [found, is_first] = leaders_.emplace(term, leader);
   if (is_first || found->second == leader) return std::nullopt;
   return Say("two leaders in term ", term, ": ", found->second, " and ",
              leader);
 }
 
-Complaint OneBirth::Born(ClusterId cluster) {
+Complaint OneBirth::ObserveBirth(ClusterId cluster) {
   if (first_.IsNone()) first_ = cluster;
   if (cluster == first_) return std::nullopt;
   return Say("cluster ", cluster.ToShortString(), " was born beside cluster ",
              first_.ToShortString());
 }
 
-Complaint CommittedLog::Commits(LogIndex index, const Entry& entry, Term by,
-                                bool* is_first) {
+Complaint CommittedLog::ObserveCommit(LogIndex index, const Entry& entry,
+                                      Term by, bool* is_first) {
   *is_first = false;
   const uint64_t hash = HashOf(entry);
   if (index <= last()) {
@@ -74,8 +74,8 @@ LogIndex CommittedLog::LastBefore(Term term) const {
   return next == last_in_term_.begin() ? LogIndex() : std::prev(next)->second;
 }
 
-Complaint CommittedLog::LeaderHas(Term term, LogIndex index,
-                                  const Entry* entry) const {
+Complaint CommittedLog::CheckLeaderHas(Term term, LogIndex index,
+                                       const Entry* entry) const {
   if (entry != nullptr && entries_[Position(index)].hash == HashOf(*entry)) {
     return std::nullopt;
   }
@@ -83,8 +83,8 @@ Complaint CommittedLog::LeaderHas(Term term, LogIndex index,
              ", which was committed before");
 }
 
-Complaint CommittedLog::Covered(LogIndex index, Term term,
-                                ClusterTime time) const {
+Complaint CommittedLog::CheckSnapshot(LogIndex index, Term term,
+                                      ClusterTime time) const {
   if (index > last()) {
     return Say("a snapshot covers entry ", index, ", which nobody committed");
   }
@@ -95,14 +95,15 @@ Complaint CommittedLog::Covered(LogIndex index, Term term,
              ", but the entry has ", known.term, " and ", known.time);
 }
 
-Complaint EqualTables::Has(LogIndex applied, uint64_t fingerprint) {
+Complaint EqualTables::ObserveTable(LogIndex applied, uint64_t fingerprint) {
   const auto [found, is_first] = first_seen_.emplace(applied, fingerprint);
   if (is_first || found->second == fingerprint) return std::nullopt;
   return Say("two lock tables differ after entry ", applied);
 }
 
-Complaint TokensRise::Granted(absl::string_view key, const FencingToken& token,
-                              RealInstant read_at, RealInstant told) {
+Complaint TokensRise::ObserveGrant(absl::string_view key,
+                                   const FencingToken& token,
+                                   RealInstant read_at, RealInstant told) {
   if (token.IsNone()) return Say(key, " was granted without a token");
   if (!all_.insert(token).second) {
     return Say("token ", token, " was granted twice, now for ", key);
@@ -117,12 +118,12 @@ Complaint TokensRise::Granted(absl::string_view key, const FencingToken& token,
              " after it had been granted with ", last.token);
 }
 
-void ReadsAreRecent::Ended(const FencingToken& token, LogIndex index) {
+void ReadsAreRecent::ObserveEnd(const FencingToken& token, LogIndex index) {
   ended_.emplace(token, index);
 }
 
-Complaint ReadsAreRecent::Told(LogIndex asked, const Answer& answer,
-                               const std::vector<LockInfo>& now) const {
+Complaint ReadsAreRecent::CheckAnswer(LogIndex asked, const Answer& answer,
+                                      const std::vector<LockInfo>& now) const {
   absl::btree_set<FencingToken> told;
   for (const LockInfo& lock : answer.locks) {
     told.insert(lock.token);
@@ -147,8 +148,8 @@ Complaint CheckReadIndex(LogIndex committed, LogIndex applied) {
              applied, ", but ", committed, " was committed when it was asked");
 }
 
-Complaint NewsSupersedes::Knows(NodeId member, uint64_t incarnation,
-                                MemberState state) {
+Complaint NewsSupersedes::ObserveMember(NodeId member, uint64_t incarnation,
+                                        MemberState state) {
   const std::pair<uint64_t, MemberState> news(incarnation, state);
   const auto [found, is_new] = known_.try_emplace(member, news);
   const auto [incarnation_before, before] = std::exchange(found->second, news);
@@ -176,11 +177,12 @@ Complaint CheckSoleBelief(absl::string_view key, RealInstant now,
   return std::nullopt;
 }
 
-void ClusterTimeIsSlow::Stamped(LogIndex index, Term term, RealInstant at) {
+void ClusterTimeIsSlow::ObserveStamp(LogIndex index, Term term,
+                                     RealInstant at) {
   stamped_.emplace(std::make_pair(index, term), at);
 }
 
-Complaint ClusterTimeIsSlow::Committed(LogIndex index, const Entry& entry) {
+Complaint ClusterTimeIsSlow::ObserveCommit(LogIndex index, const Entry& entry) {
   const auto found = stamped_.find({index, entry.term});
   if (found == stamped_.end()) {
     return Say("entry ", index, " was committed, but no log ever held it");
@@ -203,8 +205,8 @@ Complaint ClusterTimeIsSlow::Committed(LogIndex index, const Entry& entry) {
              " within ", stamp.at - before.at, " of real time");
 }
 
-Complaint ClusterTimeIsSlow::Taken(LogIndex from, ClusterTime time,
-                                   RealInstant at) const {
+Complaint ClusterTimeIsSlow::CheckReading(LogIndex from, ClusterTime time,
+                                          RealInstant at) const {
   if (from == LogIndex() || Position(from) >= committed_.size()) {
     return std::nullopt;
   }
@@ -325,11 +327,11 @@ Complaint NeverFalls::Fell(uint64_t value) const {
   return Say(what_, " fell from ", last_, " to ", value);
 }
 
-void AnsweredOnce::Asked(RequestId request, FastInstant answer_by) {
+void AnsweredOnce::ObserveRequest(RequestId request, FastInstant answer_by) {
   open_[request] = answer_by;
 }
 
-Complaint AnsweredOnce::Stepped(FastInstant now) const {
+Complaint AnsweredOnce::CheckDeadlines(FastInstant now) const {
   for (const auto& [request, answer_by] : open_) {
     if (answer_by > now) continue;
     return Say("request ", request, " should have been answered by ", answer_by,
@@ -338,7 +340,7 @@ Complaint AnsweredOnce::Stepped(FastInstant now) const {
   return std::nullopt;
 }
 
-Complaint AnsweredOnce::Answered(RequestId request) {
+Complaint AnsweredOnce::ObserveAnswer(RequestId request) {
   if (open_.erase(request) == 1) return std::nullopt;
   return Say("request ", request,
              " was answered twice, or never asked of this process");

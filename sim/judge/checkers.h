@@ -1,6 +1,7 @@
 #ifndef SIM_JUDGE_CHECKERS_H_
 #define SIM_JUDGE_CHECKERS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -24,49 +25,50 @@
 
 namespace cachalot::sim {
 
-// One property each. A checker is fed what was observed, in the order in which
-// it happened, and answers with a sentence if that breaks its property. It
-// knows nothing of nodes or of the world: judge.h feeds it.
+// One property each. `Observe...` takes what happened, in the order in which it
+// happened; `Check...` compares with what was observed and changes nothing.
+// Both return a sentence if the property is broken. A checker knows nothing of
+// nodes or of the world: judge.h feeds it.
 
 // Election safety: one leader at most in each term (Raft, figure 3).
 class OneLeaderPerTerm {
  public:
-  Complaint Leads(Term term, NodeId leader);
+  Complaint ObserveLeader(Term term, NodeId leader);
 
  private:
   absl::btree_map<Term, NodeId> leaders_;
 };
 
-// Births are explicit: those who found a cluster together found one, since a
-// majority of them binds itself to it before anything is agreed on; and whoever
-// founds alone is one (engine/README.md, D4).
+// Births are explicit (engine/README.md, D4): the founders that are configured
+// to found a cluster together found one, since a majority of them votes for it
+// before anything is committed; and only one node founds alone.
 class OneBirth {
  public:
   // The first entry of the cluster was committed.
-  Complaint Born(ClusterId cluster);
+  Complaint ObserveBirth(ClusterId cluster);
 
  private:
   ClusterId first_;
 };
 
-// Log matching and state-machine safety: whoever commits an entry commits the
-// same one at its index. The first to be seen is kept as a hash. And leader
-// completeness: who comes to lead a term has every entry that was committed in
-// terms before it.
+// State-machine safety: all nodes that commit an index commit the same entry
+// there. The first that is seen is kept as a hash. And leader completeness: the
+// leader of a term has every entry that was committed in earlier terms.
 class CommittedLog {
  public:
-  // By a node that is in term `by`. True in `*is_first` if nobody had committed
-  // so far. Indexes rise by one for each node, and so for the first ones.
-  Complaint Commits(LogIndex index, const Entry& entry, Term by,
-                    bool* is_first);
+  // A node in term `by` committed `entry`. Sets `*is_first` to whether it is
+  // the first to commit this index. Each node commits without gaps, so no new
+  // index skips one.
+  Complaint ObserveCommit(LogIndex index, const Entry& entry, Term by,
+                          bool* is_first);
 
   // The last entry that was committed in a term before `term`.
   LogIndex LastBefore(Term term) const;
-  // The log of a leader of `term` has `entry` at `index`; null: it ends before.
+  // The log of a leader of `term` has `entry` at `index`; null: it is shorter.
   // REQUIRES: index <= LastBefore(term).
-  Complaint LeaderHas(Term term, LogIndex index, const Entry* entry) const;
-  // A snapshot up to `index` gives that entry's term and time as these.
-  Complaint Covered(LogIndex index, Term term, ClusterTime time) const;
+  Complaint CheckLeaderHas(Term term, LogIndex index, const Entry* entry) const;
+  // A snapshot up to `index` says that this entry has `term` and `time`.
+  Complaint CheckSnapshot(LogIndex index, Term term, ClusterTime time) const;
 
   LogIndex last() const { return LogIndex(entries_.size()); }
 
@@ -81,10 +83,11 @@ class CommittedLog {
   absl::btree_map<Term, LogIndex> last_in_term_;
 };
 
-// State machines agree: tables that applied the same entries are the same.
+// State machines agree: tables to which the same entries were applied are the
+// same.
 class EqualTables {
  public:
-  Complaint Has(LogIndex applied, uint64_t fingerprint);
+  Complaint ObserveTable(LogIndex applied, uint64_t fingerprint);
 
  private:
   absl::btree_map<LogIndex, uint64_t> first_seen_;
@@ -93,15 +96,17 @@ class EqualTables {
 // Callers see no token twice, and the tokens of a key rise from grant to grant.
 class TokensRise {
  public:
-  // Where clocks leave the bound, a grant may be told after the next one was:
-  // its node cannot know that it has ended. Then the order is not judged.
+  // Where clocks leave the bound, a caller may be told of a grant after the
+  // next holder was told of its own: the first node cannot know that its lease
+  // has ended. Then the order is not judged.
   explicit TokensRise(bool clocks_in_bound)
       : clocks_in_bound_(clocks_in_bound) {}
 
-  // Told at `told`, by a node that had read its clocks at `read_at`: one that
-  // is held up in between may tell what has long ended, and cannot know it.
-  Complaint Granted(absl::string_view key, const FencingToken& token,
-                    RealInstant read_at, RealInstant told);
+  // A caller was told of the grant at `told`, by a node that had read its
+  // clocks at `read_at`. A node that is delayed in between may report a grant
+  // that has ended, and cannot know it.
+  Complaint ObserveGrant(absl::string_view key, const FencingToken& token,
+                         RealInstant read_at, RealInstant told);
 
  private:
   struct Last {
@@ -114,32 +119,34 @@ class TokensRise {
   absl::btree_set<FencingToken> all_;
 };
 
-// Who asks for the locks of a cluster sees what had been agreed on when it
-// asked: no lock that had ended, and each that has been held since (Ongaro's
-// thesis, 6.4).
+// A list of locks shows what was committed when it was asked for: no lock whose
+// grant had ended, and every lock that has been held since (Ongaro's thesis,
+// 6.4).
 class ReadsAreRecent {
  public:
   // Entry `index` was committed, and ended the grant of `token`.
-  void Ended(const FencingToken& token, LogIndex index);
-  // Whoever sent `request` when `asked` was the last committed entry was told
-  // `answer`; now it would be `now`, with nothing left out at the end.
-  Complaint Told(LogIndex asked, const Answer& answer,
-                 const std::vector<LockInfo>& now) const;
+  void ObserveEnd(const FencingToken& token, LogIndex index);
+  // `answer` is that to a request that was sent when `asked` was the last
+  // committed entry; `now` is what a whole list would show now.
+  Complaint CheckAnswer(LogIndex asked, const Answer& answer,
+                        const std::vector<LockInfo>& now) const;
 
  private:
   absl::btree_map<FencingToken, LogIndex> ended_;
 };
 
 // A leader that was asked when entries up to `committed` were committed, and
-// leads yet in that term, answers when it has applied as much: somebody else
-// may have committed them, whom it would have heard of (thesis, 6.4).
+// still leads in the same term, answers a read after it has applied them all
+// (thesis, 6.4).
 Complaint CheckReadIndex(LogIndex committed, LogIndex applied);
 
-// What one node knows of another is replaced by newer news alone: who is gone
-// comes back in a higher incarnation or not at all (SWIM, section 4.2).
+// What one node knows of another is replaced by newer news alone: a member that
+// failed or left comes back in a higher incarnation or not at all (SWIM,
+// section 4.2).
 class NewsSupersedes {
  public:
-  Complaint Knows(NodeId member, uint64_t incarnation, MemberState state);
+  Complaint ObserveMember(NodeId member, uint64_t incarnation,
+                          MemberState state);
 
  private:
   absl::btree_map<NodeId, std::pair<uint64_t, MemberState>> known_;
@@ -158,9 +165,8 @@ Complaint CheckSoleBelief(absl::string_view key, RealInstant now,
                           const std::vector<BeliefSpan>& beliefs);
 
 // Lemma 1 of engine/client/README.md: between two entries of one log, cluster
-// time advances no more than (1 + rate bound) times the real time between their
-// stampings, also where the second has another leader than the first; and it
-// never falls.
+// time advances by at most (1 + rate bound) times the real time between their
+// stampings, also where two leaders stamped them; and it never falls.
 class ClusterTimeIsSlow {
  public:
   // Without a bound, only that it does not fall.
@@ -168,11 +174,11 @@ class ClusterTimeIsSlow {
       : rate_bound_ppm_(rate_bound_ppm) {}
 
   // The entry was seen in some log for the first time.
-  void Stamped(LogIndex index, Term term, RealInstant at);
-  Complaint Committed(LogIndex index, const Entry& entry);
-  // A node that has committed `from` takes it to be `time` at the instant `at`:
-  // so it would stamp an entry if it led now.
-  Complaint Taken(LogIndex from, ClusterTime time, RealInstant at) const;
+  void ObserveStamp(LogIndex index, Term term, RealInstant at);
+  Complaint ObserveCommit(LogIndex index, const Entry& entry);
+  // A node that has committed `from` takes the cluster time to be `time` at the
+  // instant `at`: it would stamp an entry so if it led now.
+  Complaint CheckReading(LogIndex from, ClusterTime time, RealInstant at) const;
 
   // When the last committed entry was stamped.
   RealInstant last_stamped() const {
@@ -213,6 +219,9 @@ class SavedLog {
   std::deque<Term> terms_;
 };
 
+// No promise is longer, once encoded: what is longer need not be decoded.
+inline constexpr size_t kPromiseBytesMax = 512;
+
 // No promise is sent before what it promises is saved (Raft, figure 2: persist
 // before responding). That is: a vote; that the log agrees with the leader's up
 // to an index, where `own` is the term of the node's own entry there if it is
@@ -229,18 +238,18 @@ Complaint CheckSnapshotPromise(const SavedLog& saved,
 Complaint CheckCommitQuorum(const Configuration& configuration, LogIndex index,
                             Term term, const std::map<NodeId, SavedLog>& saved);
 
-// A number of one process that it may raise and never lower: its term, its
-// commit index, its incarnation.
+// A number that one process may raise and never lower: its term, its
+// incarnation.
 class NeverFalls {
  public:
   explicit NeverFalls(const char* what) : what_(what) {}
 
-  Complaint Is(uint64_t value) {
+  Complaint Observe(uint64_t value) {
     if (value < last_) return Fell(value);
     last_ = value;
     return std::nullopt;
   }
-  // It begins anew.
+  // The next value may be any.
   void Forget() { last_ = 0; }
 
  private:
@@ -250,14 +259,14 @@ class NeverFalls {
   uint64_t last_ = 0;
 };
 
-// Each request is answered once, and by the end of its caller's patience.
+// Each request is answered once, and before its deadline.
 class AnsweredOnce {
  public:
   // `answer_by`: on the clock of the process that was asked.
-  void Asked(RequestId request, FastInstant answer_by);
-  Complaint Answered(RequestId request);
-  // The process has made a step at `now`, on its clock.
-  Complaint Stepped(FastInstant now) const;
+  void ObserveRequest(RequestId request, FastInstant answer_by);
+  Complaint ObserveAnswer(RequestId request);
+  // No request is open past its deadline at `now`, on the process's clock.
+  Complaint CheckDeadlines(FastInstant now) const;
   size_t open() const { return open_.size(); }
 
  private:

@@ -15,7 +15,7 @@
 namespace cachalot::sim {
 namespace {
 
-// Those that have left are as good as gone.
+// Without those that have left.
 std::map<NodeId, const Node*> RunningNodes(const World& world) {
   std::map<NodeId, const Node*> nodes;
   for (uint64_t i = 1; i <= world.host_count(); ++i) {
@@ -41,7 +41,7 @@ bool Believes(const Client& client, const FencingToken& token) {
 
 }  // namespace
 
-std::string WhoDisagrees(const World& world) {
+std::string FindDisagreement(const World& world) {
   const std::map<NodeId, const Node*> nodes = RunningNodes(world);
   for (const auto& [id, node] : nodes) {
     const Membership& membership = node->membership();
@@ -61,9 +61,9 @@ std::string WhoDisagrees(const World& world) {
   return "";
 }
 
-std::string WhatIsLeftBehind(const World& world, const LockModel& table) {
+std::string FindLeftover(const World& world, const LockModel& table) {
   const std::map<NodeId, const Node*> nodes = RunningNodes(world);
-  for (const LockModel::Possessions& owned : table.sessions()) {
+  for (const LockModel::Holdings& owned : table.sessions()) {
     const auto found = nodes.find(owned.session.node);
     if (found == nodes.end() ||
         found->second->client().session() != owned.session) {

@@ -8,16 +8,16 @@
 
 namespace cachalot::sim {
 
-// What a world that was healed comes to after a while. Each tells what is
-// amiss, for a person; empty if nothing is.
+// What must hold some time after a world was healed. Each function describes,
+// for people, the first thing that does not; empty if all does.
 
-// All running processes see each other alive, under the names, addresses and
-// incarnations that they have now, and nobody else.
-std::string WhoDisagrees(const World& world);
+// All running processes see each other alive, under their present ids,
+// addresses and incarnations, and see nobody else alive.
+std::string FindDisagreement(const World& world);
 
-// Each session of the table is that of a running process, which believes in
-// the locks that it holds and has asked for those that it waits for.
-std::string WhatIsLeftBehind(const World& world, const LockModel& table);
+// Each session of the table belongs to a running process, which believes in the
+// locks that it holds and has a request for each lock that it waits for.
+std::string FindLeftover(const World& world, const LockModel& table);
 
 }  // namespace cachalot::sim
 

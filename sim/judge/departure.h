@@ -10,10 +10,10 @@ namespace cachalot::sim {
 // How a node ended.
 enum class Fate : uint8_t {
   kUnknown,      // it runs, or was never seen
-  kCrashed,      // without a word
-  kLeft,         // it was asked to, and had done all that it owed the others
-  kLeftAlone,    // the same, but it knew of nobody who stayed
-  kLeftLate,     // its time to leave had run out before it had done that
+  kCrashed,      // it did not leave
+  kLeft,         // it was asked to leave, and left as CheckDeparture() demands
+  kLeftAlone,    // the same, but it knew of no member that stayed
+  kLeftLate,     // leave_timeout passed before it could
   kStartedOver,  // its process joined another cluster under another name
 };
 
@@ -24,14 +24,15 @@ struct Departure {
   bool is_late = false;  // leave_timeout has passed since it was asked
   // It knows of a member that runs and was not asked to leave.
   bool somebody_stays = false;
-  bool has_session = false;  // in the committed table: its locks are not free
+  bool has_session = false;  // in the committed table: its locks are held
   bool is_voter = false;     // in the committed configuration
 };
 
 Fate FateOf(const Departure& departure);
 
-// A node that leaves in time has freed its locks; and those who stay have
-// agreed on a configuration without it, or its end may be the end of them all.
+// A node that leaves before its timeout has freed its locks; and if somebody
+// stays, a configuration without its vote is committed, or the others may lose
+// their majority with it.
 Complaint CheckDeparture(const Departure& departure);
 
 }  // namespace cachalot::sim

@@ -6,7 +6,7 @@
 
 namespace cachalot::sim {
 
-Complaint Votes::Voted(NodeId voter, Term term, NodeId candidate) {
+Complaint Votes::ObserveVote(NodeId voter, Term term, NodeId candidate) {
   const auto [found, is_first] = votes_.try_emplace({voter, term}, candidate);
   if (is_first || found->second == candidate) return std::nullopt;
   return Say(voter, " voted twice in term ", term, ": for ", found->second,
@@ -33,7 +33,7 @@ bool Votes::HasMajority(const std::vector<Voter>& voters, Term term,
   return static_cast<size_t>(count) > voters.size() / 2;
 }
 
-Complaint VoteStays::Is(Term term, NodeId vote) {
+Complaint VoteStays::Observe(Term term, NodeId vote) {
   const Term term_before = std::exchange(term_, term);
   const NodeId before = std::exchange(vote_, vote);
   if (before.IsNone() || term != term_before || vote == before) {
@@ -43,8 +43,8 @@ Complaint VoteStays::Is(Term term, NodeId vote) {
              vote);
 }
 
-Complaint ConfigurationChain::Committed(LogIndex index,
-                                        const Configuration& configuration) {
+Complaint ConfigurationChain::ObserveCommit(
+    LogIndex index, const Configuration& configuration) {
   const Configuration before = std::exchange(last_, configuration);
   changes_[index] = configuration;
   if (before.voters.empty() || before == configuration) return std::nullopt;
@@ -57,7 +57,7 @@ Complaint ConfigurationChain::Committed(LogIndex index,
              configuration, " in one step");
 }
 
-Complaint ConfigurationChain::Covered(
+Complaint ConfigurationChain::CheckSnapshot(
     LogIndex index, const Configuration& configuration) const {
   const auto next = changes_.upper_bound(index);
   if (next == changes_.begin()) return std::nullopt;

@@ -11,14 +11,14 @@
 
 namespace cachalot::sim {
 
-// Who voted for whom. A vote is given once in a term, whatever happened to the
-// voter's process in between (Raft, figure 2: votedFor is kept).
+// A node votes once in a term, also over restarts (Raft, figure 2: votedFor is
+// saved); and a leader has the saved votes of a majority.
 class Votes {
  public:
-  // Saved, or sent.
-  Complaint Voted(NodeId voter, Term term, NodeId candidate);
-  // Whether `leader` has the saved votes of a majority of each list of voters:
-  // its own counts no sooner than another's.
+  // The vote was saved, or sent.
+  Complaint ObserveVote(NodeId voter, Term term, NodeId candidate);
+  // `leader` has the saved votes of a majority of each list of voters. Its own
+  // vote counts only once it is saved, too.
   Complaint CheckElection(const Configuration& configuration, Term term,
                           NodeId leader) const;
 
@@ -29,27 +29,29 @@ class Votes {
   std::map<std::pair<NodeId, Term>, NodeId> votes_;
 };
 
-// A vote stays for as long as its term, also over a restart with a disk: who
-// forgets it may vote again, though that takes two candidates at once to show.
+// A node keeps its vote for as long as it is in that term, also over a restart
+// with its disk: if it forgets the vote it may vote twice, which shows only
+// when two candidates ask.
 class VoteStays {
  public:
-  // What the voter's process thinks, from step to step.
-  Complaint Is(Term term, NodeId vote);
+  // The process's term and vote after a step.
+  Complaint Observe(Term term, NodeId vote);
 
  private:
   Term term_;
   NodeId vote_;
 };
 
-// The voters change in two steps, of which each has a majority in common with
-// the one before: from A to A and B, and on to B (dissertation, 4.3).
+// Voters change by joint consensus: from A to A and B, and then to B, so that
+// each step shares a majority with the one before (dissertation, 4.3).
 class ConfigurationChain {
  public:
   // In the order of the log.
-  Complaint Committed(LogIndex index, const Configuration& configuration);
-  // A snapshot up to `index` says that these vote: those of the last change
-  // that it covers, and no later one, which may yet be undone.
-  Complaint Covered(LogIndex index, const Configuration& configuration) const;
+  Complaint ObserveCommit(LogIndex index, const Configuration& configuration);
+  // A snapshot up to `index` has this configuration: that of the last change
+  // that it covers, and of no later one, which may yet be truncated.
+  Complaint CheckSnapshot(LogIndex index,
+                          const Configuration& configuration) const;
 
   const Configuration& last() const { return last_; }
 
@@ -67,8 +69,9 @@ struct ConfigurationProposal {
   Term commit_term;  // of the entry at `commit`
 };
 
-// One change in flight at most, and none before the leader has committed an
-// entry of its own term (engine/consensus/README.md, rules 3 and 4).
+// At most one change is in flight, and none begins before the leader has
+// committed an entry of its own term (engine/consensus/README.md, rules 3 and
+// 4).
 Complaint CheckConfigurationProposal(const ConfigurationProposal& proposal);
 
 }  // namespace cachalot::sim

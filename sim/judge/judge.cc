@@ -21,14 +21,11 @@
 #include "engine/wire/message.h"
 #include "sim/judge/convergence.h"
 
-// What goes in and out of nodes, and what their callers believe. The log is
+// The events and actions of nodes, and what their callers believe. The log is
 // judged in judge_log.cc.
 
 namespace cachalot::sim {
 namespace {
-
-// Votes and answers to appends are short; nothing longer is worth decoding.
-constexpr size_t kPromiseBytesMax = 512;
 
 // How long a caller waits for its answer at most.
 absl::Duration PatienceFor(const Request& request, const NodeOptions& options) {
@@ -71,26 +68,26 @@ void Judge::Started(const World& world, HostId host) {
   process.configuration_index = consensus.log().configuration_index();
   process.session_end = node.client().session_belief_end();
   if (goes_on) {
-    process.term.Is(kept->term.value());
-    process.vote.Is(kept->term, kept->vote);
+    process.term.Observe(kept->term.value());
+    process.vote.Observe(kept->term, kept->vote);
   }
   processes_[host] = std::move(process);
   if (goes_on && !kept->vote.IsNone()) {
-    Complaint complaint = votes_.Voted(node.id(), kept->term, kept->vote);
+    Complaint complaint = votes_.ObserveVote(node.id(), kept->term, kept->vote);
     if (complaint.has_value()) Complain(world, host, *std::move(complaint));
   }
 }
 
 void Judge::Stopping(const World&, HostId host) {
   const auto found = processes_.find(host);
-  // Started before this judge began to look on.
+  // It started before this judge watched.
   if (found == processes_.end()) return;
   endings_[found->second.node] = {found->second.fate, host};
   processes_.erase(found);
 }
 
-// Facts first, then what follows from them: an answer or a notice may speak of
-// an entry that this very step has committed.
+// The log before answers and notices: these may depend on an entry that the
+// same step has committed.
 void Judge::Stepped(const World& world, HostId host, const Event& event,
                     const Actions& actions) {
   ++counters_.steps;
@@ -114,23 +111,24 @@ void Judge::Stepped(const World& world, HostId host, const Event& event,
   }
   if (!process.cluster.IsNone()) NoteLog(step, ClusterOf(node));
   for (const Action& action : actions) NoteAction(step, action);
-  Check(step, process.term.Is(node.consensus().term().value()));
+  Check(step, process.term.Observe(node.consensus().term().value()));
   Check(step,
-        process.vote.Is(node.consensus().term(), node.consensus().vote()));
-  Check(step, process.incarnation.Is(node.membership().self().incarnation));
+        process.vote.Observe(node.consensus().term(), node.consensus().vote()));
+  Check(step,
+        process.incarnation.Observe(node.membership().self().incarnation));
   CheckAnnounced(step);
   const bool is_thorough = world.steps() % options_.invariants_every == 0;
   const FastInstant session_end = node.client().session_belief_end();
   if (session_end != process.session_end) step.beliefs_grew = true;
   process.session_end = session_end;
-  // A renewal that was answered with "unknown" may yet succeed.
+  // A renewal that was answered kUnknown may yet succeed.
   process.has_late_renewals &= !process.beliefs.held().empty();
   step.beliefs_grew |= process.has_late_renewals;
   if (step.beliefs_grew || is_thorough) NoteBeliefs(step);
   for (const std::string& key : step.granted) CheckSole(step, key);
   if (is_thorough) {
     NoteMembers(step);
-    Check(step, process.answers.Stepped(world.reading().fast));
+    Check(step, process.answers.CheckDeadlines(world.reading().fast));
     node.CheckInvariants();
   }
 }
@@ -160,7 +158,7 @@ void Judge::Fail(const Step& step, const std::string& sentence) {
   Complain(step.world, step.host, sentence);
 }
 
-// The node's cluster gave way to another, in which it begins as a stranger.
+// The node gave up its cluster for an older one, which it joins under a new id.
 void Judge::NoteNewName(Step& step) {
   ++counters_.dissolutions;
   step.dissolved = true;
@@ -191,9 +189,9 @@ void Judge::NoteEvent(const Step& step) {
 
 void Judge::NoteRequest(const Step& step, const RequestSubmitted& submitted) {
   Process& process = step.process;
-  process.answers.Asked(submitted.request,
-                        step.world.reading().fast +
-                            PatienceFor(submitted.body, step.node.options()));
+  process.answers.ObserveRequest(
+      submitted.request, step.world.reading().fast +
+                             PatienceFor(submitted.body, step.node.options()));
   if (const auto* acquire = std::get_if<AcquireRequest>(&submitted.body)) {
     process.acquires[submitted.request] = acquire->key;
   }
@@ -220,7 +218,8 @@ void Judge::NoteSaved(const Step& step, SaveId save) {
     }
     saved_[process.saves_as].Apply(change);
     if (change.term.has_value() && !change.vote.IsNone()) {
-      Check(step, votes_.Voted(process.saves_as, *change.term, change.vote));
+      Check(step,
+            votes_.ObserveVote(process.saves_as, *change.term, change.vote));
     }
     process.unsaved.pop_front();
   }
@@ -238,7 +237,8 @@ void Judge::NoteOrder(const Step& step, const SaveState& order) {
 
 void Judge::NoteMembers(const Step& step) {
   for (const auto& [id, member] : step.node.membership().others()) {
-    Check(step, step.process.news.Knows(id, member.incarnation, member.state));
+    Check(step, step.process.news.ObserveMember(id, member.incarnation,
+                                                member.state));
   }
 }
 
@@ -261,7 +261,7 @@ void Judge::NoteAction(Step& step, const Action& action) {
              action);
 }
 
-// Drivers know of the session what they are told, and nothing else.
+// Drivers know the end of the session's belief by AnnounceSession alone.
 void Judge::CheckAnnounced(const Step& step) {
   const Client& client = step.node.client();
   if (!client.has_session()) return;
@@ -305,7 +305,7 @@ void Judge::NotePromise(const Step& step, NodeId to, const VoteReply& reply) {
   CheckName(step);
   const NodeId voter = step.process.node;
   Check(step, CheckVotePromise(saved_[voter], to, reply));
-  Check(step, votes_.Voted(voter, reply.term, to));
+  Check(step, votes_.ObserveVote(voter, reply.term, to));
 }
 
 void Judge::NotePromise(const Step& step, const AppendReply& reply) {
@@ -321,8 +321,8 @@ void Judge::NotePromise(const Step& step, const AppendReply& reply) {
   Check(step, CheckAppendPromise(saved_[step.process.node], reply, own));
 }
 
-// A part of a snapshot promises nothing. It is the whole, and in force, if the
-// node has come as far as that.
+// A part of a snapshot promises nothing. The snapshot is complete and installed
+// if the node's commit index has reached it.
 void Judge::NotePromise(const Step& step, const SnapshotReply& reply) {
   if (reply.received == 0) return;
   if (step.node.consensus().commit() < reply.index) return;
@@ -330,18 +330,19 @@ void Judge::NotePromise(const Step& step, const SnapshotReply& reply) {
   Check(step, CheckSnapshotPromise(saved_[step.process.node], reply));
 }
 
-// Who would come back under another name cannot keep a promise.
+// A node whose id is not saved would come back under another and not keep the
+// promise.
 void Judge::CheckName(const Step& step) {
   ++counters_.promises;
   const Process& process = step.process;
   if (process.is_saved_as && process.saves_as == process.node) return;
   Complain(step.world, step.host,
-           Say(process.node, " made a promise before its name was saved"));
+           Say(process.node, " made a promise before its id was saved"));
 }
 
 void Judge::NoteAnswer(Step& step, const AnswerRequest& answer) {
   Process& process = step.process;
-  Check(step, process.answers.Answered(answer.request));
+  Check(step, process.answers.ObserveAnswer(answer.request));
   if (process.renewals.erase(answer.request) == 1) {
     step.beliefs_grew = true;
     process.has_late_renewals |= answer.answer.outcome == Outcome::kUnknown;
@@ -355,20 +356,21 @@ void Judge::NoteAnswer(Step& step, const AnswerRequest& answer) {
   if (answer.answer.outcome != Outcome::kOk) return;
   ++counters_.grants_told;
   const FencingToken& token = answer.answer.token;
-  Check(step, observed_tokens_.Granted(NameOfLock(key, process.cluster), token,
-                                       step.world.read_at(), step.world.now()));
+  Check(step,
+        observed_tokens_.ObserveGrant(NameOfLock(key, process.cluster), token,
+                                      step.world.read_at(), step.world.now()));
   if (options_.clocks_in_bound) {
-    Check(step, process.tokens.Granted(key, token, step.world.read_at(),
-                                       step.world.now()));
+    Check(step, process.tokens.ObserveGrant(key, token, step.world.read_at(),
+                                            step.world.now()));
   }
-  Check(step, process.beliefs.Granted(answer.request, key, token,
-                                      step.node.client().session()));
+  Check(step, process.beliefs.ObserveGrant(answer.request, key, token,
+                                           step.node.client().session()));
   step.granted.push_back(std::move(key));
   step.beliefs_grew = true;
 }
 
-// Two clusters that were founded apart both have a lock of that name, until one
-// gives way to the other.
+// Two clusters that were founded apart each have a lock of that key, until the
+// younger one is given up.
 std::string Judge::NameOfLock(const std::string& key, ClusterId cluster) const {
   if (!options_.clusters_apart) return key;
   return absl::StrCat(key, "@", cluster.ToShortString());
@@ -384,7 +386,7 @@ void Judge::NoteReading(const Step& step, const Reading& reading,
     Check(step, CheckReadIndex(reading.asked, consensus.applied()));
   }
   bool more = false;
-  Check(step, cluster.reads.Told(
+  Check(step, cluster.reads.CheckAnswer(
                   reading.asked, answer,
                   cluster.table.List(reading.request, ClusterTime(), &more)));
 }
@@ -404,7 +406,7 @@ void Judge::NoteNotice(const Step& step, const NotifyHolder& notice) {
   if (facts.is_granted) {
     facts.revoke_reason = cluster->second.model.RevokeReasonOf(notice.key);
   }
-  Check(step, step.process.beliefs.Told(notice, facts));
+  Check(step, step.process.beliefs.ObserveNotice(notice, facts));
   if (notice.belief == Belief::kSuspect) ++counters_.suspicions;
   if (notice.belief != Belief::kLost) return;
   ++counters_.losses;
@@ -412,7 +414,7 @@ void Judge::NoteNotice(const Step& step, const NotifyHolder& notice) {
   if (notice.reason == LossReason::kRevoked) ++counters_.losses_by_revocation;
 }
 
-// By either clock: the session and the vote go by different ones.
+// Late by either clock: the session and the vote use different ones.
 void Judge::NoteDeparture(const Step& step) {
   const Process& process = step.process;
   ++counters_.departures;
@@ -429,7 +431,7 @@ void Judge::NoteDeparture(const Step& step) {
   }
   const auto cluster = clusters_.find(step.cluster);
   if (cluster != clusters_.end()) {
-    // Not that of a process before it, which died.
+    // Its own session, not that of an earlier process that died.
     departure.has_session =
         cluster->second.model.HasSession(step.node.client().session());
     const Configuration& agreed = cluster->second.configurations.last();
@@ -443,8 +445,8 @@ void Judge::NoteDeparture(const Step& step) {
 
 // --- Beliefs -----------------------------------------------------------------
 
-// A belief grows by an answer, to a keep-alive or a renewal, and is looked at
-// then; in between it only comes nearer to its end.
+// A belief grows only by an answer to a keep-alive or a renewal, and is checked
+// then.
 void Judge::NoteBeliefs(const Step& step) {
   Process& process = step.process;
   const Client& client = step.node.client();
@@ -457,21 +459,20 @@ void Judge::NoteBeliefs(const Step& step) {
   const auto cluster = clusters_.find(process.cluster);
   for (const Client::Held& held : all) {
     ++counters_.beliefs;
-    Check(step,
-          process.beliefs.Reaches(held.request, held.token, client.session(),
-                                  held.belief_end, step.world.reading().fast));
+    Check(step, process.beliefs.ObserveBelief(held.request, held.token,
+                                              client.session(), held.belief_end,
+                                              step.world.reading().fast));
     if (!options_.clocks_in_bound || cluster == clusters_.end()) continue;
     const RealInstant until = EndOf(step.world, step.host, held.belief_end);
     if (until <= step.world.now()) continue;
-    Check(step, cluster->second.leases.Believed(held.key, client.session(),
-                                                held.token, until));
+    Check(step, cluster->second.leases.CheckBelief(held.key, client.session(),
+                                                   held.token, until));
   }
 }
 
-// A belief begins. Whoever else believes in the same lock at this instant,
-// paused or not, is one too many; beliefs that begin later are judged then.
-// Only within one cluster: two that were founded apart know nothing of each
-// other.
+// A belief begins: nobody else may believe in the same lock at this instant,
+// also no paused process. Beliefs that begin later are checked when they begin.
+// Only within one cluster: two that were founded apart do not know each other.
 void Judge::CheckSole(const Step& step, const std::string& key) {
   if (!options_.clocks_in_bound) return;
   std::vector<BeliefSpan> beliefs;
@@ -494,18 +495,18 @@ RealInstant Judge::EndOf(const World& world, HostId host,
 // --- Views -------------------------------------------------------------------
 
 std::string Judge::Unsettled(const World& world) const {
-  std::string apart = WhoDisagrees(world);
+  std::string apart = FindDisagreement(world);
   if (!apart.empty()) return apart;
   std::optional<ClusterId> cluster;
   for (const auto& [host, process] : processes_) {
     if (process.cluster.IsNone()) continue;
     if (process.cluster != cluster.value_or(process.cluster)) {
-      return Say(HostName(host), " is in a cluster of its own");
+      return Say(HostName(host), " is in another cluster");
     }
     cluster = process.cluster;
   }
   if (!cluster.has_value()) return "";
-  return WhatIsLeftBehind(world, clusters_.at(*cluster).model);
+  return FindLeftover(world, clusters_.at(*cluster).model);
 }
 
 Judge::Ending Judge::EndingOf(NodeId node) const {

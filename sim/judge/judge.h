@@ -22,7 +22,7 @@
 #include "sim/judge/complaint.h"
 #include "sim/judge/departure.h"
 #include "sim/judge/election_checkers.h"
-#include "sim/judge/lock_ledger.h"
+#include "sim/judge/grant_order.h"
 #include "sim/judge/lock_model.h"
 #include "sim/world/host.h"
 #include "sim/world/instant.h"
@@ -40,25 +40,25 @@ struct Violation {
 
 struct JudgeOptions {
   int64_t rate_bound_ppm = 1000;
-  // If not, cluster time may run fast and beliefs may overlap: only tokens
-  // protect what is locked. All else is judged as ever.
+  // If false, cluster time may run fast and beliefs may overlap: only tokens
+  // protect what is locked. All other properties are judged.
   bool clocks_in_bound = true;
-  // Whether all that is founded is founded together, or by one machine once:
-  // then there is one cluster.
+  // True if the founders found together, or one machine founds, once: then
+  // there is one cluster.
   bool one_birth = false;
-  // Clusters may live beside each other for a while: their tokens rise each by
-  // itself, and for whoever was in both.
+  // True if several clusters may exist for a while: tokens rise within each of
+  // them, and for a process that was in both.
   bool clusters_apart = false;
-  // Fingerprints of whole tables are dear: at every so many entries.
+  // Fingerprints of whole tables are costly: one in so many entries.
   uint64_t tables_every = 8;
-  // So are the nodes' own invariants: at every so many steps.
+  // So are the nodes' own invariants: one in so many steps.
   uint64_t invariants_every = 64;
-  // And decoding all that nodes send, besides promises: one frame in so many.
+  // So is decoding: of the frames that are no promises, one in so many.
   uint64_t frames_every = 16;
 };
 
-// How often there was something to judge. What was never judged was never
-// found to be right.
+// How often each thing was judged: a property that never had anything to judge
+// was not tested.
 struct JudgeCounters {
   uint64_t steps = 0;
   uint64_t processes = 0;  // started
@@ -73,29 +73,29 @@ struct JudgeCounters {
   uint64_t sessions_closed = 0;
   uint64_t sessions_expired = 0;
   uint64_t waits = 0;              // acquires that were queued
-  uint64_t grants = 0;             // in the table,
-  uint64_t grants_after_wait = 0;  // of these
+  uint64_t grants = 0;             // in the table
+  uint64_t grants_after_wait = 0;  // of these, to requests that had waited
   uint64_t grants_told = 0;        // to callers
   uint64_t reads_told = 0;         // lists of locks
   uint64_t releases = 0;
   uint64_t lock_expiries = 0;
-  uint64_t withdrawals = 0;  // of what was granted
+  uint64_t withdrawals = 0;  // of grants
   uint64_t suspicions = 0;   // a holder was told that its lease runs out
   uint64_t losses = 0;
   uint64_t losses_by_expiry = 0;
   uint64_t losses_by_revocation = 0;
-  uint64_t beliefs = 0;          // looked at when they may have grown
+  uint64_t beliefs = 0;          // compared, when they may have grown
   uint64_t dissolutions = 0;     // nodes that gave up their cluster
   uint64_t departures = 0;       // nodes that left
-  uint64_t late_departures = 0;  // of these, when their time had run out
+  uint64_t late_departures = 0;  // of these, after leave_timeout
 
   friend bool operator==(const JudgeCounters&, const JudgeCounters&) = default;
 };
 
-// Watches every step of every node and feeds the checkers. It judges by what
-// goes in and out of nodes and by their views; it changes nothing.
+// Watches every step of every node and feeds the checkers. It sees the events
+// and actions of nodes and their views, and changes nothing.
 //
-// A value, like the nodes it watches: a copy goes on with a copy of the world.
+// A value, like the nodes that it watches: a copy judges a copy of the world.
 class Judge : public Watcher {
  public:
   explicit Judge(JudgeOptions options)
@@ -106,11 +106,11 @@ class Judge : public Watcher {
                const Actions& actions) override;
   void Stopping(const World& world, HostId host) override;
 
-  // Of what the engine does not owe within a step: the caller's judgement.
+  // Adds a violation that the caller found.
   void Complain(const World& world, HostId host, std::string sentence);
-  // What a world that was healed is to come to within a bound, and has not yet:
-  // members that disagree on who is there, sessions, locks and places in queues
-  // that nobody owns any more. Empty if there is nothing left to come to.
+  // What a healed world must settle within a bound and has not yet: members
+  // that disagree on who is alive; sessions, locks and places in queues that
+  // nobody owns any more. For people; empty if all is settled.
   std::string Unsettled(const World& world) const;
 
   const std::vector<Violation>& violations() const { return violations_; }
@@ -142,11 +142,10 @@ class Judge : public Watcher {
     CommittedLog log;
     ConfigurationChain configurations;
     ClusterTimeIsSlow time;
-    // After log.last(): as the engine, as its rules have it, and as the
-    // sessions were told.
+    // After log.last(): by the engine, by its rules, and by the replies.
     LockTable table;
     LockModel model;
-    LockLedger ledger;
+    GrantOrder grants;
     EqualTables tables;
     LeaseEnds leases;
     ReadsAreRecent reads;
@@ -160,7 +159,7 @@ class Judge : public Watcher {
     std::optional<Term> led;  // by the node that was asked: it answers itself
   };
 
-  // What is known of one process under one name.
+  // What is known of one process under one id.
   struct Named {
     NodeId node;
     ClusterId cluster;  // none until it has one
@@ -174,7 +173,7 @@ class Judge : public Watcher {
     LogIndex last;
     Term last_term;
     LogIndex configuration_index;
-    // The one it led by, its term and its index.
+    // By which it led, with its term and index.
     Configuration configuration;
     std::pair<Term, LogIndex> configured;
     Term led;  // the last term
@@ -184,21 +183,21 @@ class Judge : public Watcher {
   };
 
   struct Process : Named {
-    NodeId saves_as;           // under which its disk's orders are done so far
-    bool is_saved_as = false;  // that name is on the disk
+    NodeId saves_as;           // the id of the saves that are done so far
+    bool is_saved_as = false;  // that id is on the disk
     std::deque<SaveState> unsaved;
     // Requests without an answer: acquires with their keys, lists, renewals.
     absl::btree_map<RequestId, std::string> acquires;
     absl::btree_map<RequestId, Reading> readings;
     absl::btree_set<RequestId> renewals;
-    bool has_late_renewals = false;  // of which nobody hears any more
+    bool has_late_renewals = false;  // answered kUnknown; may yet succeed
     AnsweredOnce answers;
     CallersBeliefs beliefs;
-    // What its callers are told, whichever clusters it was in.
+    // As its callers are told, over all clusters that it was in.
     TokensRise tokens = TokensRise(/*clocks_in_bound=*/true);
     FastInstant session_end;  // of the belief in the session
     AnnounceSession announced;
-    // When its time to leave runs out; never: it was not asked to.
+    // When leave_timeout ends; never: it was not asked to leave.
     Deadline leave_by;
     bool leaves = false;
     Fate fate = Fate::kCrashed;  // should it stop now
@@ -213,7 +212,7 @@ class Judge : public Watcher {
     ClusterId cluster;                       // before the step
     bool dissolved = false;                  // in it
     std::vector<const Snapshot*> snapshots;  // that it ordered to be saved
-    // What it granted, and whether any belief may have grown.
+    // The keys that it granted; whether any belief may have grown.
     std::vector<std::string> granted;
     bool beliefs_grew = false;
   };

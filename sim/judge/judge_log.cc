@@ -10,7 +10,7 @@
 #include "engine/wire/codec.h"
 #include "sim/judge/judge.h"
 
-// The log: who leads it, what is committed, and what comes of that.
+// The log: leaders, commits, and what the committed entries do.
 
 namespace cachalot::sim {
 
@@ -30,15 +30,15 @@ void Judge::NoteLeadership(const Step& step, Cluster& cluster) {
   if (!consensus.leads() || step.process.led == term) return;
   step.process.led = term;
   ++counters_.elections;
-  Check(step, cluster.leaders.Leads(term, step.node.id()));
+  Check(step, cluster.leaders.ObserveLeader(term, step.node.id()));
   Check(step,
         votes_.CheckElection(consensus.configuration(), term, step.node.id()));
-  // What it has committed itself was compared then.
+  // What it committed itself was compared when it did.
   const LogIndex end = cluster.log.LastBefore(term);
   for (LogIndex index =
            std::max(step.process.commit.Next(), consensus.first_index());
        index <= end; index = index.Next()) {
-    Check(step, cluster.log.LeaderHas(term, index, consensus.Find(index)));
+    Check(step, cluster.log.CheckLeaderHas(term, index, consensus.Find(index)));
   }
 }
 
@@ -78,19 +78,20 @@ void Judge::NoteStamps(const Step& step, Cluster& cluster) {
   LogIndex index = is_longer ? process.last.Next() : process.commit.Next();
   index = std::max(index, consensus.first_index());
   for (; index <= last; index = index.Next()) {
-    cluster.time.Stamped(index, consensus.TermAt(index), step.world.read_at());
+    cluster.time.ObserveStamp(index, consensus.TermAt(index),
+                              step.world.read_at());
   }
   CheckTime(step, cluster);
   process.last = last;
   process.last_term = last_term;
 }
 
-// Whoever has a new log goes on counting from it.
+// A node counts cluster time from the end of its log.
 void Judge::CheckTime(const Step& step, const Cluster& cluster) {
   const ClusterTime taken =
       step.node.consensus().TimeAt(step.world.Read(step.host).slow);
-  Check(step, cluster.time.Taken(step.node.consensus().commit(), taken,
-                                 step.world.now()));
+  Check(step, cluster.time.CheckReading(step.node.consensus().commit(), taken,
+                                        step.world.now()));
 }
 
 void Judge::NoteCommits(const Step& step, Cluster& cluster) {
@@ -103,8 +104,8 @@ void Judge::NoteCommits(const Step& step, Cluster& cluster) {
   const bool leads = consensus.leads();
   if (leads && commit > process.commit) {
     const Term term = consensus.TermAt(commit);
-    // The configuration may have changed within the step, by what was
-    // committed or by what followed from it: one of the two must have agreed.
+    // The configuration may have changed within the step, before or after the
+    // commit: by one of the two a majority must have saved the entry.
     const Complaint complaint =
         CheckCommitQuorum(process.configuration, commit, term, saved_);
     if (complaint.has_value()) {
@@ -131,9 +132,9 @@ void Judge::NoteCommits(const Step& step, Cluster& cluster) {
 void Judge::NoteCommit(const Step& step, Cluster& cluster, LogIndex index) {
   const Entry* entry = step.node.consensus().Find(index);
   if (entry == nullptr) {
-    // Others committed it, and a snapshot brought it here.
+    // Others committed it, and a snapshot that covers it was installed.
     if (index <= cluster.log.last()) return;
-    // Compacted in the very step that committed it.
+    // It was compacted in the step that committed it.
     const auto found = step.process.appended.find(index);
     if (found == step.process.appended.end()) {
       Complain(step.world, step.host,
@@ -144,18 +145,19 @@ void Judge::NoteCommit(const Step& step, Cluster& cluster, LogIndex index) {
     entry = &found->second;
   }
   bool is_first = false;
-  Check(step, cluster.log.Commits(index, *entry, step.node.consensus().term(),
-                                  &is_first));
+  Check(step, cluster.log.ObserveCommit(
+                  index, *entry, step.node.consensus().term(), &is_first));
   if (!is_first) return;
   ++counters_.entries;
-  if (options_.one_birth) Check(step, birth_.Born(step.process.cluster));
-  Check(step, cluster.time.Committed(index, *entry));
+  if (options_.one_birth)
+    Check(step, birth_.ObserveBirth(step.process.cluster));
+  Check(step, cluster.time.ObserveCommit(index, *entry));
   Apply(step, cluster, index, *entry);
 }
 
 void Judge::Apply(const Step& step, Cluster& cluster, LogIndex index,
                   const Entry& entry) {
-  // After a violation the tables may have nothing more to do with each other.
+  // After a violation the tables need not agree any more.
   if (!violations_.empty()) return;
   if (entry.kind == EntryKind::kCommands) {
     ApplyCommands(step, cluster, index, entry);
@@ -165,7 +167,7 @@ void Judge::Apply(const Step& step, Cluster& cluster, LogIndex index,
       DecodeConfiguration(entry.payload.view());
   CHECK(configuration.ok()) << configuration.status().ToString();
   if (configuration->IsJoint()) ++counters_.configuration_changes;
-  Check(step, cluster.configurations.Committed(index, *configuration));
+  Check(step, cluster.configurations.ObserveCommit(index, *configuration));
 }
 
 void Judge::ApplyCommands(const Step& step, Cluster& cluster, LogIndex index,
@@ -178,27 +180,28 @@ void Judge::ApplyCommands(const Step& step, Cluster& cluster, LogIndex index,
   const std::vector<Reply> replies =
       cluster.table.Apply(index, entry.time, *commands);
   Check(step, CheckReplies(index, effects.replies, replies));
-  Check(step, cluster.ledger.Applied(*commands, replies));
+  Check(step, cluster.grants.ObserveEntry(*commands, replies));
   const RealInstant stamped = cluster.time.last_stamped();
   for (const LockModel::Lease& lease : effects.leases) {
-    cluster.leases.Leased(lease.session, lease.token, lease.ttl, stamped);
+    cluster.leases.ObserveLease(lease.session, lease.token, lease.ttl, stamped);
   }
   for (const LockModel::Ended& ended : effects.ended) {
     NoteEnded(step, cluster, ended);
   }
   Count(effects);
   if (index.value() % options_.tables_every == 0) {
-    Check(step, cluster.tables.Has(index, cluster.table.Fingerprint()));
+    Check(step,
+          cluster.tables.ObserveTable(index, cluster.table.Fingerprint()));
     Check(step, cluster.model.Compare(cluster.table));
   }
 }
 
-// Somebody else may have the lock from here on: whoever had it must know by its
-// own clock, even if it has heard nothing for long.
+// Somebody else may be granted the lock from now on: its former holder's belief
+// must have ended by its own clock, even if it has received nothing.
 void Judge::NoteEnded(const Step& step, Cluster& cluster,
                       const LockModel::Ended& ended) {
-  cluster.leases.Ended(ended.token);
-  cluster.reads.Ended(ended.token, cluster.log.last());
+  cluster.leases.ObserveEnd(ended.token);
+  cluster.reads.ObserveEnd(ended.token, cluster.log.last());
   if (!options_.clocks_in_bound) return;
   for (const auto& [host, process] : processes_) {
     if (process.node != ended.session.node) continue;
@@ -237,13 +240,13 @@ void Judge::Count(const LockModel::Effects& effects) {
   }
 }
 
-// As they are ordered to be saved, whether made here or installed.
+// When they are ordered to be saved: the node's own and installed ones.
 void Judge::NoteSnapshots(const Step& step, const Cluster& cluster) {
   for (const Snapshot* snapshot : step.snapshots) {
-    Check(step,
-          cluster.log.Covered(snapshot->index, snapshot->term, snapshot->time));
-    Check(step, cluster.configurations.Covered(snapshot->index,
-                                               snapshot->configuration));
+    Check(step, cluster.log.CheckSnapshot(snapshot->index, snapshot->term,
+                                          snapshot->time));
+    Check(step, cluster.configurations.CheckSnapshot(snapshot->index,
+                                                     snapshot->configuration));
   }
 }
 
@@ -259,7 +262,8 @@ void Judge::CompareTables(const Step& step, Cluster& cluster) {
   }
   step.process.applied = applied;
   if (applied.value() % options_.tables_every != 0) return;
-  Check(step, cluster.tables.Has(applied, step.node.table().Fingerprint()));
+  Check(step,
+        cluster.tables.ObserveTable(applied, step.node.table().Fingerprint()));
 }
 
 }  // namespace cachalot::sim

@@ -13,7 +13,7 @@
 namespace cachalot::sim {
 namespace {
 
-// Epochs are times in seconds: one above this is nobody's (lock_table.cc).
+// Epochs are times in seconds: a higher one is invalid (lock_table.cc).
 constexpr Epoch kEpochEnd = Epoch(uint64_t{1} << 40);
 
 // What one KeepAlive repeats at most, of each kind.
@@ -35,7 +35,7 @@ size_t PageLimit(uint32_t asked, size_t max) {
   return asked == 0 ? max : std::min<size_t>(asked, max);
 }
 
-// Whether a session whose requests begin at `first` may have one so numbered.
+// Whether a session whose window begins at `first` has room for `sequence`.
 bool IsInWindow(Sequence first, Sequence sequence) {
   return sequence >= first && sequence != Sequence(UINT64_MAX) &&
          sequence.value() - first.value() < limits::kRequestsPerSessionMax;
@@ -132,8 +132,8 @@ void LockModel::Do(const KeepAlive& command) {
     effects_.leases.push_back({.session = id, .ttl = session->ttl});
   }
   Forget(*session, command.first_outstanding);
-  // The holder may not have heard that a lock was taken from it. It hears so
-  // before a renewal of it is refused once more.
+  // The holder may not have heard that a lock was revoked. It is told so before
+  // a refused renewal is repeated.
   size_t repeated = 0;
   for (const auto& [token, key] : session->held) {
     const Lock& lock = locks_.at(key);
@@ -141,7 +141,7 @@ void LockModel::Do(const KeepAlive& command) {
     if (repeated++ == kRepeatedPerKeepAlive) break;
     TellRevoked(key, lock);
   }
-  // A reply may have been lost: the oldest are told again.
+  // Replies may have been lost: the oldest are repeated.
   repeated = 0;
   for (const auto& [sequence, answer] : session->decided) {
     if (repeated++ == kRepeatedPerKeepAlive) break;
@@ -153,7 +153,7 @@ void LockModel::Do(const CloseSession& command) {
   const SessionId& id = command.session;
   Tell(MakeReply(Reply::Kind::kClosed, id));
   if (Find(id) == nullptr) {
-    Close(id);  // its OpenSession may come yet
+    Close(id);  // its OpenSession may arrive later
   } else {
     EndSession(id);
     ++effects_.sessions_closed;
@@ -171,9 +171,9 @@ void LockModel::Do(const BeginTerm& command) {
 }
 
 void LockModel::EndSession(const SessionId& id) {
-  // It is out of every queue before it gives anything up, or it would be
-  // granted what it gives up.
-  const Session session = sessions_.at(id);  // as it was
+  // It leaves every queue first, or it might be granted a lock that it gives
+  // up.
+  const Session session = sessions_.at(id);  // a copy: PassOn() changes it
   for (const auto& [acquire, key] : session.waiting) {
     LeaveQueue(locks_.at(key), id, acquire);
   }
@@ -227,7 +227,7 @@ void LockModel::Do(const Acquire& command) {
 
 void LockModel::Do(const Renew& command) {
   const SessionId& id = command.session;
-  // Whoever renews what was taken from it is told why it may not, each time.
+  // A holder that renews a revoked lock is told the reason each time.
   const Session* asking = Find(id);
   if (asking != nullptr) {
     const auto held = asking->held.find(command.token);
@@ -306,7 +306,7 @@ void LockModel::Do(const Expire& command) {
   }
 }
 
-// Takes nothing away: the holder is told to give it back.
+// The holder keeps the lock and is told to release it.
 void LockModel::Do(const Revoke& command) {
   if (Admit(command) == nullptr) return;
   const SessionId& id = command.session;
@@ -357,7 +357,7 @@ LockModel::Session* LockModel::Admit(const Command& command) {
   return nullptr;
 }
 
-// It may have waited for long, and been granted meanwhile: the lock knows.
+// It may have waited below the window and been granted: then it holds the lock.
 void LockModel::AnswerForgotten(const Acquire& command) {
   const auto lock = locks_.find(command.key);
   const bool holds =
@@ -532,7 +532,7 @@ void LockModel::Refuse(const SessionId& session, Sequence sequence,
   Decide(std::move(reply));
 }
 
-// With the index of the entry that asked again.
+// The reply has the index of the entry that asked again.
 void LockModel::Repeat(Reply answer) {
   answer.index = index_;
   Tell(std::move(answer));
@@ -550,10 +550,10 @@ std::string LockModel::RevokeReasonOf(absl::string_view key) const {
   return found == locks_.end() ? "" : found->second.revoke_reason;
 }
 
-std::vector<LockModel::Possessions> LockModel::sessions() const {
-  std::vector<Possessions> all;
+std::vector<LockModel::Holdings> LockModel::sessions() const {
+  std::vector<Holdings> all;
   for (const auto& [id, session] : sessions_) {
-    Possessions& owned = all.emplace_back();
+    Holdings& owned = all.emplace_back();
     owned.session = id;
     for (const auto& [token, key] : session.held) owned.held.push_back(token);
     owned.waiting = session.waiting.size();

@@ -33,17 +33,16 @@ namespace cachalot::sim {
 // table apply random entries to both.
 class LockModel {
  public:
-  // A lease that an entry gave or prolonged, for `ttl` from that entry: what
-  // its holder may believe in.
+  // A lease that an entry gave or prolonged, for `ttl` from that entry.
   struct Lease {
     SessionId session;
-    FencingToken token;  // none: of the session itself
+    FencingToken token;  // none: the lease of the session itself
     absl::Duration ttl;
   };
 
   enum class End : uint8_t { kReleased, kExpired, kWithdrawn, kSessionOver };
 
-  // A grant that an entry brought to its end.
+  // A grant that an entry ended.
   struct Ended {
     SessionId session;
     std::string key;
@@ -51,7 +50,7 @@ class LockModel {
     End how = End::kReleased;
   };
 
-  // What came of one entry, in order.
+  // The effects of one entry, in order.
   struct Effects {
     std::vector<Reply> replies;
     std::vector<Lease> leases;
@@ -64,7 +63,8 @@ class LockModel {
     uint64_t granted_after_wait = 0;
   };
 
-  struct Possessions {
+  // What a session owns.
+  struct Holdings {
     SessionId session;
     std::vector<FencingToken> held;
     size_t waiting = 0;  // places in queues
@@ -79,7 +79,7 @@ class LockModel {
 
   // The grant that holds `key`; none if it is free.
   FencingToken HolderOf(absl::string_view key) const;
-  // Why it was revoked; empty: it was not, or is free.
+  // Why the holder's grant was revoked; empty: it was not, or the lock is free.
   std::string RevokeReasonOf(absl::string_view key) const;
   bool HasSession(const SessionId& session) const {
     return sessions_.contains(session);
@@ -96,10 +96,10 @@ class LockModel {
   // Whether `table` has the same sessions, locks, queues and deadlines.
   Complaint Compare(const LockTable& table) const;
   // What each open session owns.
-  std::vector<Possessions> sessions() const;
+  std::vector<Holdings> sessions() const;
 
  private:
-  // Whoever holds a lock, or waits for it.
+  // Of a session that holds a lock, or waits for it.
   struct Claim {
     SessionId session;
     Sequence acquire;
@@ -111,7 +111,7 @@ class LockModel {
     Claim holder;
     FencingToken token;
     ClusterTime deadline;
-    std::string revoke_reason;  // of the holder's grant; empty: it is not
+    std::string revoke_reason;  // of the holder's grant; empty: not revoked
     std::deque<Claim> queue;
   };
 
@@ -122,7 +122,7 @@ class LockModel {
     ClusterTime deadline;
     bool had_grace = false;
     std::map<FencingToken, std::string> held;  // the keys, by grant
-    // Requests below it are forgotten, but for those that wait.
+    // Requests below it are forgotten, except those that wait.
     Sequence first = Sequence(1);
     std::map<Sequence, Reply> decided;
     std::map<Sequence, std::string> waiting;  // the keys
@@ -145,8 +145,8 @@ class LockModel {
   void Do(const BeginTerm& command);
   void Do(const Revoke& command);
 
-  // The session for which a request is new; null if it needs no more than the
-  // reply that it gets here.
+  // The session, if the request is new. Otherwise replies to it, if a reply is
+  // due, and returns null.
   template <typename Command>
   Session* Admit(const Command& command);
   void AnswerForgotten(const Acquire& command);
@@ -168,7 +168,7 @@ class LockModel {
   void RaiseEpoch(Epoch epoch);
 
   Reply MakeReply(Reply::Kind kind, const SessionId& session) const;
-  // Puts into `reply` who holds `lock`.
+  // Sets the fields of `reply` that say who holds `lock`.
   void ShowHolder(const Lock& lock, Reply& reply) const;
   void Tell(Reply reply) { effects_.replies.push_back(std::move(reply)); }
   void TellQueued(const SessionId& session, Sequence sequence,
@@ -176,7 +176,7 @@ class LockModel {
   void TellRevoked(const std::string& key, const Lock& lock);
   void Answer(const SessionId& session, Sequence sequence, Outcome outcome,
               Limit limit = Limit::kNone);
-  // Answers, and remembers what.
+  // Answers, and remembers the answer for retries.
   void Decide(const SessionId& session, Sequence sequence, Outcome outcome,
               const FencingToken& token = {});
   void Decide(Reply answer);
@@ -199,7 +199,7 @@ class LockModel {
   Effects effects_;
 };
 
-// The two must tell the sessions the same, in the same order.
+// Both must give the sessions the same replies, in the same order.
 Complaint CheckReplies(LogIndex index, const std::vector<Reply>& model,
                        const std::vector<Reply>& table);
 

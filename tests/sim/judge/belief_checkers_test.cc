@@ -27,12 +27,13 @@ FastInstant FastAt(int64_t seconds) {
 class LeaseEndsTest : public testing::Test {
  protected:
   void SetUp() override {
-    leases_.Leased(kSession, FencingToken(), absl::Seconds(20), At(first_));
-    leases_.Leased(kSession, kToken, absl::Seconds(10), At(first_));
+    leases_.ObserveLease(kSession, FencingToken(), absl::Seconds(20),
+                         At(first_));
+    leases_.ObserveLease(kSession, kToken, absl::Seconds(10), At(first_));
   }
 
   Complaint Believed(absl::Duration until) const {
-    return leases_.Believed("a", kSession, kToken, At(until));
+    return leases_.CheckBelief("a", kSession, kToken, At(until));
   }
 
   const absl::Duration first_ = absl::Seconds(100);
@@ -45,46 +46,46 @@ TEST_F(LeaseEndsTest, RefusesABeliefThatOutlivesItsLease) {
 }
 
 TEST_F(LeaseEndsTest, RefusesABeliefThatOutlivesItsSession) {
-  leases_.Leased(kSession, kToken, absl::Seconds(60), At(first_));
+  leases_.ObserveLease(kSession, kToken, absl::Seconds(60), At(first_));
   EXPECT_FALSE(Believed(first_ + absl::Seconds(16)));
   EXPECT_TRUE(Believed(first_ + absl::Milliseconds(16001)));
 }
 
 TEST_F(LeaseEndsTest, RefusesABeliefOfAnotherSessionThanTheGrants) {
   const SessionId next{kSession.node, kSession.number + 1};
-  leases_.Leased(next, FencingToken(), absl::Seconds(20), At(first_));
-  EXPECT_TRUE(leases_.Believed("a", next, kToken, At(first_)));
+  leases_.ObserveLease(next, FencingToken(), absl::Seconds(20), At(first_));
+  EXPECT_TRUE(leases_.CheckBelief("a", next, kToken, At(first_)));
 }
 
 TEST_F(LeaseEndsTest, CountsFromTheLatestRenewal) {
   const absl::Duration later = absl::Seconds(3);
-  leases_.Leased(kSession, kToken, absl::Seconds(10), At(first_ + later));
+  leases_.ObserveLease(kSession, kToken, absl::Seconds(10), At(first_ + later));
   EXPECT_FALSE(Believed(first_ + later + absl::Seconds(8)));
   EXPECT_TRUE(Believed(first_ + later + absl::Milliseconds(8001)));
 }
 
 TEST_F(LeaseEndsTest, RefusesABeliefInWhatIsNotGranted) {
-  EXPECT_TRUE(leases_.Believed("a", kSession, kOtherToken, At(first_)));
-  leases_.Ended(kToken);
+  EXPECT_TRUE(leases_.CheckBelief("a", kSession, kOtherToken, At(first_)));
+  leases_.ObserveEnd(kToken);
   EXPECT_TRUE(Believed(first_));
 }
 
 class CallersBeliefsTest : public testing::Test {
  protected:
   void SetUp() override {
-    EXPECT_FALSE(beliefs_.Granted(kRequest, "a", kToken, kSession));
-    EXPECT_FALSE(
-        beliefs_.Reaches(kRequest, kToken, kSession, FastAt(10), FastAt(2)));
+    EXPECT_FALSE(beliefs_.ObserveGrant(kRequest, "a", kToken, kSession));
+    EXPECT_FALSE(beliefs_.ObserveBelief(kRequest, kToken, kSession, FastAt(10),
+                                        FastAt(2)));
   }
 
   Complaint Told(Belief belief, LossReason reason = LossReason::kNone,
                  const LossFacts& facts = {}) {
-    return beliefs_.Told({.request = kRequest,
-                          .key = "a",
-                          .token = kToken,
-                          .belief = belief,
-                          .reason = reason},
-                         facts);
+    return beliefs_.ObserveNotice({.request = kRequest,
+                                   .key = "a",
+                                   .token = kToken,
+                                   .belief = belief,
+                                   .reason = reason},
+                                  facts);
   }
 
   CallersBeliefs beliefs_;
@@ -93,13 +94,13 @@ class CallersBeliefsTest : public testing::Test {
 TEST_F(CallersBeliefsTest, AnAdministratorsReasonIsTheOneThatWasGiven) {
   const auto told = [this](const std::string& text, const LossFacts& facts) {
     CallersBeliefs beliefs = beliefs_;
-    return beliefs.Told({.request = kRequest,
-                         .key = "a",
-                         .token = kToken,
-                         .belief = Belief::kLost,
-                         .reason = LossReason::kRevoked,
-                         .text = text},
-                        facts);
+    return beliefs.ObserveNotice({.request = kRequest,
+                                  .key = "a",
+                                  .token = kToken,
+                                  .belief = Belief::kLost,
+                                  .reason = LossReason::kRevoked,
+                                  .text = text},
+                                 facts);
   };
   EXPECT_FALSE(told("why", {.is_granted = true, .revoke_reason = "why"}));
   EXPECT_TRUE(told("else", {.is_granted = true, .revoke_reason = "why"}));
@@ -121,7 +122,7 @@ TEST_F(CallersBeliefsTest, RefusesNewsThatAreNone) {
 }
 
 TEST_F(CallersBeliefsTest, RefusesASecondGrantOfARequest) {
-  EXPECT_TRUE(beliefs_.Granted(kRequest, "a", kOtherToken, kSession));
+  EXPECT_TRUE(beliefs_.ObserveGrant(kRequest, "a", kOtherToken, kSession));
 }
 
 TEST_F(CallersBeliefsTest, LostIsFinal) {
@@ -131,27 +132,27 @@ TEST_F(CallersBeliefsTest, LostIsFinal) {
 }
 
 TEST_F(CallersBeliefsTest, RefusesABeliefOfWhichNobodyWasTold) {
-  EXPECT_TRUE(
-      beliefs_.Reaches(RequestId(4), kToken, kSession, FastAt(10), FastAt(2)));
-  EXPECT_TRUE(
-      beliefs_.Reaches(kRequest, kOtherToken, kSession, FastAt(10), FastAt(2)));
+  EXPECT_TRUE(beliefs_.ObserveBelief(RequestId(4), kToken, kSession, FastAt(10),
+                                     FastAt(2)));
+  EXPECT_TRUE(beliefs_.ObserveBelief(kRequest, kOtherToken, kSession,
+                                     FastAt(10), FastAt(2)));
 }
 
 TEST_F(CallersBeliefsTest, RefusesABeliefThatIsNotLostWhenItEnds) {
-  EXPECT_TRUE(
-      beliefs_.Reaches(kRequest, kToken, kSession, FastAt(10), FastAt(10)));
+  EXPECT_TRUE(beliefs_.ObserveBelief(kRequest, kToken, kSession, FastAt(10),
+                                     FastAt(10)));
 }
 
 TEST_F(CallersBeliefsTest, RefusesABeliefThatComesBack) {
-  EXPECT_FALSE(
-      beliefs_.Reaches(kRequest, kToken, kSession, FastAt(20), FastAt(9)));
-  EXPECT_TRUE(
-      beliefs_.Reaches(kRequest, kToken, kSession, FastAt(30), FastAt(20)));
+  EXPECT_FALSE(beliefs_.ObserveBelief(kRequest, kToken, kSession, FastAt(20),
+                                      FastAt(9)));
+  EXPECT_TRUE(beliefs_.ObserveBelief(kRequest, kToken, kSession, FastAt(30),
+                                     FastAt(20)));
 }
 
 TEST_F(CallersBeliefsTest, RefusesABeliefThatOutlivesItsSession) {
-  EXPECT_TRUE(
-      beliefs_.Reaches(kRequest, kToken, kOtherSession, FastAt(10), FastAt(2)));
+  EXPECT_TRUE(beliefs_.ObserveBelief(kRequest, kToken, kOtherSession,
+                                     FastAt(10), FastAt(2)));
 }
 
 TEST_F(CallersBeliefsTest, ExpiredNotBeforeTheBeliefHasEnded) {

@@ -44,45 +44,45 @@ FencingToken Token(uint64_t index) {
 
 TEST(OneLeaderPerTermTest, RefusesASecondLeader) {
   OneLeaderPerTerm checker;
-  EXPECT_FALSE(checker.Leads(Term(1), kN1));
-  EXPECT_FALSE(checker.Leads(Term(1), kN1));
-  EXPECT_FALSE(checker.Leads(Term(2), kN2));
-  EXPECT_TRUE(checker.Leads(Term(1), kN2));
+  EXPECT_FALSE(checker.ObserveLeader(Term(1), kN1));
+  EXPECT_FALSE(checker.ObserveLeader(Term(1), kN1));
+  EXPECT_FALSE(checker.ObserveLeader(Term(2), kN2));
+  EXPECT_TRUE(checker.ObserveLeader(Term(1), kN2));
 }
 
 TEST(CommittedLogTest, RefusesAnotherEntryAtAnIndex) {
   CommittedLog checker;
   bool is_first = false;
   const Entry entry = MakeEntry(1, absl::ZeroDuration(), "a");
-  EXPECT_FALSE(checker.Commits(LogIndex(1), entry, Term(1), &is_first));
+  EXPECT_FALSE(checker.ObserveCommit(LogIndex(1), entry, Term(1), &is_first));
   EXPECT_TRUE(is_first);
-  EXPECT_FALSE(checker.Commits(LogIndex(1), entry, Term(1), &is_first));
+  EXPECT_FALSE(checker.ObserveCommit(LogIndex(1), entry, Term(1), &is_first));
   EXPECT_FALSE(is_first);
   for (const Entry& other : {MakeEntry(1, absl::ZeroDuration(), "b"),
                              MakeEntry(2, absl::ZeroDuration(), "a"),
                              MakeEntry(1, absl::Nanoseconds(1), "a")}) {
-    EXPECT_TRUE(checker.Commits(LogIndex(1), other, Term(1), &is_first));
+    EXPECT_TRUE(checker.ObserveCommit(LogIndex(1), other, Term(1), &is_first));
   }
 }
 
 TEST(CommittedLogTest, RefusesASnapshotThatIsNotOfTheLog) {
   CommittedLog checker;
   bool is_first = false;
-  checker.Commits(LogIndex(1), MakeEntry(2, absl::Seconds(3), "a"), Term(2),
-                  &is_first);
+  checker.ObserveCommit(LogIndex(1), MakeEntry(2, absl::Seconds(3), "a"),
+                        Term(2), &is_first);
   const ClusterTime time = ClusterTime() + absl::Seconds(3);
-  EXPECT_FALSE(checker.Covered(LogIndex(1), Term(2), time));
-  EXPECT_TRUE(checker.Covered(LogIndex(1), Term(1), time));
-  EXPECT_TRUE(checker.Covered(LogIndex(1), Term(2), ClusterTime()));
-  EXPECT_TRUE(checker.Covered(LogIndex(2), Term(2), time));
+  EXPECT_FALSE(checker.CheckSnapshot(LogIndex(1), Term(2), time));
+  EXPECT_TRUE(checker.CheckSnapshot(LogIndex(1), Term(1), time));
+  EXPECT_TRUE(checker.CheckSnapshot(LogIndex(1), Term(2), ClusterTime()));
+  EXPECT_TRUE(checker.CheckSnapshot(LogIndex(2), Term(2), time));
 }
 
 TEST(CommittedLogTest, RefusesAGap) {
   CommittedLog checker;
   bool is_first = false;
-  EXPECT_TRUE(checker.Commits(LogIndex(2),
-                              MakeEntry(1, absl::ZeroDuration(), "a"), Term(1),
-                              &is_first));
+  EXPECT_TRUE(checker.ObserveCommit(LogIndex(2),
+                                    MakeEntry(1, absl::ZeroDuration(), "a"),
+                                    Term(1), &is_first));
 }
 
 TEST(CommittedLogTest, RefusesALeaderThatLacksWhatWasCommittedBefore) {
@@ -90,62 +90,62 @@ TEST(CommittedLogTest, RefusesALeaderThatLacksWhatWasCommittedBefore) {
   bool is_first = false;
   const Entry first = MakeEntry(1, absl::ZeroDuration(), "a");
   const Entry second = MakeEntry(3, absl::ZeroDuration(), "b");
-  EXPECT_FALSE(checker.Commits(LogIndex(1), first, Term(1), &is_first));
-  EXPECT_FALSE(checker.Commits(LogIndex(2), second, Term(3), &is_first));
+  EXPECT_FALSE(checker.ObserveCommit(LogIndex(1), first, Term(1), &is_first));
+  EXPECT_FALSE(checker.ObserveCommit(LogIndex(2), second, Term(3), &is_first));
   EXPECT_EQ(checker.LastBefore(Term(1)), LogIndex());
   // The votes of term 2 may have been counted late: its leader owes nothing of
   // term 3.
   EXPECT_EQ(checker.LastBefore(Term(2)), LogIndex(1));
   EXPECT_EQ(checker.LastBefore(Term(3)), LogIndex(1));
   EXPECT_EQ(checker.LastBefore(Term(4)), LogIndex(2));
-  EXPECT_FALSE(checker.LeaderHas(Term(4), LogIndex(2), &second));
-  EXPECT_TRUE(checker.LeaderHas(Term(4), LogIndex(2), &first));
-  EXPECT_TRUE(checker.LeaderHas(Term(4), LogIndex(2), nullptr));
+  EXPECT_FALSE(checker.CheckLeaderHas(Term(4), LogIndex(2), &second));
+  EXPECT_TRUE(checker.CheckLeaderHas(Term(4), LogIndex(2), &first));
+  EXPECT_TRUE(checker.CheckLeaderHas(Term(4), LogIndex(2), nullptr));
 }
 
 TEST(EqualTablesTest, RefusesTablesThatDiffer) {
   EqualTables checker;
-  EXPECT_FALSE(checker.Has(LogIndex(8), 111));
-  EXPECT_FALSE(checker.Has(LogIndex(8), 111));
-  EXPECT_FALSE(checker.Has(LogIndex(16), 222));
-  EXPECT_TRUE(checker.Has(LogIndex(8), 222));
+  EXPECT_FALSE(checker.ObserveTable(LogIndex(8), 111));
+  EXPECT_FALSE(checker.ObserveTable(LogIndex(8), 111));
+  EXPECT_FALSE(checker.ObserveTable(LogIndex(16), 222));
+  EXPECT_TRUE(checker.ObserveTable(LogIndex(8), 222));
 }
 
 TEST(TokensRiseTest, RefusesALowerToken) {
   TokensRise checker(/*clocks_in_bound=*/true);
-  EXPECT_FALSE(checker.Granted("a", Token(5), At(1), At(1)));
-  EXPECT_FALSE(checker.Granted("b", Token(3), At(2), At(2)));
-  EXPECT_TRUE(checker.Granted("a", Token(4), At(3), At(3)));
+  EXPECT_FALSE(checker.ObserveGrant("a", Token(5), At(1), At(1)));
+  EXPECT_FALSE(checker.ObserveGrant("b", Token(3), At(2), At(2)));
+  EXPECT_TRUE(checker.ObserveGrant("a", Token(4), At(3), At(3)));
 }
 
 TEST(TokensRiseTest, WhoeverWasHeldUpMayTellWhatHasLongEnded) {
   TokensRise checker(/*clocks_in_bound=*/true);
-  EXPECT_FALSE(checker.Granted("a", Token(5), At(3), At(3)));
-  EXPECT_FALSE(checker.Granted("a", Token(4), At(2), At(4)));
-  EXPECT_TRUE(checker.Granted("a", Token(3), At(4), At(4)));
+  EXPECT_FALSE(checker.ObserveGrant("a", Token(5), At(3), At(3)));
+  EXPECT_FALSE(checker.ObserveGrant("a", Token(4), At(2), At(4)));
+  EXPECT_TRUE(checker.ObserveGrant("a", Token(3), At(4), At(4)));
 }
 
 TEST(TokensRiseTest, ClocksBeyondTheBoundExcuseTheOrderAlone) {
   TokensRise checker(/*clocks_in_bound=*/false);
-  EXPECT_FALSE(checker.Granted("a", Token(5), At(1), At(1)));
-  EXPECT_FALSE(checker.Granted("a", Token(4), At(2), At(2)));
-  EXPECT_TRUE(checker.Granted("a", Token(4), At(3), At(3)));
+  EXPECT_FALSE(checker.ObserveGrant("a", Token(5), At(1), At(1)));
+  EXPECT_FALSE(checker.ObserveGrant("a", Token(4), At(2), At(2)));
+  EXPECT_TRUE(checker.ObserveGrant("a", Token(4), At(3), At(3)));
 }
 
 TEST(TokensRiseTest, RefusesATokenThatWasGrantedBefore) {
   TokensRise checker(/*clocks_in_bound=*/true);
-  EXPECT_FALSE(checker.Granted("a", Token(5), At(1), At(1)));
-  EXPECT_TRUE(checker.Granted("b", Token(5), At(2), At(2)));
+  EXPECT_FALSE(checker.ObserveGrant("a", Token(5), At(1), At(1)));
+  EXPECT_TRUE(checker.ObserveGrant("b", Token(5), At(2), At(2)));
 }
 
 TEST(TokensRiseTest, RefusesAGrantWithoutToken) {
   TokensRise checker(/*clocks_in_bound=*/true);
-  EXPECT_TRUE(checker.Granted("a", FencingToken(), At(1), At(1)));
+  EXPECT_TRUE(checker.ObserveGrant("a", FencingToken(), At(1), At(1)));
 }
 
 class ReadsAreRecentTest : public testing::Test {
  protected:
-  ReadsAreRecentTest() { reads_.Ended(Token(5), LogIndex(8)); }
+  ReadsAreRecentTest() { reads_.ObserveEnd(Token(5), LogIndex(8)); }
 
   static LockInfo Held(std::string key, uint64_t index) {
     return {.key = std::move(key), .token = Token(index)};
@@ -156,28 +156,28 @@ class ReadsAreRecentTest : public testing::Test {
 
 TEST_F(ReadsAreRecentTest, RefusesALockThatHadEnded) {
   const Answer answer = {.locks = {Held("a", 5)}};
-  EXPECT_FALSE(reads_.Told(LogIndex(7), answer, {}));
-  EXPECT_TRUE(reads_.Told(LogIndex(8), answer, {}));
+  EXPECT_FALSE(reads_.CheckAnswer(LogIndex(7), answer, {}));
+  EXPECT_TRUE(reads_.CheckAnswer(LogIndex(8), answer, {}));
 }
 
 TEST_F(ReadsAreRecentTest, RefusesToMissWhatIsHeldSince) {
-  EXPECT_FALSE(reads_.Told(LogIndex(8), Answer(), {Held("a", 9)}));
-  EXPECT_TRUE(reads_.Told(LogIndex(9), Answer(), {Held("a", 9)}));
-  EXPECT_FALSE(
-      reads_.Told(LogIndex(9), {.locks = {Held("a", 9)}}, {Held("a", 9)}));
+  EXPECT_FALSE(reads_.CheckAnswer(LogIndex(8), Answer(), {Held("a", 9)}));
+  EXPECT_TRUE(reads_.CheckAnswer(LogIndex(9), Answer(), {Held("a", 9)}));
+  EXPECT_FALSE(reads_.CheckAnswer(LogIndex(9), {.locks = {Held("a", 9)}},
+                                  {Held("a", 9)}));
 }
 
 TEST_F(ReadsAreRecentTest, WhatWasCutOffMayBeAnything) {
   const Answer answer = {.locks = {Held("b", 7)}, .more = true};
-  EXPECT_FALSE(reads_.Told(LogIndex(9), answer, {Held("c", 9)}));
-  EXPECT_TRUE(reads_.Told(LogIndex(9), answer, {Held("a", 9)}));
+  EXPECT_FALSE(reads_.CheckAnswer(LogIndex(9), answer, {Held("c", 9)}));
+  EXPECT_TRUE(reads_.CheckAnswer(LogIndex(9), answer, {Held("a", 9)}));
 }
 
 TEST(OneBirthTest, RefusesASecondCluster) {
   OneBirth birth;
-  EXPECT_FALSE(birth.Born({1, 1}));
-  EXPECT_FALSE(birth.Born({1, 1}));
-  EXPECT_TRUE(birth.Born({2, 2}));
+  EXPECT_FALSE(birth.ObserveBirth({1, 1}));
+  EXPECT_FALSE(birth.ObserveBirth({1, 1}));
+  EXPECT_TRUE(birth.ObserveBirth({2, 2}));
 }
 
 TEST(CheckReadIndexTest, AReadSeesAllThatWasCommittedWhenItWasAsked) {
@@ -188,18 +188,18 @@ TEST(CheckReadIndexTest, AReadSeesAllThatWasCommittedWhenItWasAsked) {
 
 TEST(NewsSupersedesTest, RefusesWhoComesBackInTheSameIncarnation) {
   NewsSupersedes news;
-  EXPECT_FALSE(news.Knows({1, 1}, 1, MemberState::kAlive));
-  EXPECT_FALSE(news.Knows({1, 1}, 1, MemberState::kFailed));
-  EXPECT_FALSE(news.Knows({2, 2}, 1, MemberState::kAlive));
-  EXPECT_FALSE(news.Knows({1, 1}, 2, MemberState::kAlive));
-  EXPECT_FALSE(news.Knows({1, 1}, 2, MemberState::kFailed));
-  EXPECT_TRUE(news.Knows({1, 1}, 2, MemberState::kAlive));
+  EXPECT_FALSE(news.ObserveMember({1, 1}, 1, MemberState::kAlive));
+  EXPECT_FALSE(news.ObserveMember({1, 1}, 1, MemberState::kFailed));
+  EXPECT_FALSE(news.ObserveMember({2, 2}, 1, MemberState::kAlive));
+  EXPECT_FALSE(news.ObserveMember({1, 1}, 2, MemberState::kAlive));
+  EXPECT_FALSE(news.ObserveMember({1, 1}, 2, MemberState::kFailed));
+  EXPECT_TRUE(news.ObserveMember({1, 1}, 2, MemberState::kAlive));
 }
 
 TEST(NewsSupersedesTest, RefusesALowerIncarnation) {
   NewsSupersedes news;
-  EXPECT_FALSE(news.Knows({1, 1}, 2, MemberState::kAlive));
-  EXPECT_TRUE(news.Knows({1, 1}, 1, MemberState::kFailed));
+  EXPECT_FALSE(news.ObserveMember({1, 1}, 2, MemberState::kAlive));
+  EXPECT_TRUE(news.ObserveMember({1, 1}, 1, MemberState::kFailed));
 }
 
 TEST(SoleBeliefTest, RefusesTwoBeliefsAtOneInstant) {
@@ -213,63 +213,66 @@ TEST(SoleBeliefTest, RefusesTwoBeliefsAtOneInstant) {
 
 TEST(ClusterTimeIsSlowTest, RefusesTimeThatRunsFast) {
   ClusterTimeIsSlow checker(1000);
-  checker.Stamped(LogIndex(1), Term(1), At(0));
-  checker.Stamped(LogIndex(2), Term(1), At(10));
-  checker.Stamped(LogIndex(3), Term(1), At(20));
-  EXPECT_FALSE(
-      checker.Committed(LogIndex(1), MakeEntry(1, absl::ZeroDuration(), "")));
+  checker.ObserveStamp(LogIndex(1), Term(1), At(0));
+  checker.ObserveStamp(LogIndex(2), Term(1), At(10));
+  checker.ObserveStamp(LogIndex(3), Term(1), At(20));
+  EXPECT_FALSE(checker.ObserveCommit(LogIndex(1),
+                                     MakeEntry(1, absl::ZeroDuration(), "")));
   // A thousandth of ten seconds is ten milliseconds.
-  EXPECT_FALSE(checker.Committed(LogIndex(2),
-                                 MakeEntry(1, absl::Milliseconds(10010), "")));
-  EXPECT_TRUE(checker.Committed(LogIndex(3),
-                                MakeEntry(1, absl::Milliseconds(20021), "")));
+  EXPECT_FALSE(checker.ObserveCommit(
+      LogIndex(2), MakeEntry(1, absl::Milliseconds(10010), "")));
+  EXPECT_TRUE(checker.ObserveCommit(
+      LogIndex(3), MakeEntry(1, absl::Milliseconds(20021), "")));
 }
 
 TEST(ClusterTimeIsSlowTest, RefusesWhoeverTakesItToBeLater) {
   ClusterTimeIsSlow checker(1000);
-  checker.Stamped(LogIndex(1), Term(1), At(5));
+  checker.ObserveStamp(LogIndex(1), Term(1), At(5));
   EXPECT_FALSE(
-      checker.Committed(LogIndex(1), MakeEntry(1, absl::Seconds(2), "")));
+      checker.ObserveCommit(LogIndex(1), MakeEntry(1, absl::Seconds(2), "")));
   const ClusterTime begin;
+  EXPECT_FALSE(checker.CheckReading(LogIndex(1),
+                                    begin + absl::Milliseconds(12010), At(15)));
+  EXPECT_TRUE(checker.CheckReading(LogIndex(1),
+                                   begin + absl::Milliseconds(12011), At(15)));
   EXPECT_FALSE(
-      checker.Taken(LogIndex(1), begin + absl::Milliseconds(12010), At(15)));
-  EXPECT_TRUE(
-      checker.Taken(LogIndex(1), begin + absl::Milliseconds(12011), At(15)));
-  EXPECT_FALSE(checker.Taken(LogIndex(1), begin + absl::Seconds(1), At(15)));
-  EXPECT_FALSE(checker.Taken(LogIndex(2), begin + absl::Seconds(99), At(15)))
+      checker.CheckReading(LogIndex(1), begin + absl::Seconds(1), At(15)));
+  EXPECT_FALSE(
+      checker.CheckReading(LogIndex(2), begin + absl::Seconds(99), At(15)))
       << "compared when it is committed";
   // Of an instant before the stamp nothing follows.
-  EXPECT_FALSE(checker.Taken(LogIndex(1), begin + absl::Seconds(3), At(4)));
+  EXPECT_FALSE(
+      checker.CheckReading(LogIndex(1), begin + absl::Seconds(3), At(4)));
 }
 
 TEST(ClusterTimeIsSlowTest, RefusesTimeThatFalls) {
   ClusterTimeIsSlow checker(1000);
-  checker.Stamped(LogIndex(1), Term(1), At(0));
-  checker.Stamped(LogIndex(2), Term(2), At(1));
+  checker.ObserveStamp(LogIndex(1), Term(1), At(0));
+  checker.ObserveStamp(LogIndex(2), Term(2), At(1));
   EXPECT_FALSE(
-      checker.Committed(LogIndex(1), MakeEntry(1, absl::Seconds(5), "")));
+      checker.ObserveCommit(LogIndex(1), MakeEntry(1, absl::Seconds(5), "")));
   EXPECT_TRUE(
-      checker.Committed(LogIndex(2), MakeEntry(2, absl::Seconds(4), "")));
+      checker.ObserveCommit(LogIndex(2), MakeEntry(2, absl::Seconds(4), "")));
 }
 
 TEST(ClusterTimeIsSlowTest, WithoutABoundTimeMayRunFastButNotFall) {
   ClusterTimeIsSlow checker(std::nullopt);
   for (uint64_t i = 1; i <= 3; ++i) {
-    checker.Stamped(LogIndex(i), Term(1), At(static_cast<int64_t>(i)));
+    checker.ObserveStamp(LogIndex(i), Term(1), At(static_cast<int64_t>(i)));
   }
   EXPECT_FALSE(
-      checker.Committed(LogIndex(1), MakeEntry(1, absl::Seconds(1), "")));
+      checker.ObserveCommit(LogIndex(1), MakeEntry(1, absl::Seconds(1), "")));
   EXPECT_FALSE(
-      checker.Committed(LogIndex(2), MakeEntry(1, absl::Seconds(90), "")));
+      checker.ObserveCommit(LogIndex(2), MakeEntry(1, absl::Seconds(90), "")));
   EXPECT_EQ(checker.last_stamped(), At(2));
   EXPECT_TRUE(
-      checker.Committed(LogIndex(3), MakeEntry(1, absl::Seconds(89), "")));
+      checker.ObserveCommit(LogIndex(3), MakeEntry(1, absl::Seconds(89), "")));
 }
 
 TEST(ClusterTimeIsSlowTest, RefusesAnEntryThatNobodyAppended) {
   ClusterTimeIsSlow checker(1000);
-  EXPECT_TRUE(
-      checker.Committed(LogIndex(1), MakeEntry(1, absl::ZeroDuration(), "")));
+  EXPECT_TRUE(checker.ObserveCommit(LogIndex(1),
+                                    MakeEntry(1, absl::ZeroDuration(), "")));
 }
 
 StateChange Vote(uint64_t term, NodeId vote) {
@@ -413,28 +416,28 @@ TEST(CommitQuorumTest, ALearnerIsNotCounted) {
 
 TEST(NeverFallsTest, RefusesAFall) {
   NeverFalls checker("the term");
-  EXPECT_FALSE(checker.Is(3));
-  EXPECT_FALSE(checker.Is(3));
-  EXPECT_FALSE(checker.Is(4));
-  EXPECT_TRUE(checker.Is(3));
+  EXPECT_FALSE(checker.Observe(3));
+  EXPECT_FALSE(checker.Observe(3));
+  EXPECT_FALSE(checker.Observe(4));
+  EXPECT_TRUE(checker.Observe(3));
 }
 
 TEST(AnsweredOnceTest, RefusesASecondAnswer) {
   AnsweredOnce checker;
-  checker.Asked(RequestId(1), FastInstant::Never());
-  EXPECT_FALSE(checker.Answered(RequestId(1)));
-  EXPECT_TRUE(checker.Answered(RequestId(1)));
-  EXPECT_TRUE(checker.Answered(RequestId(2)));
+  checker.ObserveRequest(RequestId(1), FastInstant::Never());
+  EXPECT_FALSE(checker.ObserveAnswer(RequestId(1)));
+  EXPECT_TRUE(checker.ObserveAnswer(RequestId(1)));
+  EXPECT_TRUE(checker.ObserveAnswer(RequestId(2)));
 }
 
 TEST(AnsweredOnceTest, RefusesToLetACallerWaitForEver) {
   AnsweredOnce checker;
   const FastInstant patience_ends = FastInstant() + absl::Seconds(2);
-  checker.Asked(RequestId(1), patience_ends);
-  EXPECT_FALSE(checker.Stepped(patience_ends - absl::Nanoseconds(1)));
-  EXPECT_TRUE(checker.Stepped(patience_ends));
-  EXPECT_FALSE(checker.Answered(RequestId(1)));
-  EXPECT_FALSE(checker.Stepped(patience_ends));
+  checker.ObserveRequest(RequestId(1), patience_ends);
+  EXPECT_FALSE(checker.CheckDeadlines(patience_ends - absl::Nanoseconds(1)));
+  EXPECT_TRUE(checker.CheckDeadlines(patience_ends));
+  EXPECT_FALSE(checker.ObserveAnswer(RequestId(1)));
+  EXPECT_FALSE(checker.CheckDeadlines(patience_ends));
 }
 
 }  // namespace

@@ -14,22 +14,22 @@ constexpr NodeId kN4{4, 4};
 
 TEST(VotesTest, RefusesASecondVoteInATerm) {
   Votes votes;
-  EXPECT_FALSE(votes.Voted(kN1, Term(1), kN2));
-  EXPECT_FALSE(votes.Voted(kN1, Term(1), kN2));
-  EXPECT_FALSE(votes.Voted(kN3, Term(1), kN3));
-  EXPECT_FALSE(votes.Voted(kN1, Term(2), kN3));
-  EXPECT_TRUE(votes.Voted(kN1, Term(1), kN3));
+  EXPECT_FALSE(votes.ObserveVote(kN1, Term(1), kN2));
+  EXPECT_FALSE(votes.ObserveVote(kN1, Term(1), kN2));
+  EXPECT_FALSE(votes.ObserveVote(kN3, Term(1), kN3));
+  EXPECT_FALSE(votes.ObserveVote(kN1, Term(2), kN3));
+  EXPECT_TRUE(votes.ObserveVote(kN1, Term(1), kN3));
 }
 
 TEST(VotesTest, RefusesALeaderThatAMinorityVotedFor) {
   const Configuration configuration = {
       .voters = {{.id = kN1}, {.id = kN2}, {.id = kN3}}};
   Votes votes;
-  votes.Voted(kN1, Term(1), kN1);
-  votes.Voted(kN2, Term(1), kN2);
-  votes.Voted(kN4, Term(1), kN1);  // a learner
+  votes.ObserveVote(kN1, Term(1), kN1);
+  votes.ObserveVote(kN2, Term(1), kN2);
+  votes.ObserveVote(kN4, Term(1), kN1);  // a learner
   EXPECT_TRUE(votes.CheckElection(configuration, Term(1), kN1));
-  votes.Voted(kN3, Term(1), kN1);
+  votes.ObserveVote(kN3, Term(1), kN1);
   EXPECT_FALSE(votes.CheckElection(configuration, Term(1), kN1));
   EXPECT_TRUE(votes.CheckElection(configuration, Term(2), kN1));
 }
@@ -38,20 +38,20 @@ TEST(VotesTest, AsksBothListsWhileTheChangeIsJoint) {
   const Configuration configuration = {.voters = {{.id = kN1}},
                                        .outgoing = {{.id = kN2}}};
   Votes votes;
-  votes.Voted(kN1, Term(1), kN1);
+  votes.ObserveVote(kN1, Term(1), kN1);
   EXPECT_TRUE(votes.CheckElection(configuration, Term(1), kN1));
-  votes.Voted(kN2, Term(1), kN1);
+  votes.ObserveVote(kN2, Term(1), kN1);
   EXPECT_FALSE(votes.CheckElection(configuration, Term(1), kN1));
 }
 
 TEST(VoteStaysTest, RefusesAVoteThatIsForgottenWithinItsTerm) {
   VoteStays vote;
-  EXPECT_FALSE(vote.Is(Term(1), NodeId()));
-  EXPECT_FALSE(vote.Is(Term(1), kN2));
-  EXPECT_FALSE(vote.Is(Term(1), kN2));
-  EXPECT_FALSE(vote.Is(Term(2), NodeId()));
-  EXPECT_FALSE(vote.Is(Term(2), kN3));
-  EXPECT_TRUE(vote.Is(Term(2), NodeId()));
+  EXPECT_FALSE(vote.Observe(Term(1), NodeId()));
+  EXPECT_FALSE(vote.Observe(Term(1), kN2));
+  EXPECT_FALSE(vote.Observe(Term(1), kN2));
+  EXPECT_FALSE(vote.Observe(Term(2), NodeId()));
+  EXPECT_FALSE(vote.Observe(Term(2), kN3));
+  EXPECT_TRUE(vote.Observe(Term(2), NodeId()));
 }
 
 class ConfigurationChainTest : public testing::Test {
@@ -64,36 +64,36 @@ class ConfigurationChainTest : public testing::Test {
 };
 
 TEST_F(ConfigurationChainTest, RefusesASnapshotWithOtherVoters) {
-  chain_.Committed(LogIndex(1), one_);
-  chain_.Committed(LogIndex(5), joint_);
-  EXPECT_FALSE(chain_.Covered(LogIndex(4), one_));
-  EXPECT_TRUE(chain_.Covered(LogIndex(4), joint_)) << "not covered yet";
-  EXPECT_TRUE(chain_.Covered(LogIndex(5), one_));
-  EXPECT_FALSE(chain_.Covered(LogIndex(5), joint_));
+  chain_.ObserveCommit(LogIndex(1), one_);
+  chain_.ObserveCommit(LogIndex(5), joint_);
+  EXPECT_FALSE(chain_.CheckSnapshot(LogIndex(4), one_));
+  EXPECT_TRUE(chain_.CheckSnapshot(LogIndex(4), joint_)) << "not covered yet";
+  EXPECT_TRUE(chain_.CheckSnapshot(LogIndex(5), one_));
+  EXPECT_FALSE(chain_.CheckSnapshot(LogIndex(5), joint_));
 }
 
 TEST_F(ConfigurationChainTest, AcceptsAChangeInTwoSteps) {
-  EXPECT_FALSE(chain_.Committed(LogIndex(1), one_));
-  EXPECT_FALSE(chain_.Committed(LogIndex(2), joint_));
-  EXPECT_FALSE(chain_.Committed(LogIndex(3), two_));
-  EXPECT_FALSE(chain_.Committed(LogIndex(4), two_)) << "said again";
+  EXPECT_FALSE(chain_.ObserveCommit(LogIndex(1), one_));
+  EXPECT_FALSE(chain_.ObserveCommit(LogIndex(2), joint_));
+  EXPECT_FALSE(chain_.ObserveCommit(LogIndex(3), two_));
+  EXPECT_FALSE(chain_.ObserveCommit(LogIndex(4), two_)) << "said again";
   EXPECT_EQ(chain_.last(), two_);
 }
 
 TEST_F(ConfigurationChainTest, RefusesAChangeInOneStep) {
-  EXPECT_FALSE(chain_.Committed(LogIndex(1), one_));
-  EXPECT_TRUE(chain_.Committed(LogIndex(2), two_));
+  EXPECT_FALSE(chain_.ObserveCommit(LogIndex(1), one_));
+  EXPECT_TRUE(chain_.ObserveCommit(LogIndex(2), two_));
 }
 
 TEST_F(ConfigurationChainTest, RefusesAChangeFromWhatWasNotInForce) {
-  EXPECT_FALSE(chain_.Committed(LogIndex(1), two_));
-  EXPECT_TRUE(chain_.Committed(LogIndex(2), joint_));
+  EXPECT_FALSE(chain_.ObserveCommit(LogIndex(1), two_));
+  EXPECT_TRUE(chain_.ObserveCommit(LogIndex(2), joint_));
 }
 
 TEST_F(ConfigurationChainTest, RefusesToEndAChangeElsewhere) {
-  EXPECT_FALSE(chain_.Committed(LogIndex(1), one_));
-  EXPECT_FALSE(chain_.Committed(LogIndex(2), joint_));
-  EXPECT_TRUE(chain_.Committed(LogIndex(3), one_));
+  EXPECT_FALSE(chain_.ObserveCommit(LogIndex(1), one_));
+  EXPECT_FALSE(chain_.ObserveCommit(LogIndex(2), joint_));
+  EXPECT_TRUE(chain_.ObserveCommit(LogIndex(3), one_));
 }
 
 TEST(ConfigurationProposalTest, RefusesTwoInFlight) {

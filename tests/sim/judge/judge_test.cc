@@ -198,8 +198,7 @@ TEST_F(JudgeTest, SeesAPromiseUnderANameThatIsNotSaved) {
                    .message = AppendReply{.term = Term(), .accepted = true}})});
   judge_.Stepped(world_, fresh, TimeAdvanced(), actions);
   ASSERT_FALSE(judge_.violations().empty());
-  EXPECT_SAYS(judge_.violations().front().sentence,
-              "before its name was saved");
+  EXPECT_SAYS(judge_.violations().front().sentence, "before its id was saved");
 }
 
 TEST_F(JudgeTest, SeesASecondAnswer) {
@@ -300,7 +299,7 @@ TEST_F(JudgeTest, ASessionThatNobodyOwnsUnsettlesTheWorld) {
   LockModel model(Epoch(1));
   model.Apply(LogIndex(1), ClusterTime(),
               {OpenSession{.session = {{9, 9}, 1}, .ttl = absl::Seconds(3)}});
-  EXPECT_SAYS(WhatIsLeftBehind(world_, model), "is nobody's");
+  EXPECT_SAYS(FindLeftover(world_, model), "is nobody's");
 }
 
 TEST_F(JudgeTest, ALockInWhichNobodyBelievesUnsettlesTheWorld) {
@@ -312,7 +311,7 @@ TEST_F(JudgeTest, ALockInWhichNobodyBelievesUnsettlesTheWorld) {
                            .key = "a",
                            .ttl = absl::Seconds(3)};
   model.Apply(LogIndex(1), ClusterTime(), {open, acquire});
-  EXPECT_SAYS(WhatIsLeftBehind(world_, model), "nobody believes");
+  EXPECT_SAYS(FindLeftover(world_, model), "nobody believes");
 }
 
 }  // namespace

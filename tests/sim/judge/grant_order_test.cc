@@ -1,4 +1,4 @@
-#include "sim/judge/lock_ledger.h"
+#include "sim/judge/grant_order.h"
 
 #include <string>
 #include <utility>
@@ -53,7 +53,7 @@ Reply GivenBack(uint64_t session) {
 }
 
 // The first has the lock, the second and the third wait for it.
-class LockLedgerTest : public testing::Test {
+class GrantOrderTest : public testing::Test {
  protected:
   void SetUp() override {
     EXPECT_FALSE(Apply({Ask(1)}, {Granted(1, Token(1))}));
@@ -63,7 +63,7 @@ class LockLedgerTest : public testing::Test {
 
   Complaint Apply(const std::vector<LockCommand>& commands,
                   const std::vector<Reply>& replies) {
-    return ledger_.Applied(commands, replies);
+    return order_.ObserveEntry(commands, replies);
   }
 
   Complaint PassOnTo(uint64_t session, const FencingToken& token) {
@@ -71,32 +71,32 @@ class LockLedgerTest : public testing::Test {
                  {GivenBack(1), Granted(session, token)});
   }
 
-  LockLedger ledger_;
+  GrantOrder order_;
 };
 
-TEST_F(LockLedgerTest, AcceptsTheOrderOfTheLog) {
+TEST_F(GrantOrderTest, AcceptsTheOrderOfTheLog) {
   EXPECT_FALSE(PassOnTo(2, Token(4)));
   EXPECT_FALSE(
       Apply({GiveBack(2, Token(4))}, {GivenBack(2), Granted(3, Token(5))}));
   EXPECT_FALSE(Apply({GiveBack(3, Token(5))}, {GivenBack(3)}));
 }
 
-TEST_F(LockLedgerTest, RefusesWhoIsGrantedPastAnother) {
+TEST_F(GrantOrderTest, RefusesWhoIsGrantedPastAnother) {
   EXPECT_TRUE(PassOnTo(3, Token(4)));
 }
 
-TEST_F(LockLedgerTest, RefusesANewcomerPastThoseWhoWait) {
+TEST_F(GrantOrderTest, RefusesANewcomerPastThoseWhoWait) {
   EXPECT_TRUE(
       Apply({GiveBack(1, Token(1)), Ask(4)},
             {GivenBack(1), Granted(4, Token(4)), Granted(2, Token(5))}));
 }
 
-TEST_F(LockLedgerTest, NobodyIsPassedOverWhoHasGone) {
+TEST_F(GrantOrderTest, NobodyIsPassedOverWhoHasGone) {
   EXPECT_FALSE(Apply({}, {Told(2, Reply::Kind::kSessionGone)}));
   EXPECT_FALSE(PassOnTo(3, Token(4)));
 }
 
-TEST_F(LockLedgerTest, NobodyIsPassedOverWhoWithdrew) {
+TEST_F(GrantOrderTest, NobodyIsPassedOverWhoWithdrew) {
   const Withdraw withdraw = {.session = Session(2),
                              .sequence = Sequence(2),
                              .key = "a",
@@ -105,44 +105,44 @@ TEST_F(LockLedgerTest, NobodyIsPassedOverWhoWithdrew) {
   EXPECT_FALSE(PassOnTo(3, Token(4)));
 }
 
-TEST_F(LockLedgerTest, RefusesALostWakeUp) {
+TEST_F(GrantOrderTest, RefusesALostWakeUp) {
   EXPECT_TRUE(Apply({GiveBack(1, Token(1))}, {GivenBack(1)}));
 }
 
-TEST_F(LockLedgerTest, RefusesALostWakeUpAfterAnExpiry) {
+TEST_F(GrantOrderTest, RefusesALostWakeUpAfterAnExpiry) {
   Reply revoked = Told(1, Reply::Kind::kRevoked);
   revoked.key = "a";
   revoked.token = Token(1);
   EXPECT_TRUE(Apply({}, {revoked}));
 }
 
-TEST_F(LockLedgerTest, RefusesALostWakeUpAfterASession) {
+TEST_F(GrantOrderTest, RefusesALostWakeUpAfterASession) {
   EXPECT_TRUE(Apply({}, {Told(1, Reply::Kind::kSessionGone)}));
 }
 
-TEST_F(LockLedgerTest, RefusesASecondHolder) {
+TEST_F(GrantOrderTest, RefusesASecondHolder) {
   EXPECT_TRUE(Apply({}, {Granted(2, Token(4))}));
 }
 
-TEST_F(LockLedgerTest, ARepeatedAnswerIsNotAGrant) {
+TEST_F(GrantOrderTest, ARepeatedAnswerIsNotAGrant) {
   EXPECT_FALSE(Apply({Ask(1)}, {Granted(1, Token(1))}));
 }
 
-TEST_F(LockLedgerTest, RefusesARequestThatIsGrantedTwice) {
+TEST_F(GrantOrderTest, RefusesARequestThatIsGrantedTwice) {
   EXPECT_TRUE(Apply({Ask(1)}, {Granted(1, Token(4))}));
 }
 
-TEST_F(LockLedgerTest, RefusesATokenThatDoesNotRise) {
+TEST_F(GrantOrderTest, RefusesATokenThatDoesNotRise) {
   EXPECT_TRUE(PassOnTo(2, Token(1)));
 }
 
-TEST_F(LockLedgerTest, RefusesAGrantToASessionThatIsOver) {
+TEST_F(GrantOrderTest, RefusesAGrantToASessionThatIsOver) {
   EXPECT_FALSE(Apply({}, {Told(2, Reply::Kind::kSessionGone)}));
   EXPECT_TRUE(Apply({GiveBack(1, Token(1)), Ask(2)},
                     {GivenBack(1), Granted(2, Token(4))}));
 }
 
-TEST_F(LockLedgerTest, RefusesASessionThatComesBack) {
+TEST_F(GrantOrderTest, RefusesASessionThatComesBack) {
   EXPECT_FALSE(Apply({}, {Told(2, Reply::Kind::kOpened)}));
   EXPECT_FALSE(Apply({}, {Told(2, Reply::Kind::kClosed)}));
   EXPECT_TRUE(Apply({}, {Told(2, Reply::Kind::kOpened)}));

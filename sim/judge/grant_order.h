@@ -1,5 +1,5 @@
-#ifndef SIM_JUDGE_LOCK_LEDGER_H_
-#define SIM_JUDGE_LOCK_LEDGER_H_
+#ifndef SIM_JUDGE_GRANT_ORDER_H_
+#define SIM_JUDGE_GRANT_ORDER_H_
 
 #include <cstdint>
 #include <deque>
@@ -15,19 +15,19 @@
 
 namespace cachalot::sim {
 
-// Who holds what and who waits, by what the sessions were asked for and told,
-// and by nothing else. Of any lock service at all it holds that:
+// Who holds what and who waits, by the requests and replies of the sessions
+// alone. What must hold of any lock service:
 //  - nobody is granted a lock that another holds;
-//  - who asked first, by the order of the log, is granted first;
+//  - the session that asked first, by the order of the log, is granted first;
 //  - no wake-up is lost: no entry leaves a free lock with somebody waiting;
-//  - a request is granted once, and told the same token ever after;
+//  - a request is granted once, and a retry is told the same token;
 //  - tokens rise from grant to grant over all locks;
 //  - a session that is over owns nothing, waits for nothing and stays over.
-class LockLedger {
+class GrantOrder {
  public:
-  // In the order of the log, with what came of the entry.
-  Complaint Applied(const std::vector<LockCommand>& commands,
-                    const std::vector<Reply>& replies);
+  // In the order of the log: the commands of an entry and the replies to them.
+  Complaint ObserveEntry(const std::vector<LockCommand>& commands,
+                         const std::vector<Reply>& replies);
 
  private:
   using RequestKey = std::pair<SessionId, Sequence>;
@@ -54,16 +54,16 @@ class LockLedger {
     absl::btree_set<std::string> keys;  // that it holds, waits for, or did
   };
 
-  void Note(const LockCommand& command);
-  Complaint Hear(const Reply& reply);
-  Complaint HearAnswer(const Reply& reply);
-  void HearQueued(const Reply& reply);
-  Complaint Granted(const RequestKey& request, Asked& asked,
-                    const FencingToken& token);
+  void ObserveCommand(const LockCommand& command);
+  Complaint ObserveReply(const Reply& reply);
+  Complaint ObserveAnswer(const Reply& reply);
+  void ObserveQueued(const Reply& reply);
+  Complaint ObserveGrant(const RequestKey& request, Asked& asked,
+                         const FencingToken& token);
   void Free(const std::string& key);
   void LeaveQueue(const RequestKey& request, const std::string& key);
   void EndSession(const SessionId& id);
-  // Of the locks that the entry touched.
+  // Looks at the locks that the entry touched.
   Complaint CheckWakeUps();
 
   std::map<RequestKey, Asked> asked_;
@@ -75,4 +75,4 @@ class LockLedger {
 
 }  // namespace cachalot::sim
 
-#endif  // SIM_JUDGE_LOCK_LEDGER_H_
+#endif  // SIM_JUDGE_GRANT_ORDER_H_

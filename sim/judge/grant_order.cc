@@ -1,4 +1,4 @@
-#include "sim/judge/lock_ledger.h"
+#include "sim/judge/grant_order.h"
 
 #include <algorithm>
 #include <variant>
@@ -7,20 +7,20 @@
 
 namespace cachalot::sim {
 
-Complaint LockLedger::Applied(const std::vector<LockCommand>& commands,
-                              const std::vector<Reply>& replies) {
-  for (const LockCommand& command : commands) Note(command);
+Complaint GrantOrder::ObserveEntry(const std::vector<LockCommand>& commands,
+                                   const std::vector<Reply>& replies) {
+  for (const LockCommand& command : commands) ObserveCommand(command);
   Complaint complaint;
   for (const Reply& reply : replies) {
-    complaint = Either(std::move(complaint), Hear(reply));
+    complaint = Either(std::move(complaint), ObserveReply(reply));
   }
   complaint = Either(std::move(complaint), CheckWakeUps());
   touched_.clear();
   return complaint;
 }
 
-// A number is given to one request: what is asked again is what was asked.
-void LockLedger::Note(const LockCommand& command) {
+// A sequence number belongs to one request: a retry asks for the same.
+void GrantOrder::ObserveCommand(const LockCommand& command) {
   using Kind = Asked::Kind;
   if (const auto* acquire = std::get_if<Acquire>(&command)) {
     asked_.try_emplace({acquire->session, acquire->sequence},
@@ -40,13 +40,13 @@ void LockLedger::Note(const LockCommand& command) {
   }
 }
 
-Complaint LockLedger::Hear(const Reply& reply) {
+Complaint GrantOrder::ObserveReply(const Reply& reply) {
   switch (reply.kind) {
     case Reply::Kind::kOpened:
       if (!sessions_[reply.session].is_over) return std::nullopt;
       return Say("session ", reply.session, " came back after it was over");
     case Reply::Kind::kClosed:
-      sessions_[reply.session];  // even if it never was
+      sessions_[reply.session];  // it may never have been opened
       EndSession(reply.session);
       return std::nullopt;
     case Reply::Kind::kSessionGone:
@@ -56,19 +56,19 @@ Complaint LockLedger::Hear(const Reply& reply) {
       if (locks_[reply.key].token == reply.token) Free(reply.key);
       return std::nullopt;
     case Reply::Kind::kMustRelease:
-      return std::nullopt;  // it is still the holder's
+      return std::nullopt;  // the holder keeps it for now
     case Reply::Kind::kQueued:
-      HearQueued(reply);
+      ObserveQueued(reply);
       return std::nullopt;
     case Reply::Kind::kAnswered:
-      return HearAnswer(reply);
+      return ObserveAnswer(reply);
     case Reply::Kind::kKept:
       return std::nullopt;
   }
   return std::nullopt;
 }
 
-Complaint LockLedger::HearAnswer(const Reply& reply) {
+Complaint GrantOrder::ObserveAnswer(const Reply& reply) {
   const RequestKey request(reply.session, reply.sequence);
   const auto found = asked_.find(request);
   if (found == asked_.end()) return std::nullopt;  // a renewal
@@ -76,7 +76,7 @@ Complaint LockLedger::HearAnswer(const Reply& reply) {
   const bool is_ok = reply.outcome == Outcome::kOk;
   switch (asked.kind) {
     case Asked::Kind::kAcquire:
-      if (is_ok) return Granted(request, asked, reply.token);
+      if (is_ok) return ObserveGrant(request, asked, reply.token);
       LeaveQueue(request, asked.key);
       return std::nullopt;
     case Asked::Kind::kRelease:
@@ -94,7 +94,7 @@ Complaint LockLedger::HearAnswer(const Reply& reply) {
   return std::nullopt;
 }
 
-void LockLedger::HearQueued(const Reply& reply) {
+void GrantOrder::ObserveQueued(const Reply& reply) {
   const RequestKey request(reply.session, reply.sequence);
   const auto found = asked_.find(request);
   if (found == asked_.end()) return;
@@ -106,11 +106,11 @@ void LockLedger::HearQueued(const Reply& reply) {
   touched_.insert(key);
 }
 
-Complaint LockLedger::Granted(const RequestKey& request, Asked& asked,
-                              const FencingToken& token) {
+Complaint GrantOrder::ObserveGrant(const RequestKey& request, Asked& asked,
+                                   const FencingToken& token) {
   const auto& [session, sequence] = request;
   if (!asked.grant.IsNone()) {
-    if (asked.grant == token) return std::nullopt;  // said again
+    if (asked.grant == token) return std::nullopt;  // a retry
     return Say(session, " #", sequence, " was granted ", asked.key,
                " twice, with ", asked.grant, " and ", token);
   }
@@ -144,20 +144,20 @@ Complaint LockLedger::Granted(const RequestKey& request, Asked& asked,
              ", who had waited longer");
 }
 
-void LockLedger::Free(const std::string& key) {
+void GrantOrder::Free(const std::string& key) {
   Lock& lock = locks_[key];
   lock.is_held = false;
   lock.token = FencingToken();
   touched_.insert(key);
 }
 
-void LockLedger::LeaveQueue(const RequestKey& request, const std::string& key) {
+void GrantOrder::LeaveQueue(const RequestKey& request, const std::string& key) {
   std::deque<RequestKey>& queue = locks_[key].queue;
   const auto place = std::find(queue.begin(), queue.end(), request);
   if (place != queue.end()) queue.erase(place);
 }
 
-void LockLedger::EndSession(const SessionId& id) {
+void GrantOrder::EndSession(const SessionId& id) {
   const auto found = sessions_.find(id);
   if (found == sessions_.end() || found->second.is_over) return;
   found->second.is_over = true;
@@ -170,12 +170,12 @@ void LockLedger::EndSession(const SessionId& id) {
     if (lock.is_held && lock.holder.first == id) Free(key);
   }
   found->second.keys.clear();
-  // A session that is over is told so, and nothing else of its requests.
+  // Of a session that is over, no request is answered.
   asked_.erase(asked_.lower_bound({id, Sequence()}),
                asked_.upper_bound({id, Sequence(UINT64_MAX)}));
 }
 
-Complaint LockLedger::CheckWakeUps() {
+Complaint GrantOrder::CheckWakeUps() {
   for (const std::string& key : touched_) {
     const Lock& lock = locks_[key];
     if (lock.is_held || lock.queue.empty()) continue;
