@@ -10,6 +10,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -54,6 +55,19 @@ TEST(HelpTest, RunHasExitCodesOfItsOwn) {
     EXPECT_THAT(result.output, HasSubstr(code));
   }
   EXPECT_THAT(result.output, HasSubstr("cachalot run nightly"));
+}
+
+TEST(HelpTest, HelpThatCannotBeWrittenIsAnError) {
+  for (const char* flags : {"--help", "--version", "run --help"}) {
+    const CommandResult result =
+        RunCommand(
+            {"/bin/sh", "-c",
+             absl::StrCat(FindCachalot().value(), " ", flags, " >/dev/full")},
+            absl::Now() + Patience())
+            .value();
+    EXPECT_EQ(result.exit_status.value, 6);
+    EXPECT_THAT(result.output, HasSubstr("No space left"));
+  }
 }
 
 TEST(HelpTest, WhatIsNoCommandIsInvalid) {
@@ -287,6 +301,46 @@ TEST_F(OneAgentTest, WhoProvesNothingGivesUpNothing) {
   EXPECT_EQ(Release("proof", TokenIn(taken)).exit_status.value, 0);
 }
 
+TEST_F(OneAgentTest, WhatReleasesALockCanBePasted) {
+  for (const char* key : {"plain", "-k", "--json", "it's", "two\nlines",
+                          "back\\slash", "a\xff", "-\xff", " "}) {
+    const CommandResult taken =
+        Cachalot({"try", "--agent", cluster_->SocketOf(0), "--", key});
+    const std::string kHint = "release it with: cachalot ";
+    const size_t hint = taken.output.find(kHint);
+    ASSERT_NE(hint, std::string::npos) << taken.output;
+    const CommandResult released =
+        RunCommand({"/bin/sh", "-c",
+                    absl::StrCat(FindCachalot().value(), " ",
+                                 taken.output.substr(hint + kHint.size()))},
+                   absl::Now() + Patience())
+            .value();
+    EXPECT_EQ(released.exit_status.value, 0) << released.output;
+  }
+}
+
+// As `release K --token "$token"` when the lock was not taken, in a script that
+// `run` started under another lock of that name.
+TEST_F(OneAgentTest, AnEmptyProofDoesNotCountAsLeftOut) {
+  const std::string token = Try("outer");
+  for (const char* command :
+       {"release outer --token ''", "release outer --owner ''",
+        "renew outer --token ''",
+        "release outer --token '' --force --reason why"}) {
+    const CommandResult result =
+        RunCommand(
+            {"/bin/sh", "-c",
+             absl::StrCat("CACHALOT_KEY=outer CACHALOT_TOKEN=", token,
+                          " CACHALOT_OWNER=me ", FindCachalot().value(), " ",
+                          command, " --agent ", cluster_->SocketOf(0))},
+            absl::Now() + Patience())
+            .value();
+    EXPECT_EQ(result.exit_status.value, 2) << command;
+    EXPECT_THAT(result.output, HasSubstr("empty"));
+  }
+  EXPECT_EQ(Release("outer", token).exit_status.value, 0);
+}
+
 TEST_F(OneAgentTest, TheLoserOfARaceDoesNotFreeTheWinnersLock) {
   const std::string script = absl::StrCat(
       "C=", FindCachalot().value(), "; A='--agent ", cluster_->SocketOf(0),
@@ -331,7 +385,28 @@ TEST_F(OneAgentTest, ALockThatNobodyWasToldOfIsGivenBack) {
   EXPECT_EQ(Release("unheard", Try("unheard")).exit_status.value, 0);
 }
 
+// The agent stops after it has granted the lock, and before it has heard that
+// somebody was told of it.
+TEST_F(OneAgentTest, ALockThatTheAgentDidNotConfirmIsGivenBack) {
+  const std::string script = absl::StrCat(
+      "C=", FindCachalot().value(), "; A='--agent ", cluster_->SocketOf(0),
+      "'; { head -c 65536 /dev/zero; $C try stuck $A --timeout 1s; "
+      "echo code $? >&2; } | { until $C locks $A | grep -q ^stuck; do :; done; "
+      "kill -STOP ",
+      cluster_->ProcessOf(0).pid(), "; cat >/dev/null; }");
+  const CommandResult result =
+      RunCommand({"/bin/sh", "-c", script}, absl::Now() + Patience()).value();
+  cluster_->ProcessOf(0).Signal(SIGCONT);
+  EXPECT_THAT(result.output,
+              AllOf(HasSubstr("lost stuck"), HasSubstr("code 4")));
+  const std::string token = TokenIn(Ask({"lock", "stuck", "--wait", "5s"}));
+  EXPECT_EQ(Release("stuck", token).exit_status.value, 0);
+}
+
 TEST_F(OneAgentTest, ContradictingFlagsAreRefused) {
+  EXPECT_EQ(Ask({"release", "k", "--token", "1.1.1", "--owner", "me"})
+                .exit_status.value,
+            2);
   EXPECT_EQ(Ask({"status", "--port", "7946"}).exit_status.value, 2);
   EXPECT_EQ(Ask({"try", "k", "--json", "--print-token"}).exit_status.value, 2);
   EXPECT_EQ(

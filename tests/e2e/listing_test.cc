@@ -77,6 +77,17 @@ TEST_F(ListingTest, AnyKeyIsPrintedAndReadWithoutLoss) {
   }
 }
 
+TEST_F(ListingTest, WhatAnAdministratorTakesIsNamedWithoutLoss) {
+  const std::string key = AllBytes();
+  ASSERT_TRUE(AskInJson(0, {"try", key, "--owner", "\xff\xfe"}).is_object());
+  const Json taken =
+      AskInJson(1, {"release", key, "--force", "--reason", "\xff"});
+  ASSERT_TRUE(taken.is_object());
+  EXPECT_EQ(ReadText(taken, "key"), key);
+  EXPECT_EQ(ReadText(taken, "owner"), "\xff\xfe");
+  EXPECT_EQ(ReadText(taken, "holder"), "n1");
+}
+
 TEST_F(ListingTest, LocksShowsLeaseAndSessionApart) {
   const Json taken = AskInJson(0, {"try", "times", "--ttl", "10m"});
   const std::string table = Ask(1, {"locks", "--prefix", "times"}).output;

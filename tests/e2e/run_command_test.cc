@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
@@ -32,6 +33,15 @@ using testing::HasSubstr;
 using testing::Not;
 
 constexpr absl::Duration Patience() { return absl::Seconds(30); }
+
+int Count(absl::string_view part, absl::string_view text) {
+  int count = 0;
+  for (size_t at = text.find(part); at != absl::string_view::npos;
+       at = text.find(part, at + part.size())) {
+    ++count;
+  }
+  return count;
+}
 
 // Whether the process runs: one that waits to be reaped does not.
 bool Exists(pid_t pid) {
@@ -128,7 +138,9 @@ TEST_F(OneAgentRunTest, PassesOnHowTheCommandEnds) {
   EXPECT_EQ(Shell("$C run job $A -- no-such-command").exit_status.value, 127);
   EXPECT_EQ(Shell("$C run job $A -- /etc/passwd").exit_status.value, 126);
   EXPECT_EQ(Shell("$C run job $A").exit_status.value, 2);
-  EXPECT_EQ(Shell("$C run job $A --on-lost what -- true").exit_status.value, 2);
+  const CommandResult what = Shell("$C run job $A --on-lost what -- true");
+  EXPECT_EQ(what.exit_status.value, 2);
+  EXPECT_THAT(what.output, HasSubstr("none of term, kill, warn"));
   EXPECT_EQ(Shell("$C run job $A --ttl 1ms -- true").exit_status.value, 2);
   EXPECT_EQ(
       Shell("exec $C run job --agent /no/such.sock -- true").exit_status.value,
@@ -144,6 +156,15 @@ TEST_F(OneAgentRunTest, TheCommandFindsItsLockInTheEnvironment) {
                            "echo epoch;; esac"));
   EXPECT_THAT(result.output, AllOf(HasSubstr("renewed job"),
                                    HasSubstr("\njob "), HasSubstr("epoch\n")));
+}
+
+TEST_F(OneAgentRunTest, TheCommandFindsTheAgentFromAnyFolder) {
+  const CommandResult result = Shell(
+      "set -- $A; C=$(realpath $C); cd \"$(dirname \"$2\")\" && "
+      "$C run job --agent \"$(basename \"$2\")\" -- "
+      "sh -c 'cd / && exec \"$0\" locks' $C");
+  EXPECT_EQ(result.exit_status.value, 0) << result.output;
+  EXPECT_THAT(result.output, HasSubstr("\njob "));
 }
 
 TEST_F(OneAgentRunTest, TheLockIsFreeWhenTheCommandHasEnded) {
@@ -322,14 +343,20 @@ class ShellAtTerminal {
       if (count <= 0) return false;
       shown_.append(buffer, static_cast<size_t>(count));
     }
-    shown_.erase(0, shown_.find(text) + text.size());
+    passed_ = shown_.substr(0, shown_.find(text) + text.size());
+    shown_.erase(0, passed_.size());
     return true;
+  }
+  // Whether `text` was shown before what was awaited last.
+  bool HasShown(const std::string& text) const {
+    return passed_.find(text) != std::string::npos;
   }
 
  private:
   int terminal_ = -1;
   pid_t pid_ = -1;
   std::string shown_;
+  std::string passed_;
 };
 
 TEST_F(OneAgentRunTest, AtATerminalTheCommandHasIt) {
@@ -364,6 +391,40 @@ TEST_F(OneAgentRunTest, AShellStopsAndContinuesItAsAnyJob) {
   ASSERT_TRUE(shell.Await("ready> "));
   shell.Type("echo co\"\"de $?\n");
   EXPECT_TRUE(shell.Await("code 130"));
+}
+
+TEST_F(OneAgentRunTest, CtrlCEndsTheScriptAroundItToo) {
+  for (const char* shell : {"bash", "sh"}) {
+    ShellAtTerminal terminal;
+    ASSERT_TRUE(terminal.Await("ready> "));
+    terminal.Type(absl::StrCat(shell, " -c '", FindCachalot().value(),
+                               " run job --agent ", cluster_->SocketOf(0),
+                               " -- sh -c \"echo st\\arted; exec sleep 100\"; "
+                               "echo went\"\" on'\n"));
+    ASSERT_TRUE(terminal.Await("started"));
+    terminal.Type("\x03");  // Ctrl+C
+    ASSERT_TRUE(terminal.Await("ready> "));
+    EXPECT_FALSE(terminal.HasShown("went on"));
+    terminal.Type("echo co\"\"de $?\n");
+    EXPECT_TRUE(terminal.Await("code 130"));
+    EXPECT_FALSE(IsHeld());
+  }
+}
+
+// What is typed is for the shell.
+TEST_F(OneAgentRunTest, HoldsInTheBackgroundOfATerminal) {
+  ShellAtTerminal shell;
+  ASSERT_TRUE(shell.Await("ready> "));
+  shell.Type(absl::StrCat(FindCachalot().value(), " lock job --hold --agent ",
+                          cluster_->SocketOf(0), " &\n"));
+  ASSERT_TRUE(shell.Await("locked job"));
+  // Waits for input long enough to be stopped if it read this.
+  shell.Type("sleep 1; jo\"\"bs\n");
+  ASSERT_TRUE(shell.Await("[1]+"));
+  EXPECT_TRUE(shell.Await("Running"));
+  shell.Type("kill %1; wait %1; echo co\"\"de $?\n");
+  EXPECT_TRUE(shell.Await("code 0"));
+  EXPECT_FALSE(IsHeld());
 }
 
 TEST_F(OneAgentRunTest, HoldsUntilInputEnds) {
@@ -450,6 +511,9 @@ TEST_F(AgentGoneTest, TheCommandEndsBeforeAnotherHasTheLock) {
                        });
   EXPECT_EQ(outcome.seen_by_next, "alone");
   EXPECT_EQ(outcome.command.exit_status.value, 76);
+  // Once each, also if the watchdog died before the command and was replaced.
+  EXPECT_LE(Count("about to lose job", outcome.command.output), 1);
+  EXPECT_LE(Count("; the command gets SIGKILL\n", outcome.command.output), 1);
 }
 
 TEST_F(AgentGoneTest, AWarningIsAllIfThatIsWanted) {

@@ -1,6 +1,11 @@
 #include "tools/base/flags.h"
 
+#include <iostream>
+#include <sstream>
+
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "tools/base/output.h"
 #include "tools/base/words.h"
 
 namespace cachalot::tools {
@@ -21,6 +26,14 @@ CLI::Option* AddDuration(CLI::App& app, const std::string& name,
           },
           absl::StrCat(description, " [", Words(duration), "]"))
       ->type_name("DURATION");
+}
+
+ExitCode EndParsing(const CLI::App& app, const CLI::ParseError& error,
+                    absl::string_view program) {
+  std::ostringstream asked_for;
+  if (app.exit(error, asked_for, std::cerr) != 0) return ExitCode::kInvalid;
+  const absl::Status written = WriteOutput(asked_for.str());
+  return written.ok() ? ExitCode::kOk : Fail(program, written);
 }
 
 }  // namespace cachalot::tools

@@ -28,6 +28,7 @@
 #include "io/local/protocol.h"
 #include "nlohmann/json.hpp"
 #include "tools/base/exit_codes.h"
+#include "tools/base/flags.h"
 #include "tools/base/interrupt.h"
 #include "tools/benchmark/held_workload.h"
 #include "tools/benchmark/histogram.h"
@@ -327,7 +328,7 @@ ExitCode Main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? ExitCode::kOk : ExitCode::kInvalid;
+    return EndParsing(app, error, "bench");
   }
   CatchInterrupts();
   const bool is_uncontended = options.workload == "uncontended";

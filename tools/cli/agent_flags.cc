@@ -1,45 +1,12 @@
 #include "tools/cli/agent_flags.h"
 
 #include <string>
-#include <utility>
-#include <vector>
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "io/log_event.h"
 #include "tools/base/flags.h"
 #include "tools/cli/log_output.h"
 
 namespace cachalot::tools {
-namespace {
-
-// Adds a flag that reads one of a few words.
-template <typename Value>
-CLI::Option& AddChoice(CLI::App& command, const std::string& flag, Value& value,
-                       std::vector<std::pair<std::string, Value>> choices,
-                       const std::string& description) {
-  return *command
-              .add_option_function<std::string>(
-                  flag,
-                  [&value, flag,
-                   choices = std::move(choices)](const std::string& text) {
-                    for (const auto& [word, meaning] : choices) {
-                      if (word != text) continue;
-                      value = meaning;
-                      return;
-                    }
-                    const auto word = [](std::string* out, const auto& choice) {
-                      absl::StrAppend(out, choice.first);
-                    };
-                    throw CLI::ValidationError(
-                        flag, absl::StrCat("\"", text, "\" is none of ",
-                                           absl::StrJoin(choices, ", ", word)));
-                  },
-                  description)
-              ->type_name("WORD");
-}
-
-}  // namespace
 
 // Each flag is in the list of flag_names.cc too.
 void AddProtocolFlags(CLI::App& command, AgentOptions& options) {

@@ -1,6 +1,5 @@
 // cachalot: runs an agent, and talks to one.
 
-#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -117,9 +116,17 @@ void AddKey(CLI::App& command, LockArguments& lock) {
   AddEscaped(command, {&lock.key, &lock.owner}, "KEY and LABEL are");
 }
 
-void AddOwner(CLI::App& command, LockArguments& lock,
-              const std::string& description) {
-  command.add_option("--owner", lock.owner, description)->type_name("LABEL");
+CLI::Option* AddOwner(CLI::App& command, LockArguments& lock,
+                      const std::string& description) {
+  return command.add_option("--owner", lock.owner, description)
+      ->type_name("LABEL");
+}
+
+// For a proof that is given: "" is what a script passes that has none. It must
+// not count as left out, or the environment would prove what is not the
+// script's.
+std::string RefuseEmpty(const std::string& text) {
+  return text.empty() ? "it is empty: was the lock taken?" : "";
 }
 
 // What proves that renew and release come from the holder.
@@ -128,10 +135,13 @@ void AddProof(CLI::App& command, LockArguments& lock) {
       .add_option("--token", lock.token,
                   "the grant's token, as lock and try print it "
                   "[$CACHALOT_TOKEN]")
+      ->check(RefuseEmpty)
       ->type_name("TOKEN");
   AddOwner(command, lock,
            "instead of a token: the label that the lock was taken with "
-           "[$CACHALOT_OWNER]");
+           "[$CACHALOT_OWNER]")
+      ->check(RefuseEmpty)
+      ->excludes("--token");
 }
 
 void AddAcquire(CLI::App& command, LockArguments& lock) {
@@ -237,16 +247,12 @@ void AddRun(CLI::App& app, CommandLine& line) {
               "how long to wait for the lock");
   AddDuration(command, "--ttl", run.lock.ttl, "the lease, renewed meanwhile");
   AddOwner(command, run.lock, "a label that is shown to others");
-  command
-      .add_option("--on-lost", run.on_lost,
-                  "when the lock is about to be lost: term (SIGTERM, then "
-                  "SIGKILL), kill (SIGKILL) or warn (say so) [term]")
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, OnLost>{{"term", OnLost::kTerminate},
-                                        {"kill", OnLost::kKill},
-                                        {"warn", OnLost::kWarn}},
-          CLI::ignore_case))
-      ->type_name("HOW");
+  AddChoice<OnLost>(command, "--on-lost", run.on_lost,
+                    {{"term", OnLost::kTerminate},
+                     {"kill", OnLost::kKill},
+                     {"warn", OnLost::kWarn}},
+                    "when the lock is about to be lost: term (SIGTERM, then "
+                    "SIGKILL), kill (SIGKILL) or warn (say so) [term]");
   AddDuration(
       command, "--grace", run.grace,
       "between SIGTERM and SIGKILL; at most a third of a lease that runs out");
@@ -278,9 +284,11 @@ void AddLockCommands(CLI::App& app, CommandLine& line) {
                        "  cachalot release nightly --token \"$token\"");
   AddAcquire(wait, lock);
   AddDuration(wait, "--wait", line.wait, "how long to wait for it");
-  wait.add_flag("--hold", line.hold,
-                "hold the lock, renewed, until standard input ends or a signal "
-                "comes, and say with exit code 76 if it was lost");
+  wait.add_flag(
+      "--hold", line.hold,
+      "hold the lock, renewed, until standard input ends, if that is a "
+      "pipe or a terminal, or a signal comes; exit code 76 says that "
+      "it was lost");
   wait.callback([&line] {
     line.lock.wait = line.wait;
     line.exit_code = line.hold ? Hold(line.client, line.lock)
@@ -378,8 +386,7 @@ int Main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    const bool is_help = app.exit(error) == 0;
-    return static_cast<int>(is_help ? ExitCode::kOk : ExitCode::kInvalid);
+    return static_cast<int>(EndParsing(app, error, kProgram));
   }
   return line.run_exit_code.value_or(static_cast<int>(line.exit_code));
 }

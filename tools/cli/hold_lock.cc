@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "engine/check.h"
 #include "engine/request.h"
 #include "io/escape.h"
 #include "io/local/client.h"
@@ -37,11 +39,28 @@ bool InputCanEnd() {
          isatty(STDIN_FILENO) == 1;
 }
 
+// Whether what is typed is for somebody else: the shell, if this process was
+// started with "&".
+bool IsInBackground() {
+  const pid_t foreground = tcgetpgrp(STDIN_FILENO);
+  return foreground >= 0 && foreground != getpgrp();
+}
+
+// Otherwise a process that reads in the background is stopped, deaf to signals.
+void RefuseToBeStopped() {
+  sigset_t stop;
+  sigemptyset(&stop);
+  sigaddset(&stop, SIGTTIN);
+  CHECK(sigprocmask(SIG_BLOCK, &stop, nullptr) == 0);
+}
+
 // False at its end.
 bool SkipInput() {
   std::array<char, 4096> buffer;
   const ssize_t count = read(STDIN_FILENO, buffer.data(), buffer.size());
-  return count > 0 || (count < 0 && (errno == EINTR || errno == EAGAIN));
+  if (count >= 0) return count > 0;
+  return errno == EINTR || errno == EAGAIN ||
+         (errno == EIO && IsInBackground());
 }
 
 enum class End { kInput, kInterrupt, kReleased, kLost };
@@ -61,7 +80,7 @@ End AwaitEnd(BeliefWatch& belief) {
     const WaitDeadline deadline = WaitDeadline::After(
         std::min({belief.UntilTurn(), left * 0.9, absl::Seconds(1)}));
     std::array<pollfd, 3> fds = {
-        pollfd{.fd = input_can_end ? STDIN_FILENO : -1,
+        pollfd{.fd = input_can_end && !IsInBackground() ? STDIN_FILENO : -1,
                .events = POLLIN,
                .revents = 0},
         pollfd{.fd = belief.fd(), .events = POLLIN, .revents = 0},
@@ -75,6 +94,7 @@ End AwaitEnd(BeliefWatch& belief) {
 
 ExitCode Hold(const ClientOptions& options, const LockArguments& arguments) {
   CatchInterrupts();
+  RefuseToBeStopped();
   const std::string key = Escape(arguments.key);
   const WaitDeadline deadline =
       WaitDeadline::After(options.timeout + arguments.wait);

@@ -51,12 +51,11 @@ void SayWhatReleasesIt(const ClientOptions& options,
                        const LockArguments& arguments,
                        const FencingToken& token) {
   if (options.json || arguments.print_token) return;
-  std::string command = "release it with: cachalot release ";
-  if (Escape(arguments.key) == arguments.key) {
-    absl::StrAppend(&command, Quoted(arguments.key));
-  } else {
-    absl::StrAppend(&command, "KEY");
-  }
+  const std::string escaped = Escape(arguments.key);
+  std::string command = "release it with: cachalot release";
+  if (escaped != arguments.key) absl::StrAppend(&command, " --escaped");
+  const bool looks_like_flag = escaped.front() == '-';
+  if (!looks_like_flag) absl::StrAppend(&command, " ", Quoted(escaped));
   absl::StrAppend(&command, " --token ", token.ToString());
   if (options.port.has_value()) {
     absl::StrAppend(&command, " --port ", *options.port);
@@ -64,6 +63,10 @@ void SayWhatReleasesIt(const ClientOptions& options,
   if (!options.socket.empty()) {
     absl::StrAppend(&command, " --agent ", Quoted(options.socket));
   }
+  if (!options.agent_user.empty()) {
+    absl::StrAppend(&command, " --agent-user ", Quoted(options.agent_user));
+  }
+  if (looks_like_flag) absl::StrAppend(&command, " -- ", Quoted(escaped));
   absl::StrAppend(&command, "\n");
   std::fputs(command.c_str(), stderr);
 }
@@ -98,9 +101,19 @@ Answer Keep(LocalClient& client, const LockArguments& arguments,
                    .token = token},
                   deadline.left());
   if (reply.ok()) return reply->answer;
+  // The agent may have kept the lock, or keep it yet, and not give it back when
+  // the connection ends. It finds the release behind that request.
+  const absl::StatusOr<LocalReply> released =
+      client.Call({.operation = LocalOperation::kRelease,
+                   .key = arguments.key,
+                   .token = token},
+                  GiveBackTimeout());
   return {.outcome = Outcome::kUnavailable,
-          .text = absl::StrCat(reply.status().message(),
-                               "; the lock is given back")};
+          .text = absl::StrCat("the agent did not confirm it; ",
+                               released.ok()
+                                   ? "the lock is given back"
+                                   : "it gives the lock back when it runs "
+                                     "again, or dies")};
 }
 
 // What shows that renew and release come from the holder.
@@ -296,11 +309,11 @@ ExitCode Revoke(const ClientOptions& options,
   if (options.json) {
     Json body;
     body["outcome"] = OutcomeName(Outcome::kOk);
-    body["key"] = arguments.key;
+    AddText(body, "key", arguments.key);
     AddToken(body, holder.token);
-    body["holder"] = holder.holder_name;
+    AddText(body, "holder", holder.holder_name);
     body["holder_id"] = holder.holder.node.ToString();
-    body["owner"] = holder.owner;
+    AddText(body, "owner", holder.owner);
     body["remaining_ms"] = absl::ToInt64Milliseconds(holder.remaining);
     return Finish(WriteJson(body, deadline));
   }

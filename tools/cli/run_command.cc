@@ -11,9 +11,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <memory>
 #include <optional>
+#include <string>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -82,7 +86,8 @@ class Terminal {
   Terminal() : fd_(open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY)) {}
 
   bool exists() const { return fd_.is_open(); }
-  bool IsOurs() const { return Foreground() == getpgrp(); }
+  bool IsOurs() const { return IsOf(getpgrp()); }
+  bool IsOf(pid_t group) const { return exists() && Foreground() == group; }
   // Both streams: with a pipe in one of them, a neighbour in the pipeline may
   // need the terminal, and the command gets it only when it asks.
   bool IsForCommand() const {
@@ -91,7 +96,7 @@ class Terminal {
   // SIGTTOU is blocked, so that this works from the background, too.
   void GiveTo(pid_t group) const { tcsetpgrp(fd_.get(), group); }
   void TakeFrom(pid_t group) const {
-    if (exists() && Foreground() == group) GiveTo(getpgrp());
+    if (IsOf(group)) GiveTo(getpgrp());
   }
 
  private:
@@ -105,6 +110,25 @@ class Terminal {
 void Inherit(int fd) {
   constexpr int kNumberMin = 200;
   if (fcntl(fd, F_DUPFD, kNumberMin) < 0) fcntl(fd, F_SETFD, 0);
+}
+
+// Ends this process as Ctrl+C at the terminal would have, and with it the
+// script, the pipeline or the loop that it is part of. They have seen nothing
+// of it: the command's group had the terminal. Returns if the signal is
+// ignored.
+void EndAsInterrupted(int signal) {
+  struct sigaction standard = {};
+  standard.sa_handler = SIG_DFL;
+  struct sigaction before;
+  CHECK(sigaction(signal, nullptr, &before) == 0);
+  if (before.sa_handler == SIG_IGN) return;
+  prctl(PR_SET_DUMPABLE, 0);  // of SIGQUIT
+  CHECK(sigaction(signal, &standard, nullptr) == 0);
+  kill(0, signal);
+  sigset_t ended_by;
+  sigemptyset(&ended_by);
+  sigaddset(&ended_by, signal);
+  sigprocmask(SIG_UNBLOCK, &ended_by, nullptr);
 }
 
 // The command and its watchdog, from start to end.
@@ -130,6 +154,7 @@ class Command {
   void OpenSignals();
   void Forward(int signal);
   void OnSignal(int signal);
+  bool WasInterruptedAtTerminal() const;
   void OnStopped(int signal);
   void StopWithIt(int signal);
   void Reap();
@@ -164,7 +189,11 @@ void Command::Become(pid_t parent, int go, int exec_error) const {
   setenv("CACHALOT_KEY", (has_zero ? Escape(key) : key).c_str(), 1);
   setenv("CACHALOT_TOKEN", token_.ToString().c_str(), 1);
   setenv("CACHALOT_EPOCH", absl::StrCat(token_.epoch.value()).c_str(), 1);
-  setenv("CACHALOT_AGENT", client_.path().c_str(), 1);
+  // Wherever the command goes.
+  std::error_code ignored;
+  const std::filesystem::path agent =
+      std::filesystem::absolute(client_.path(), ignored);
+  setenv("CACHALOT_AGENT", ignored ? client_.path().c_str() : agent.c_str(), 1);
   std::vector<char*> words;
   for (const std::string& word : arguments_.command) {
     words.push_back(const_cast<char*>(word.c_str()));
@@ -262,6 +291,7 @@ int Command::AwaitEnd() {
       OnSignal(static_cast<int>(signal.ssi_signo));
     }
   }
+  const bool was_interrupted = WasInterruptedAtTerminal();
   terminal_.TakeFrom(pid_);
   const bool has_acted = watchdog_->state().has_acted;
 
@@ -282,6 +312,7 @@ int Command::AwaitEnd() {
                           " is held until what it started has, too"));
   }
   if (has_acted) return static_cast<int>(ExitCode::kLost);
+  if (was_interrupted) EndAsInterrupted(WTERMSIG(*wait_status_));
   return WIFSIGNALED(*wait_status_) ? 128 + WTERMSIG(*wait_status_)
                                     : WEXITSTATUS(*wait_status_);
 }
@@ -292,6 +323,15 @@ void Command::OnSignal(int signal) {
   Forward(signal);
   // Otherwise a command that is stopped would sleep through its end.
   if (signal == SIGTERM || signal == SIGHUP) Forward(SIGCONT);
+}
+
+// Whether it ended by Ctrl+C or Ctrl+\, typed while it had the terminal. Who
+// leads the session has nobody to hand that on to.
+bool Command::WasInterruptedAtTerminal() const {
+  if (!terminal_.IsOf(pid_) || getsid(0) == getpid()) return false;
+  if (!WIFSIGNALED(*wait_status_)) return false;
+  const int signal = WTERMSIG(*wait_status_);
+  return signal == SIGINT || signal == SIGQUIT;
 }
 
 void Command::Forward(int signal) { kill(-pid_, signal); }

@@ -97,8 +97,8 @@ class Watching {
         Done();
       case OnLost::kTerminate:
         if (is_lost && !IsGuarded(belief_.loss()->reason)) return Kill();
-        if (!is_taken && !has_terminated_ && left > Grace()) return;
-        if (!has_terminated_) Terminate();
+        if (!is_taken && !state_->has_terminated && left > Grace()) return;
+        if (!state_->has_terminated) Terminate();
         // It was taken away: the grace counts from now.
         if (is_taken && !kill_by_.has_value()) {
           kill_by_ = BeliefInstant::Now() + Grace();
@@ -123,7 +123,6 @@ class Watching {
   }
 
   void Terminate() {
-    has_terminated_ = true;
     // Before the signal: this process is not needed once the command has ended.
     const absl::Duration left = belief_.end().Until() - Margin();
     Say(belief_.loss().has_value() ? "lost" : "about to lose",
@@ -131,13 +130,16 @@ class Watching {
                      Words(std::clamp(left, absl::ZeroDuration(), Grace()))));
     Signal(SIGTERM);
     Signal(SIGCONT);
+    state_->has_terminated = true;
   }
 
   void Kill() {
-    Say(belief_.revocation().has_value() && !belief_.loss().has_value()
-            ? "about to lose"
-            : "lost",
-        "the command gets SIGKILL");
+    if (!state_->has_said_kill.exchange(true)) {
+      Say(belief_.revocation().has_value() && !belief_.loss().has_value()
+              ? "about to lose"
+              : "lost",
+          "the command gets SIGKILL");
+    }
     Signal(SIGKILL);  // which ends this process, too
   }
 
@@ -175,7 +177,7 @@ class Watching {
     absl::Duration wait = belief_.UntilTurn();
     absl::Duration left = belief_.end().Until() - Margin();
     if (kill_by_.has_value()) left = std::min(left, kill_by_->Until());
-    if (options_.on_lost == OnLost::kTerminate && !has_terminated_) {
+    if (options_.on_lost == OnLost::kTerminate && !state_->has_terminated) {
       left -= Grace();
     }
     // CLOCK_BOOTTIME, by which the timer goes, may be slewed by a tenth: look
@@ -206,7 +208,6 @@ class Watching {
   BeliefWatch belief_;
   bool is_lifeline_closed_ = false;
   bool is_parent_gone_ = false;
-  bool has_terminated_ = false;
   std::optional<BeliefInstant> kill_by_;  // once the lock is taken away
 };
 

@@ -34,6 +34,10 @@ struct WatchdogState {
   std::atomic<int64_t> span_ns;
   // The command was signalled because of the lock.
   std::atomic<bool> has_acted{false};
+  // What was done, so that a watchdog that replaces another does not do or say
+  // it twice.
+  std::atomic<bool> has_terminated{false};
+  std::atomic<bool> has_said_kill{false};
   // Nothing is left to watch: the lock was released, or its loss is told.
   std::atomic<bool> is_done{false};
 };

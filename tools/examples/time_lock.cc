@@ -25,6 +25,7 @@
 #include "io/escape.h"
 #include "io/wait_deadline.h"
 #include "tools/base/exit_codes.h"
+#include "tools/base/flags.h"
 #include "tools/base/interrupt.h"
 #include "tools/base/output.h"
 #include "tools/base/version.h"
@@ -209,7 +210,7 @@ ExitCode Main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? ExitCode::kOk : ExitCode::kInvalid;
+    return EndParsing(app, error, "time_lock");
   }
 
   const absl::StatusOr<LockTime> lock_time =
