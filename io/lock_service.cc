@@ -259,6 +259,12 @@ void LockService::Renew(const HeldClaim& claim, absl::Duration ttl,
       });
 }
 
+void LockService::KeepRenewed(const Grant& grant, FastInstant granted,
+                              absl::Duration ttl) {
+  if (!grants_.contains(grant.request())) return;
+  schedule_.Add(granted, grant.request(), ttl, FastInstant::Never());
+}
+
 void LockService::Release(const HeldClaim& claim, AnswerCallback done) {
   const absl::StatusOr<FencingToken> token = Find(claim);
   if (!token.ok()) {

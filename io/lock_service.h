@@ -127,6 +127,9 @@ class LockService : private EngineDriver::Delegate {
                GrantCallback done);
   void Withdraw(RequestId request);
   void Renew(const HeldClaim& claim, absl::Duration ttl, AnswerCallback done);
+  // From now on the lock, granted at `granted`, is renewed for `ttl` at a time,
+  // as with HoldTerms::renew. Without effect if it is lost.
+  void KeepRenewed(const Grant& grant, FastInstant granted, absl::Duration ttl);
   // Never refused for there being too much at once, the first time.
   void Release(const HeldClaim& claim, AnswerCallback done);
   void Revoke(RevokeRequest body, AnswerCallback done);

@@ -59,7 +59,9 @@ struct LocalRequest {
   // lease ends.
   bool release_on_disconnect = false;
   // kAcquire, with release_on_disconnect: the agent renews the lease for as
-  // long as the connection lasts.
+  // long as the connection lasts, from when a kCheck, kAwaitLoss or
+  // kAwaitRevocation names the token. Before that the program may not have read
+  // that it has the lock: if it is stopped, the lease ends.
   bool keep_renewed = false;
   // kAcquire: the program has something to end before it gives the lock back.
   // It awaits kAwaitRevocation, and then has until the lock's lease ends, or

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <utility>
 
 #include "absl/container/btree_map.h"
@@ -14,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "engine/limits.h"
 #include "engine/request.h"
 #include "io/descriptors.h"
@@ -158,8 +160,9 @@ class LocalServer::Connection
   bool Take(absl::string_view frame);
   void Carry(LocalRequest request);
   void Acquire(LocalRequest request);
+  // `renew_for`: zero, if the program renews the lock itself.
   void OnAcquired(uint64_t id, Answer answer, std::shared_ptr<Grant> grant,
-                  bool release_on_disconnect);
+                  bool release_on_disconnect, absl::Duration renew_for);
   void Withdraw(const LocalRequest& request);
   void Keep(const LocalRequest& request);
   void Check(const LocalRequest& request);
@@ -307,22 +310,30 @@ void LocalServer::Connection::Acquire(LocalRequest request) {
       {.scope = LockScope::kLocalSocket,
        .on_change = [server = server_](
                         const LockChange& change) { server->OnChange(change); },
-       .renew = request.keep_renewed,
        .releases_itself = request.releases_itself},
       [self = shared_from_this(), id = request.id,
-       release_on_disconnect = request.release_on_disconnect](
+       release_on_disconnect = request.release_on_disconnect,
+       renew_for = request.keep_renewed ? request.ttl : absl::ZeroDuration()](
           Answer answer, std::shared_ptr<Grant> grant) {
         self->OnAcquired(id, std::move(answer), std::move(grant),
-                         release_on_disconnect);
+                         release_on_disconnect, renew_for);
       });
 }
 
 void LocalServer::Connection::OnAcquired(uint64_t id, Answer answer,
                                          std::shared_ptr<Grant> grant,
-                                         bool release_on_disconnect) {
+                                         bool release_on_disconnect,
+                                         absl::Duration renew_for) {
   acquires_.erase(id);
   if (grant != nullptr) {
-    server_->taken_[grant->token()].grant = grant;
+    Taken& taken = server_->taken_[grant->token()];
+    taken.grant = grant;
+    // Not yet: a program that is stopped never reads its answer, and must not
+    // keep the lock from others for ever.
+    if (renew_for > absl::ZeroDuration()) {
+      taken.renewal = {.granted = service()->ReadClock().fast,
+                       .ttl = renew_for};
+    }
     if (is_closed_) {
       // Granted before the withdrawal arrived: nobody knows of it.
       GiveBack(*grant);
@@ -652,7 +663,17 @@ LocalServer::Taken* LocalServer::FindTaken(const std::string& key,
   if (found == taken_.end() || found->second.grant->key() != key) {
     return nullptr;
   }
+  BeginRenewal(found->second);
   return &found->second;
+}
+
+void LocalServer::BeginRenewal(Taken& taken) {
+  const std::optional<Renewal> renewal =
+      std::exchange(taken.renewal, std::nullopt);
+  if (!renewal.has_value()) return;
+  // What is to be given back is not renewed.
+  if (taken.revocation.reason != LossReason::kNone) return;
+  service_->KeepRenewed(*taken.grant, renewal->granted, renewal->ttl);
 }
 
 void LocalServer::Forget(Connection* connection) {

@@ -14,7 +14,9 @@
 #include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "engine/ids.h"
+#include "engine/instant.h"
 #include "io/acceptor.h"
 #include "io/event_loop.h"
 #include "io/grant.h"
@@ -59,9 +61,15 @@ class LocalServer : private EventLoop::Handler {
     uint64_t request = 0;
     bool awaits_revocation = false;
   };
+  // To be renewed, once the program is known to have read that it has the lock.
+  struct Renewal {
+    FastInstant granted;
+    absl::Duration ttl;
+  };
   // A lock that was taken here, until it is lost.
   struct Taken {
     std::shared_ptr<Grant> grant;
+    std::optional<Renewal> renewal;
     std::vector<Watcher> watchers;
     // Why its program must release it; kNone: it need not.
     LockLoss revocation;
@@ -80,8 +88,9 @@ class LocalServer : private EventLoop::Handler {
   void OnChange(const LockChange& change);
   void OnRevoked(const LockChange& change);
   // The lock that was taken here under `key` and `token`; null if it was not,
-  // or is lost.
+  // or is lost. Whoever names the token has read the grant.
   Taken* FindTaken(const std::string& key, FencingToken token);
+  void BeginRenewal(Taken& taken);
 
   const LocalServerOptions options_;
   const FileDescriptor listener_;

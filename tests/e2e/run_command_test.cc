@@ -258,6 +258,25 @@ TEST_F(OneAgentRunTest, TheLockPassesOnWhenRunIsKilled) {
   EXPECT_EQ(Finish(next).exit_status.value, 0);
 }
 
+// The agent cannot tell it from one that is merely slow, but it renews nothing
+// for it.
+TEST_F(OneAgentRunTest, OneThatIsStoppedWhileItWaitsDoesNotKeepTheLock) {
+  ChildProcess holder = Start({FindCachalot().value(), "lock", kKey, "--hold",
+                               "--agent", cluster_->SocketOf(0)});
+  ASSERT_THAT(ReadLine(holder), HasSubstr("locked job, token"));
+  ChildProcess stopped = Begin({"--ttl", "500ms"}, "echo ran");
+  ASSERT_TRUE(AwaitWaiters(*cluster_, 0, 1));
+  stopped.Signal(SIGSTOP);
+  holder.Signal(SIGTERM);
+  EXPECT_EQ(Finish(holder).exit_status.value, 0);
+  EXPECT_EQ(Run({"--wait", "20s"}, "true").exit_status.value, 0);
+  stopped.Signal(SIGCONT);
+  const CommandResult result = Finish(stopped);
+  EXPECT_EQ(result.exit_status.value, 76);
+  EXPECT_THAT(result.output,
+              AllOf(HasSubstr("lost job"), Not(HasSubstr("ran"))));
+}
+
 TEST_F(OneAgentRunTest, TheLockIsHeldWhileAGrandchildWorks) {
   ChildProcess holder =
       Begin({}, "sleep 1000 >/dev/null 2>&1 & echo $!; echo $$; wait");
@@ -302,13 +321,14 @@ TEST_F(OneAgentRunTest, TheCommandMayGiveTheLockUpEarly) {
 }
 
 TEST_F(OneAgentRunTest, TheWatchdogIsReplacedIfItDies) {
-  // Its parent is ours, and it is in the command's group.
+  // It is in the command's group, and may not have its name yet.
   ChildProcess process =
       Begin({"--ttl", "1s"},
-            "for f in /proc/[0-9]*; do read -r n <$f/comm && "
+            "strike() { for f in /proc/[0-9]*; do read -r n <$f/comm && "
             "test \"$n\" = cachalot-watch && "
             "read a b c d pgrp rest <$f/stat && test $pgrp = $$ && "
-            "kill -9 ${f#/proc/} && echo killed; done 2>/dev/null; sleep 2");
+            "kill -9 ${f#/proc/} && return 0; done; return 1; } 2>/dev/null; "
+            "until strike; do sleep 0.05; done; echo killed; sleep 2");
   EXPECT_EQ(ReadLine(process), "killed");
   EXPECT_EQ(Finish(process).exit_status.value, 0);
 }

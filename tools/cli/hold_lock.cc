@@ -115,7 +115,7 @@ ExitCode Hold(const ClientOptions& options, const LockArguments& arguments) {
   const absl::StatusOr<std::unique_ptr<BeliefWatch>> belief =
       StartBeliefWatch(options, client, arguments.key, answer.token);
   if (!belief.ok()) {
-    return RefuseHold(options, arguments, NoAnswer(belief.status()));
+    return RefuseUnwatched(options, arguments, belief.status());
   }
   const absl::Status written =
       WriteDone(options, "locked", arguments, answer.token);

@@ -222,6 +222,18 @@ ExitCode RefuseHold(const ClientOptions& options,
   }
 }
 
+ExitCode RefuseUnwatched(const ClientOptions& options,
+                         const LockArguments& arguments,
+                         const absl::Status& why) {
+  if (!absl::IsFailedPrecondition(why)) {
+    return RefuseHold(options, arguments, NoAnswer(why));
+  }
+  Complain(absl::StrCat("lost ", Escape(arguments.key),
+                        ": its lease ended, or it was released by force, "
+                        "before this process read that it had the lock"));
+  return ExitCode::kLost;
+}
+
 ExitCode Acquire(const ClientOptions& options, const LockArguments& arguments) {
   CatchInterrupts();
   const std::string doing = absl::StrCat("not locked ", Escape(arguments.key));

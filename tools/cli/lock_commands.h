@@ -58,6 +58,10 @@ LocalRequest HoldRequest(const LockArguments& arguments);
 // Prints that the lock was not taken, and says how `run` ends then.
 ExitCode RefuseHold(const ClientOptions& options,
                     const LockArguments& arguments, const Answer& answer);
+// The same for one that was granted and of which StartBeliefWatch() says `why`.
+ExitCode RefuseUnwatched(const ClientOptions& options,
+                         const LockArguments& arguments,
+                         const absl::Status& why);
 // Writes "DONE KEY, token TOKEN", or its form for machines.
 absl::Status WriteDone(const ClientOptions& options, absl::string_view done,
                        const LockArguments& arguments,

@@ -413,8 +413,7 @@ int Run(const ClientOptions& options, const RunArguments& arguments) {
   const absl::StatusOr<std::unique_ptr<BeliefWatch>> belief =
       StartBeliefWatch(options, client, lock.key, answer.token);
   if (!belief.ok()) {
-    return static_cast<int>(
-        RefuseHold(options, lock, NoAnswer(belief.status())));
+    return static_cast<int>(RefuseUnwatched(options, lock, belief.status()));
   }
   Command command(options, arguments, client, answer.token, signals);
   const absl::Status started = command.Start(**belief);

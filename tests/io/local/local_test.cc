@@ -186,6 +186,45 @@ TEST_F(LocalTest, ALockThatIsKeptOutlivesItsConnection) {
   EXPECT_EQ(Call(*Connect(), AcquireOf("key")).answer.outcome, Outcome::kHeld);
 }
 
+// As one that was stopped while it waited in the queue.
+TEST_F(LocalTest, ALockWhoseGrantIsNotReadIsNotRenewed) {
+  const auto unread = Connect();
+  LocalRequest acquire = AcquireOf("key");
+  acquire.ttl = absl::Milliseconds(200);
+  acquire.release_on_disconnect = true;
+  acquire.keep_renewed = true;
+  unread->Send(acquire);
+  ASSERT_TRUE(unread->Flush().ok());
+  const auto next = Connect();
+  acquire.wait = LongWait();
+  EXPECT_EQ(Call(*next, acquire).answer.outcome, Outcome::kOk);
+  const absl::StatusOr<LocalReply> late = unread->Receive(LongWait());
+  ASSERT_TRUE(late.ok()) << late.status();
+  EXPECT_EQ(late->answer.outcome, Outcome::kOk);
+  EXPECT_EQ(Call(*unread, {.operation = LocalOperation::kCheck,
+                           .key = "key",
+                           .token = late->answer.token})
+                .answer.outcome,
+            Outcome::kNotHeld);
+}
+
+TEST_F(LocalTest, ALockIsRenewedOnceItsProgramNamesTheToken) {
+  const auto holder = Connect();
+  const auto next = Connect();
+  LocalRequest acquire = AcquireOf("key");
+  acquire.ttl = absl::Milliseconds(200);
+  acquire.release_on_disconnect = true;
+  acquire.keep_renewed = true;
+  const FencingToken token = Call(*holder, acquire).answer.token;
+  const LocalRequest check = {
+      .operation = LocalOperation::kCheck, .key = "key", .token = token};
+  ASSERT_EQ(Call(*holder, check).answer.outcome, Outcome::kOk);
+  // For several leases.
+  acquire.wait = absl::Milliseconds(900);
+  EXPECT_EQ(Call(*next, acquire).answer.outcome, Outcome::kTimedOut);
+  EXPECT_EQ(Call(*holder, check).answer.outcome, Outcome::kOk);
+}
+
 TEST_F(LocalTest, SaysForHowLongALockMayBeBelievedIn) {
   const auto client = Connect();
   const FencingToken token = Call(*client, AcquireOf("key")).answer.token;
