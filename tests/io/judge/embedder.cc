@@ -129,6 +129,54 @@ void Embedder::GiveUpAll() {
   holdings_.clear();
 }
 
+std::string Embedder::TryInherited() {
+  std::string wrong;
+  int unanswered = 0;
+  // A call must be refused here and now: nobody could answer later.
+  const auto refused = [&wrong, &unanswered](absl::string_view call) {
+    ++unanswered;
+    return [&wrong, &unanswered, call](const absl::Status& status) {
+      --unanswered;
+      if (absl::IsFailedPrecondition(status)) return;
+      absl::StrAppend(&wrong, call, " says ", status.ToString(), "; ");
+    };
+  };
+  const auto not_granted = [&refused](absl::string_view call) {
+    return
+        [done = refused(call)](const auto& result) { done(result.status()); };
+  };
+  for (const std::shared_ptr<Holding>& holding : holdings_) {
+    if (!holding->lock.has_value()) continue;
+    HeldLock& lock = *holding->lock;
+    const bool believes = lock.remaining() > absl::ZeroDuration() ||
+                          lock.lease_remaining() > absl::ZeroDuration() ||
+                          lock.state() != Belief::kLost ||
+                          lock.loss_reason() != LossReason::kClosed ||
+                          !lock.stop_token().stop_requested();
+    if (believes) absl::StrAppend(&wrong, "it believes in ", lock.key(), "; ");
+    lock.RenewAsync(DrawTtl(), refused("HeldLock::Renew"));
+    lock.ReleaseAsync(refused("HeldLock::Release"));
+    coordinator_->RenewAsync(lock.key(), DrawTtl(), lock.token(),
+                             refused("Renew"));
+    coordinator_->ReleaseAsync(lock.key(), lock.token(), refused("Release"));
+    holding->lock.reset();
+  }
+  const std::string& key = keys_.front();
+  coordinator_->LockAsync(key, DrawTtl(), {}, not_granted("Lock"));
+  coordinator_->TryLockAsync(key, DrawTtl(), {}, not_granted("TryLock"));
+  coordinator_->ForceReleaseAsync(key, "by a child", {},
+                                  not_granted("ForceRelease"));
+  coordinator_->GetLocksAsync("", not_granted("GetLocks"));
+  coordinator_->GetMembersAsync(not_granted("GetMembers"));
+  coordinator_->LeaveAsync(refused("Leave"));
+  for (const Pending& pending : pending_) {
+    coordinator_->Withdraw(pending.request);
+    if (pending.stop.stop_possible()) pending.stop.request_stop();
+  }
+  if (unanswered > 0) absl::StrAppend(&wrong, unanswered, " calls wait");
+  return wrong;
+}
+
 void Embedder::Lock(std::string key, bool is_try) {
   const absl::Duration wait =
       is_try ? absl::ZeroDuration()
@@ -210,7 +258,7 @@ void Embedder::OnChange(const Slot& slot, const LockChange& change) {
 // On the driver's thread.
 void Embedder::ActInCallback(const std::shared_ptr<Holding>& holding) {
   if (!holding->lock.has_value()) return;
-  switch (chance_.Below(7)) {
+  switch (chance_.Below(8)) {
     case 0:
       return GiveUp(*holding);
     case 1:
@@ -223,6 +271,9 @@ void Embedder::ActInCallback(const std::shared_ptr<Holding>& holding) {
       return Detach(*holding);
     case 5:
       return judge_->Looked(*holding);
+    case 6:
+      // Its grant may be among the answers of this turn.
+      return StopCall();
     default:
       if (!is_resting_) Lock(holding->key, chance_.Happens(Rate::Percent(50)));
   }

@@ -36,6 +36,9 @@ class Embedder {
   void Rest() { is_resting_ = true; }
   // Destroys all handles.
   void GiveUpAll();
+  // In a child that fork() made: tries all that it inherited, and destroys the
+  // handles. What was wrong with it; "" if nothing was.
+  std::string TryInherited();
 
  private:
   // Where a callback finds the lock that it is about.

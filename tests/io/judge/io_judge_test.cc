@@ -36,6 +36,7 @@ bool Passes(uint64_t seed, JudgeCounters* counters = nullptr) {
     counters->releases += verdict.counters.releases;
     counters->revocations += verdict.counters.revocations;
     counters->stops += verdict.counters.stops;
+    counters->forks += verdict.counters.forks;
   }
   if (!verdict.complaint.has_value()) return true;
   std::cout << "seed " << seed << " FAILED: " << *verdict.complaint
@@ -57,6 +58,7 @@ TEST(IoJudgeTest, NoSeedBreaksAProperty) {
   EXPECT_GT(counters.releases, kSeeds * 5);
   EXPECT_GT(counters.revocations, kSeeds);
   EXPECT_GT(counters.stops, kSeeds);
+  EXPECT_GT(counters.forks, kSeeds / 4);
 }
 
 TEST(IoJudgeTest, OneSeedIsOneRun) {

@@ -121,6 +121,14 @@ void Judge::Killed(ProcessId id) {
       holdings_.end());
 }
 
+void Judge::Forked(ProcessId id, absl::string_view wrong) {
+  ++counters_.forks;
+  Note(NameOf(id), "forks");
+  if (wrong.empty()) return;
+  Complain(sim::Say("a child of ", NameOf(id),
+                    " tries what it has inherited: ", wrong));
+}
+
 // --- Calls ------------------------------------------------------------------
 
 CallId Judge::Ask(ProcessId process, Door door, absl::string_view what) {
@@ -168,6 +176,10 @@ void Judge::Stop(CallId call) {
   Note(NameOf(process.id), absl::StrCat("stops call ", call.value()));
   if (process.life != Life::kRunning) return;
   found->second.answer_by = process.turns + kTurnsMax;
+}
+
+void Judge::AwaitsLoss(CallId call, FencingToken token) {
+  calls_.at(call).awaits_loss_of = token;
 }
 
 void Judge::PermitOwner(CallId call, absl::string_view key,
@@ -352,15 +364,23 @@ void Judge::MustBeReleased(ProcessId id, FencingToken token) {
   process.due.insert(token);
 }
 
-void Judge::MustBeWithdrawn(ProcessId id, absl::string_view key,
-                            absl::string_view owner) {
+void Judge::MustBeGivenBack(ProcessId id, absl::string_view key,
+                            absl::string_view owner, bool also_granted) {
   Process& process = At(id);
   if (process.life != Life::kRunning) return;
   for (auto& [request, item] : process.asked) {
     if (!item.is_acquire || item.is_answered) continue;
     if (item.key != key || item.owner != owner) continue;
     item.withdraw_by = process.turns + kTurnsMax;
+    item.is_abandoned = also_granted;
     process.withdrawals_due.insert(request);
+  }
+  if (!also_granted) return;
+  for (const FencingToken& token : live_by_key_[std::string(key)]) {
+    const Granted& granted = grants_.at(token);
+    if (granted.process == id && granted.owner == owner) {
+      MustBeReleased(id, token);
+    }
   }
 }
 
@@ -567,6 +587,8 @@ void Judge::Process::OnAnswered(const AnswerRequest& answer) {
                                    .releases_itself = item.releases_itself,
                                    .tell_by = std::nullopt,
                                    .release_by = std::nullopt});
+  judge->live_by_key_[item.key].insert(answer.answer.token);
+  if (item.is_abandoned) judge->MustBeReleased(id, answer.answer.token);
   const std::optional<Client::Held> held =
       driver->node().client().Find(answer.request);
   const bool believes =
@@ -683,6 +705,9 @@ void Judge::JudgeQuiet() {
   for (const auto& [number, call] : calls_) {
     if (At(call.process).life != Life::kRunning) continue;
     if (call.forget_by.has_value()) continue;
+    // Some locks are renewed for as long as their programs are connected.
+    const auto awaited = grants_.find(call.awaits_loss_of);
+    if (awaited != grants_.end() && !awaited->second.is_lost) continue;
     Complain(sim::Say(NameOf(call.process), " has never answered call ",
                       number.value(), ", ", call.what));
   }

@@ -68,6 +68,7 @@ struct JudgeCounters {
   uint64_t beliefs_compared = 0;
   uint64_t revocations = 0;  // that holders were told of
   uint64_t stops = 0;        // of a lock's stop_token
+  uint64_t forks = 0;        // of children that tried what they inherited
 };
 
 // Judges what the lock service, its handles and the local server do, by what
@@ -84,7 +85,9 @@ struct JudgeCounters {
 //   - each call is answered once, by the end of the service at the latest;
 //   - nothing is released or renewed but with the proof of the one who may;
 //   - what was given up is released, at once;
-//   - the work of a turn is bounded by what the turn brought.
+//   - the work of a turn is bounded by what the turn brought;
+//   - a child of fork() is refused everything, believes in nothing, and
+//     disturbs nobody.
 //
 // Remembers the first complaint.
 class Judge {
@@ -114,6 +117,8 @@ class Judge {
   void Stopped(ProcessId process);
   // SIGKILL: whatever it still says is not judged.
   void Killed(ProcessId process);
+  // A child of it tried what it had inherited; "" if nothing was wrong.
+  void Forked(ProcessId process, absl::string_view wrong);
   bool IsJudged(ProcessId process) const;
   bool IsRunning(ProcessId process) const {
     return At(process).life == Life::kRunning;
@@ -128,6 +133,8 @@ class Judge {
   void Abandon(CallId call);
   // Its caller has stopped it: it must be answered soon, and not with the lock.
   void Stop(CallId call);
+  // It is answered when the lock of `token` is lost, or sooner.
+  void AwaitsLoss(CallId call, FencingToken token);
   bool IsAnswered(CallId call) const { return !calls_.contains(call); }
 
   // Somebody is about to take `key` from its holder.
@@ -169,9 +176,11 @@ class Judge {
   // A connection ended, with which this lock is to be given up.
   void MustBeReleased(ProcessId process, FencingToken token);
 
-  // A connection ended that waited for `key` under an owner of its own.
-  void MustBeWithdrawn(ProcessId process, absl::string_view key,
-                       absl::string_view owner);
+  // A connection ended that waited for `key` under an owner of its own, or had
+  // been granted it and had not read so. If `also_granted`, such a grant is to
+  // be given up, too, whenever it comes.
+  void MustBeGivenBack(ProcessId process, absl::string_view key,
+                       absl::string_view owner, bool also_granted);
 
   // --- The end --------------------------------------------------------------
 
@@ -210,6 +219,8 @@ class Judge {
     bool is_answered = false;
     // The turn by the end of which it must be withdrawn or answered.
     std::optional<uint64_t> withdraw_by;
+    // Nobody is there any more who could be told of a grant.
+    bool is_abandoned = false;
   };
 
   struct Process : public DriverWatcher {
@@ -242,6 +253,8 @@ class Judge {
     // A claim by owner.
     std::string key;
     std::string owner;
+    // Whose loss it awaits; none: no lock's.
+    FencingToken awaits_loss_of;
   };
 
   Process& At(ProcessId id) {

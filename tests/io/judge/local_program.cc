@@ -184,6 +184,8 @@ void LocalProgram::Acquire(uint64_t id) {
                      ? absl::ZeroDuration()
                      : chance_.Between(absl::Milliseconds(1), absl::Seconds(6));
   request.release_on_disconnect = chance_.Happens(Rate::Percent(60));
+  request.keep_renewed =
+      request.release_on_disconnect && chance_.Happens(Rate::Percent(40));
   request.releases_itself = chance_.Happens(Rate::Percent(40));
   Send(request, "acquires");
 }
@@ -274,6 +276,10 @@ void LocalProgram::Send(const LocalRequest& request, absl::string_view what) {
       judge_->Ask(process_, Door::kLocalSocket,
                   absl::StrCat("program ", number_, " ", what, " ", request.key,
                                ", request ", request.id));
+  if (request.operation == LocalOperation::kAwaitLoss ||
+      request.operation == LocalOperation::kAwaitRevocation) {
+    judge_->AwaitsLoss(call, request.token);
+  }
   const bool is_claim = request.operation == LocalOperation::kRenew ||
                         request.operation == LocalOperation::kRelease;
   if (is_claim && request.token.IsNone()) {
@@ -287,6 +293,7 @@ void LocalProgram::Send(const LocalRequest& request, absl::string_view what) {
        .key = request.key,
        .owner = request.owner,
        .release_on_disconnect = request.release_on_disconnect,
+       .keep_renewed = request.keep_renewed,
        .token = request.token,
        .asked = time_->now()});
   outbox_ += Framed(EncodeLocal(request));
@@ -358,6 +365,8 @@ void LocalProgram::Take(const LocalReply& reply) {
 
 void LocalProgram::TakeGrant(const Pending& pending, FencingToken token) {
   judge_->HeldLocally(process_, pending.key, token);
+  // By the agent: not before this.
+  if (pending.keep_renewed) judge_->Permit(token);
   locks_.push_back({.key = pending.key,
                     .owner = pending.owner,
                     .token = token,
@@ -385,8 +394,10 @@ void LocalProgram::End() {
   for (const auto& [id, same] : pending_) {
     for (const Pending& pending : same) {
       judge_->Abandon(pending.call);
+      if (pending.operation != LocalOperation::kAcquire) continue;
       if (absl::StartsWith(pending.owner, "program-")) {
-        judge_->MustBeWithdrawn(process_, pending.key, pending.owner);
+        judge_->MustBeGivenBack(process_, pending.key, pending.owner,
+                                /*also_granted=*/pending.release_on_disconnect);
       }
     }
   }

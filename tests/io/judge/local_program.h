@@ -60,6 +60,7 @@ class LocalProgram {
     std::string key;
     std::string owner;
     bool release_on_disconnect = false;
+    bool keep_renewed = false;
     FencingToken token;
     RealInstant asked;
   };

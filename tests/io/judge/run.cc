@@ -1,6 +1,7 @@
 #include "tests/io/judge/run.h"
 
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -87,6 +88,7 @@ struct Plan {
   bool kills = false;
   bool stops = false;
   bool leaves = false;
+  bool forks = false;
   absl::Duration harm_interval;
   sim::NetworkOptions network;
   VirtualDriver::Options driver;
@@ -110,6 +112,7 @@ Plan Plan::Draw(Chance chance) {
   plan.kills = chance.Happens(Rate::Percent(40));
   plan.stops = chance.Happens(Rate::Percent(40));
   plan.leaves = chance.Happens(Rate::Percent(30));
+  plan.forks = chance.Happens(Rate::Percent(40));
   plan.harm_interval =
       chance.Between(absl::Milliseconds(300), absl::Seconds(5));
 
@@ -183,6 +186,7 @@ class Run {
   void Kill(Host& host);
   void Leave(Host& host);
   void StartAgain(Host& host);
+  void Fork(Host& host);
   void Cut(Host& host, bool cuts);
   void PlanEmbedder(Host& host);
   void PlanProgram(Host& host, LocalProgram& program);
@@ -305,6 +309,35 @@ void Run::StartAgain(Host& host) {
   });
 }
 
+// A real child, which this run waits for. It has a copy of the memory, and
+// shares the sockets: its parent goes on, and all that it serves is judged.
+void Run::Fork(Host& host) {
+  int ends[2];
+  CHECK(pipe(ends) == 0);
+  const pid_t child = fork();
+  CHECK(child >= 0);
+  if (child == 0) {
+    host.driver->ForbidUse();
+    std::string wrong = host.embedder->TryInherited();
+    host.coordinator.reset();
+    if (wrong.empty() && judge_.complaint().has_value()) {
+      wrong = *judge_.complaint();
+    }
+    const bool is_written = write(ends[1], wrong.data(), wrong.size()) ==
+                            static_cast<ssize_t>(wrong.size());
+    _exit(is_written ? 0 : 1);
+  }
+  close(ends[1]);
+  std::string wrong;
+  char byte;
+  while (read(ends[0], &byte, 1) == 1) wrong.push_back(byte);
+  close(ends[0]);
+  int status = 0;
+  CHECK(waitpid(child, &status, 0) == child);
+  if (status != 0) absl::StrAppend(&wrong, "it ended with status ", status);
+  judge_.Forked(host.process, wrong);
+}
+
 void Run::Cut(Host& host, bool cuts) {
   host.is_cut = cuts;
   const bool one_way = cuts && nemesis_.Happens(Rate::Percent(30));
@@ -361,7 +394,7 @@ void Run::DoHarm() {
   Host& host = *nemesis_.Pick(hosts_);
   if (host.coordinator == nullptr) return;
   const bool may_go_down = time_.now() >= next_downtime_;
-  switch (nemesis_.Below(5)) {
+  switch (nemesis_.Below(6)) {
     case 0:
       if (plan_.stalls) {
         judge_.Note(host.driver->node().options().name, "stalls");
@@ -388,6 +421,9 @@ void Run::DoHarm() {
       if (!plan_.stops || !may_go_down) return;
       Stop(host);
       return StartAgain(host);
+    case 4:
+      if (plan_.forks && !judge_.complaint().has_value()) Fork(host);
+      return;
     default:
       if (!plan_.leaves || !may_go_down || plan_.hosts == 1) return;
       Leave(host);

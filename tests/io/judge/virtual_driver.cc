@@ -36,7 +36,7 @@ VirtualDriver::VirtualDriver(Options options, VirtualTime* time,
       loop_(MakeLoop()),
       node_(MakeNode(options_.node, clock->At(time->now()))),
       self_(std::make_shared<VirtualDriver*>(this)),
-      now_(ReadClock()) {}
+      now_(clock->At(time->now())) {}
 
 VirtualDriver::~VirtualDriver() { Stop(); }
 
@@ -64,6 +64,7 @@ absl::Status VirtualDriver::Start() {
 
 void VirtualDriver::Stop() {
   CHECK(!is_in_turn_) << "a driver cannot be stopped from its own thread";
+  CHECK(!is_forbidden_) << "a child stops its parent's driver";
   if (std::exchange(is_stopped_, true)) return;
   if (!is_started_ || is_dead_) {
     tasks_.clear();
@@ -74,7 +75,13 @@ void VirtualDriver::Stop() {
   time_->StopListening(options_.node.address, /*in_order=*/true);
 }
 
+Now VirtualDriver::ReadClock() {
+  CHECK(!is_forbidden_) << "a child reads its parent's clocks";
+  return clock_->At(time_->now());
+}
+
 bool VirtualDriver::Post(Task task) {
+  CHECK(!is_forbidden_) << "a child uses its parent's driver";
   if (is_stopped_) return false;
   tasks_.push_back(std::move(task));
   PlanTurn();
@@ -82,6 +89,7 @@ bool VirtualDriver::Post(Task task) {
 }
 
 void VirtualDriver::Learn(Event event) {
+  CHECK(!is_forbidden_) << "a child asks its parent's engine";
   watcher_->OnLearned(event);
   learnt_.push_back(std::move(event));
   PlanTurn();

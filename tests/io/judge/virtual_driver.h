@@ -62,6 +62,9 @@ class VirtualDriver : public EngineDriver {
   // SIGKILL: nothing that the process still does is of any effect.
   void Kill();
   bool is_dead() const { return is_dead_; }
+  // This process is a child that fork() made: whoever uses the driver from now
+  // on ends it by a CHECK.
+  void ForbidUse() { is_forbidden_ = true; }
   // Something happened at the local socket.
   void Poke() { PlanTurn(); }
 
@@ -71,7 +74,7 @@ class VirtualDriver : public EngineDriver {
 
   bool Post(Task task) override;
   bool IsOnThread() const override { return is_in_turn_; }
-  Now ReadClock() override { return clock_->At(time_->now()); }
+  Now ReadClock() override;
 
   void Learn(Event event) override;
   const Node& node() const override { return node_; }
@@ -118,6 +121,7 @@ class VirtualDriver : public EngineDriver {
   bool is_started_ = false;
   bool is_stopped_ = false;
   bool is_dead_ = false;
+  bool is_forbidden_ = false;
   bool is_in_turn_ = false;
   bool turn_is_planned_ = false;
   bool has_stepped_ = false;
