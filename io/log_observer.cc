@@ -132,8 +132,12 @@ void LogObserver::Observe(const Observation& observation) {
 }
 
 void LogObserver::Look(FastInstant now) {
+  now_ = now;
   if (node_ == nullptr || now < next_look_) return;
   next_look_ = now + LookInterval();
+  for (const FlapFilter::News& news : flaps_.TakeDue(now)) {
+    WriteMember(*EventOf(news.change), news);
+  }
   LookAtSurvival();
   LookForCluster(now);
 }
@@ -283,24 +287,46 @@ void LogObserver::Tell(const VotersChanged& what) const {
   });
 }
 
-void LogObserver::Tell(const MemberChanged& what) const {
+void LogObserver::Tell(const MemberChanged& what) {
   const std::optional<LogEvent> event = EventOf(what);
   if (!event.has_value()) return;
-  LogTo(log_, *event, [&] {
-    const std::string by = NameOf(what.reported_by);
-    std::string message =
-        absl::StrCat(Escape(what.name), " (", what.id.ToShortString(), " at ",
-                     what.address.ToString(), ") ", InWords(*event));
-    const bool is_hearsay = what.reported_by != what.id &&
-                            *event != LogEvent::kMemberJoined &&
-                            *event != LogEvent::kMemberLeft;
-    if (is_hearsay) absl::StrAppend(&message, ", says ", Escape(by));
+  const std::optional<FlapFilter::News> news = flaps_.Admit(now_, what);
+  if (news.has_value()) return WriteMember(*event, *news);
+  LogTo(log_, LogEvent::kDecision, [&] {
+    return LogText{Describe(*event, what), {}};
+  });
+}
+
+void LogObserver::WriteMember(LogEvent event,
+                              const FlapFilter::News& news) const {
+  LogTo(log_, event, [&] {
+    const MemberChanged& what = news.change;
+    std::string message = Describe(event, what);
+    if (news.held_back > 0) {
+      absl::StrAppend(&message, " (it changed ", news.held_back,
+                      " times more before)");
+    }
     return LogText{std::move(message),
                    {{"member", what.name},
                     {"member_id", what.id.ToString()},
                     {"address", what.address.ToString()},
-                    {"reported_by", by}}};
+                    {"reported_by", NameOf(what.reported_by)},
+                    {"repeats", news.held_back}}};
   });
+}
+
+std::string LogObserver::Describe(LogEvent event,
+                                  const MemberChanged& what) const {
+  std::string text =
+      absl::StrCat(Escape(what.name), " (", what.id.ToShortString(), " at ",
+                   what.address.ToString(), ") ", InWords(event));
+  const bool is_hearsay = what.reported_by != what.id &&
+                          event != LogEvent::kMemberJoined &&
+                          event != LogEvent::kMemberLeft;
+  if (is_hearsay) {
+    absl::StrAppend(&text, ", says ", Escape(NameOf(what.reported_by)));
+  }
+  return text;
 }
 
 void LogObserver::Tell(const Isolated& what) const {

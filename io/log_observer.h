@@ -11,6 +11,7 @@
 #include "engine/node.h"
 #include "engine/observer.h"
 #include "engine/survival.h"
+#include "io/flap_filter.h"
 #include "io/log.h"
 
 namespace cachalot {
@@ -29,9 +30,9 @@ class LogObserver : public Observer {
   void Note(absl::string_view decision) override;
   void Observe(const Observation& observation) override;
 
-  // To be called now and then. Tells how many deaths the cluster survives, when
-  // that has changed and stayed so for a second; and, after 5 s and then each
-  // minute, that no cluster was found.
+  // To be called each turn. Tells how many deaths the cluster survives, when
+  // that has changed and stayed so for a second; after 5 s and then each
+  // minute, that no cluster was found; and what FlapFilter held back.
   void Look(FastInstant now);
 
  private:
@@ -47,7 +48,9 @@ class LogObserver : public Observer {
   void Tell(const LeadershipLost& what) const;
   void Tell(const LeaderFollowed& what) const;
   void Tell(const VotersChanged& what) const;
-  void Tell(const MemberChanged& what) const;
+  void Tell(const MemberChanged& what);
+  void WriteMember(LogEvent event, const FlapFilter::News& news) const;
+  std::string Describe(LogEvent event, const MemberChanged& what) const;
   // Of these PeerWatch speaks, if they are worth a word.
   void Tell(const MemberHeard&) const {}
   void Tell(const ProbeStarted&) const {}
@@ -68,6 +71,8 @@ class LogObserver : public Observer {
   Observer* const next_;
   const Node* node_ = nullptr;
 
+  FlapFilter flaps_;
+  FastInstant now_;  // of the last Look()
   FastInstant next_look_;
   std::optional<FastInstant> next_seeking_;  // unset: is in a cluster
   FastInstant seeking_since_;

@@ -1,5 +1,6 @@
 #include "io/log_observer.h"
 
+#include <algorithm>
 #include <memory>
 #include <set>
 #include <string>
@@ -183,6 +184,39 @@ TEST(LogObserverTest, WhoFindsNoClusterSaysWhereItLooked) {
             "no cluster found for 5s: nobody answers at 10.0.0.9:7946; waits "
             "for 3 that expect as many");
   EXPECT_THAT(records[1].message, HasSubstr("no cluster found for 1m5s"));
+}
+
+// It is heard and cannot be reached: a change in every second.
+TEST(LogObserverTest, AMemberThatFlapsMakesFewLinesButAtDebugLevel) {
+  NodeOptions options;
+  options.seed = 1;
+  options.address = Address::V4(10, 0, 0, 9, 7946);
+  options.bootstrap_expect = 1;
+  const absl::StatusOr<Node> node = Node::Create(options, Now());
+  ASSERT_TRUE(node.ok()) << node.status();
+  const auto flap = [&](Logger* log) {
+    LogObserver observer(log, nullptr);
+    observer.set_node(&*node);
+    for (int second = 0; second < 300; ++second) {
+      observer.Look(FastInstant() + absl::Seconds(second));
+      const bool is_odd = second % 2 == 1;
+      observer.Observe(
+          Change("n1", is_odd ? MemberState::kAlive : MemberState::kSuspect,
+                 is_odd ? MemberState::kSuspect : MemberState::kAlive));
+    }
+  };
+  const auto count = [](const std::vector<LogRecord>& records, LogEvent event) {
+    return std::count_if(
+        records.begin(), records.end(),
+        [event](const LogRecord& record) { return record.event == event; });
+  };
+  const std::vector<LogRecord> few = Written(flap, LogLevel::kInfo);
+  const auto told = count(few, LogEvent::kMemberSuspected) +
+                    count(few, LogEvent::kMemberRecovered);
+  EXPECT_GE(told, 20);
+  EXPECT_LE(told, 30);
+  EXPECT_THAT(few.back().message, HasSubstr("(it changed 19 times more"));
+  EXPECT_GE(count(Written(flap), LogEvent::kDecision), 270);
 }
 
 TEST(LogObserverTest, WhoWasGoneBeforeIsNoNews) {
