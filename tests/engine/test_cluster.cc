@@ -53,8 +53,7 @@ void TestCluster::Perform(int node, Actions actions) {
     if (filter && !filter(node, to, bytes)) return;
     const int peer = to.ip[15];
     if (cut_off_.contains(node) || cut_off_.contains(peer)) return;
-    agenda_[{now_ + absl::Milliseconds(1), ++sequence_}] = {peer,
-                                                            std::move(event)};
+    agenda_.Add(now_ + absl::Milliseconds(1), {peer, std::move(event)});
   };
   for (Action& action : actions) {
     std::visit(
@@ -72,7 +71,7 @@ void TestCluster::Perform(int node, Actions actions) {
                    FrameReceived{.from = AddressOf(node), .bytes = a.bytes});
             },
             [&](SaveState& a) {
-              agenda_[{now_, ++sequence_}] = {node, StateSaved{a.save}};
+              agenda_.Add(now_, {node, StateSaved{a.save}});
             },
             [&](AnswerRequest& a) {
               const bool is_first =
@@ -93,13 +92,13 @@ void TestCluster::Run(absl::Duration time) {
 
 bool TestCluster::RunUntil(const std::function<bool()>& condition,
                            absl::Duration time) {
-  const absl::Duration end = now_ + time;
+  const sim::RealInstant end = now_ + time;
   while (!condition()) {
-    // Whatever is first: a message, or some node's deadline.
-    absl::Duration next = end;
+    // A message or a node's deadline, whichever is first.
+    sim::RealInstant next = end;
     int due = 0;
     for (const auto& [number, running] : nodes_) {
-      const absl::Duration at =
+      const sim::RealInstant at =
           now_ + std::max(running.node->NextDeadline().Until(NowAt()),
                           absl::Nanoseconds(0));
       if (at < next) {
@@ -107,10 +106,9 @@ bool TestCluster::RunUntil(const std::function<bool()>& condition,
         due = number;
       }
     }
-    if (!agenda_.empty() && agenda_.begin()->first.first <= next) {
-      now_ = std::max(now_, agenda_.begin()->first.first);
-      const auto [node, event] = std::move(agenda_.begin()->second);
-      agenda_.erase(agenda_.begin());
+    if (!agenda_.empty() && agenda_.NextDue() <= next) {
+      now_ = std::max(now_, agenda_.NextDue());
+      const auto [node, event] = agenda_.TakeNext();
       Deliver(node, event);
       continue;
     }

@@ -12,13 +12,15 @@
 
 #include "absl/time/time.h"
 #include "engine/node.h"
+#include "sim/world/agenda.h"
+#include "sim/world/instant.h"
 
 namespace cachalot {
 
-// A handful of nodes and a network that delays everything by one millisecond
-// and loses nothing, except to and from nodes that are cut off. The smallest
-// driver there is: the simulator is the judge, this is for tests of one node's
-// manners. Nodes are numbered from 1.
+// A few nodes on a network that delays everything by one millisecond and loses
+// nothing, except to and from nodes that are cut off. For tests of what single
+// nodes do, without faults or judge: those are the simulator's. Nodes are
+// numbered from 1.
 class TestCluster {
  public:
   explicit TestCluster(uint64_t seed = 1) : seed_(seed) {}
@@ -47,9 +49,10 @@ class TestCluster {
   bool has(int number) const { return nodes_.contains(number); }
   // The node that leads the highest term; 0 if none does.
   int Leader() const;
-  absl::Duration now() const { return now_; }
+  absl::Duration now() const { return now_ - sim::RealInstant(); }
   Now NowAt() const {
-    return {.slow = SlowInstant() + absl::Hours(2) + now_, .fast = Fast(now_)};
+    return {.slow = SlowInstant() + absl::Hours(2) + now(),
+            .fast = Fast(now())};
   }
 
   RequestId Submit(int node, Request request);
@@ -75,16 +78,14 @@ class TestCluster {
   void Perform(int node, Actions actions);
 
   uint64_t seed_;
-  absl::Duration now_;
+  sim::RealInstant now_;
   uint64_t starts_ = 0;
   uint64_t deliveries_ = 0;
   uint64_t last_request_ = 0;
   std::map<int, Running> nodes_;
   std::set<int> cut_off_;
   std::set<int> left_;
-  // By (time, sequence): to whom, and what.
-  std::map<std::pair<absl::Duration, uint64_t>, std::pair<int, Event>> agenda_;
-  uint64_t sequence_ = 0;
+  sim::Agenda<std::pair<int, Event>> agenda_;  // to which node, and what
   std::map<RequestId, Answer> answers_;
   std::vector<std::pair<int, NotifyHolder>> notices_;
 };

@@ -27,14 +27,6 @@ namespace {
 
 constexpr absl::Duration kTick = absl::Nanoseconds(1);
 
-template <typename Command>
-size_t CountOf(const LoneClient& lone) {
-  return static_cast<size_t>(std::count_if(
-      lone.commands().begin(), lone.commands().end(), [](const auto& command) {
-        return std::holds_alternative<Command>(command);
-      }));
-}
-
 // --- Requests ---------------------------------------------------------------
 
 TEST(RequestTest, IsCheckedBeforeItIsSent) {
@@ -98,7 +90,7 @@ TEST(RequestTest, IsSentAgainUnderItsNumberAndEverMoreSeldom) {
   lone.Open();
   lone.Wait("k", absl::Minutes(1));
   lone.Pass(absl::Seconds(20));
-  const size_t sent = CountOf<Acquire>(lone);
+  const size_t sent = lone.CountOf<Acquire>();
   EXPECT_GE(sent, 10u);
   EXPECT_LE(sent, 15u);
   const std::optional<Acquire> first = lone.Sent<Acquire>();
@@ -113,8 +105,8 @@ TEST(RequestTest, AWaiterInTheQueueOnlyLooksNowAndThen) {
   lone.Wait("k", absl::Minutes(10));
   lone.Queued(lone.Sent<Acquire>()->sequence, 10);
   lone.Pass(absl::Seconds(30));
-  EXPECT_LE(CountOf<Acquire>(lone), 10u);
-  EXPECT_GE(CountOf<Acquire>(lone), 9u) << "its grant may have been lost";
+  EXPECT_LE(lone.CountOf<Acquire>(), 10u);
+  EXPECT_GE(lone.CountOf<Acquire>(), 9u) << "its grant may have been lost";
 }
 
 TEST(RequestTest, AWaitEndsInTimeOnceAndLeavesTheQueue) {
@@ -138,7 +130,7 @@ TEST(RequestTest, AWaitEndsInTimeOnceAndLeavesTheQueue) {
   EXPECT_EQ(lone.client().requests_in_flight(), 0u);
   lone.Ignore();
   lone.Pass(absl::Minutes(1));
-  EXPECT_EQ(CountOf<Acquire>(lone) + CountOf<Withdraw>(lone), 0u);
+  EXPECT_EQ(lone.CountOf<Acquire>() + lone.CountOf<Withdraw>(), 0u);
 }
 
 Reply QueuedBehind(const LoneClient& lone, Sequence sequence,
@@ -160,7 +152,7 @@ TEST(RequestTest, AWaitThatEndedSaysWhoHoldsTheLock) {
   lone.Receive(QueuedBehind(lone, sequence, "two"));
   // It asks again a moment before the end: the lock has passed on meanwhile.
   lone.Pass(absl::Seconds(2) - LoneClient::Options().retry_min);
-  ASSERT_EQ(CountOf<Acquire>(lone), 1u);
+  ASSERT_EQ(lone.CountOf<Acquire>(), 1u);
   lone.Receive(QueuedBehind(lone, sequence, "three"));
   lone.Pass(absl::Seconds(1));
   const std::optional<Answer> answer = lone.AnswerTo(request);
@@ -200,8 +192,8 @@ TEST(RequestTest, AWithdrawalIsSentUntilItIsAnswered) {
   lone.Open();
   lone.Withdraw(lone.Wait("k", absl::Minutes(1)));
   lone.Pass(absl::Seconds(10));
-  EXPECT_EQ(CountOf<Acquire>(lone), 1u);
-  EXPECT_GE(CountOf<Withdraw>(lone), 5u);
+  EXPECT_EQ(lone.CountOf<Acquire>(), 1u);
+  EXPECT_GE(lone.CountOf<Withdraw>(), 5u);
 }
 
 TEST(RequestTest, WithdrawnBeforeItIsSentItNeverIs) {
@@ -212,7 +204,7 @@ TEST(RequestTest, WithdrawnBeforeItIsSentItNeverIs) {
   EXPECT_EQ(lone.OutcomeOf(request), Outcome::kWithdrawn);
   lone.Lead(2);
   lone.Opened(1);
-  EXPECT_EQ(CountOf<Acquire>(lone) + CountOf<Withdraw>(lone), 0u);
+  EXPECT_EQ(lone.CountOf<Acquire>() + lone.CountOf<Withdraw>(), 0u);
 }
 
 TEST(RequestTest, WithdrawnAfterItsGrantItStaysHeld) {
@@ -250,7 +242,7 @@ TEST(RevokeTest, IsCheckedBeforeItIsSent) {
     EXPECT_EQ(lone.OutcomeOf(id), Outcome::kInvalid);
     EXPECT_FALSE(lone.AnswerTo(id)->text.empty());
   }
-  EXPECT_EQ(CountOf<Revoke>(lone), 0u);
+  EXPECT_EQ(lone.CountOf<Revoke>(), 0u);
 }
 
 TEST(RevokeTest, IsAnsweredWithTheHolder) {
@@ -392,7 +384,7 @@ TEST(TimeOutTest, TellsRefusedFromUnknown) {
     EXPECT_EQ(lone.OutcomeOf(renew), c.renew) << c.name;
     EXPECT_EQ(lone.OutcomeOf(release), c.release) << c.name;
     EXPECT_EQ(lone.OutcomeOf(list), c.list) << c.name;
-    EXPECT_EQ(CountOf<Withdraw>(lone), c.is_sent ? 1u : 0u) << c.name;
+    EXPECT_EQ(lone.CountOf<Withdraw>(), c.is_sent ? 1u : 0u) << c.name;
   }
 }
 

@@ -1,10 +1,8 @@
 #include "engine/client/client.h"
 
-#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -26,14 +24,6 @@ namespace {
 using Strings = std::vector<std::string>;
 
 constexpr absl::Duration kTick = absl::Nanoseconds(1);
-
-template <typename Command>
-size_t CountOf(const LoneClient& lone) {
-  return static_cast<size_t>(std::count_if(
-      lone.commands().begin(), lone.commands().end(), [](const auto& command) {
-        return std::holds_alternative<Command>(command);
-      }));
-}
 
 // --- The session ------------------------------------------------------------
 
@@ -57,7 +47,7 @@ TEST(SessionTest, IsKeptAliveThreeTimesInItsLife) {
   LoneClient lone;
   lone.Open();
   lone.Pass(absl::Seconds(30));
-  EXPECT_EQ(CountOf<KeepAlive>(lone), 10u);
+  EXPECT_EQ(lone.CountOf<KeepAlive>(), 10u);
 }
 
 TEST(SessionTest, AKeepAliveWithoutAnAnswerIsFollowedByOthers) {
@@ -65,7 +55,7 @@ TEST(SessionTest, AKeepAliveWithoutAnAnswerIsFollowedByOthers) {
   lone.Open();
   lone.AnswerKeepAlives(false);
   lone.Pass(absl::Minutes(1));
-  const size_t sent = CountOf<KeepAlive>(lone);
+  const size_t sent = lone.CountOf<KeepAlive>();
   EXPECT_GE(sent, 57u / 3);
   EXPECT_LE(sent, 57u / 2 + 8) << "ever more seldom";
   for (uint64_t renewal = 1; renewal <= sent; ++renewal) {
@@ -79,11 +69,11 @@ TEST(SessionTest, AnswersThatWereHeldUpDoNotBringAFlood) {
   lone.Open();
   lone.AnswerKeepAlives(false);
   lone.Pass(absl::Seconds(8));
-  const size_t sent = CountOf<KeepAlive>(lone);
+  const size_t sent = lone.CountOf<KeepAlive>();
   ASSERT_GT(sent, 3u);
   lone.Ignore();
   for (uint64_t renewal = 1; renewal <= sent; ++renewal) lone.Kept(renewal, 10);
-  EXPECT_LE(CountOf<KeepAlive>(lone), 1u);
+  EXPECT_LE(lone.CountOf<KeepAlive>(), 1u);
 }
 
 TEST(SessionTest, WhatIsAskedBeforeItIsOpenIsSentWhenItIs) {
@@ -93,9 +83,9 @@ TEST(SessionTest, WhatIsAskedBeforeItIsOpenIsSentWhenItIs) {
   lone.Lead(2);
   lone.Submit(ListLocksRequest());
   lone.Try("l");
-  EXPECT_EQ(CountOf<Acquire>(lone), 0u);
+  EXPECT_EQ(lone.CountOf<Acquire>(), 0u);
   lone.Opened(1);
-  EXPECT_EQ(CountOf<Acquire>(lone), 2u);
+  EXPECT_EQ(lone.CountOf<Acquire>(), 2u);
   lone.Answered(lone.Sent<Acquire>()->sequence, Outcome::kOk, 5);
   EXPECT_EQ(lone.OutcomeOf(request), Outcome::kOk);
 }
@@ -123,7 +113,7 @@ TEST(SessionTest, OneThatIsGoneIsFollowedByAnother) {
   EXPECT_EQ(lone.OutcomeOf(listing), std::nullopt);
   EXPECT_EQ(lone.Told(other), Strings({"LOST released"}));
   EXPECT_EQ(lone.Sent<OpenSession>()->session.number, before.number + 1);
-  EXPECT_EQ(CountOf<Acquire>(lone), 0u);
+  EXPECT_EQ(lone.CountOf<Acquire>(), 0u);
 
   lone.Opened(20);
   const std::optional<Acquire> again = lone.Sent<Acquire>();
@@ -156,8 +146,8 @@ TEST(LeaderTalkTest, ANewLeaderIsAskedForAllThatIsOpen) {
   lone.Pass(absl::Milliseconds(30));
   lone.Ignore();
   lone.Lead(3);
-  EXPECT_EQ(CountOf<Acquire>(lone), 2u);
-  EXPECT_EQ(CountOf<KeepAlive>(lone), 1u);
+  EXPECT_EQ(lone.CountOf<Acquire>(), 2u);
+  EXPECT_EQ(lone.CountOf<KeepAlive>(), 1u);
   EXPECT_EQ(lone.reads().size(), 1u);
 }
 
@@ -175,9 +165,9 @@ TEST(LeaderTalkTest, PingPongDoesNotSpin) {
     lone.Pass(absl::Milliseconds(1));
   }
   // Once in a patience of 25 ms, and now and then of its own.
-  EXPECT_LE(CountOf<Acquire>(lone), 50u);
-  EXPECT_GE(CountOf<Acquire>(lone), 20u);
-  EXPECT_LE(CountOf<KeepAlive>(lone), 50u);
+  EXPECT_LE(lone.CountOf<Acquire>(), 50u);
+  EXPECT_GE(lone.CountOf<Acquire>(), 20u);
+  EXPECT_LE(lone.CountOf<KeepAlive>(), 50u);
   EXPECT_LE(lone.reads().size(), 50u);
 }
 
@@ -195,8 +185,8 @@ TEST(LeaderTalkTest, TheRightLeaderIsAskedSoonAfterAWrongGuess) {
   lone.Pass(absl::Milliseconds(1));
   lone.Lead(4);
   lone.Pass(absl::Milliseconds(25));
-  EXPECT_EQ(CountOf<Acquire>(lone), 4u);
-  EXPECT_EQ(CountOf<KeepAlive>(lone), 1u);
+  EXPECT_EQ(lone.CountOf<Acquire>(), 4u);
+  EXPECT_EQ(lone.CountOf<KeepAlive>(), 1u);
 }
 
 TEST(LeaderTalkTest, ABrokenStreamIsNoReasonToWait) {
@@ -210,14 +200,14 @@ TEST(LeaderTalkTest, ABrokenStreamIsNoReasonToWait) {
     client.NoteLinkDown(now);
   };
   lone.Do(link_down);
-  EXPECT_EQ(CountOf<Acquire>(lone), 1u);
+  EXPECT_EQ(lone.CountOf<Acquire>(), 1u);
   for (int i = 0; i < 20; ++i) {
     lone.Do(link_down);
     lone.Pass(absl::Milliseconds(1));
   }
-  EXPECT_EQ(CountOf<Acquire>(lone), 1u) << "though it breaks again and again";
+  EXPECT_EQ(lone.CountOf<Acquire>(), 1u) << "though it breaks again and again";
   lone.Pass(absl::Milliseconds(5));
-  EXPECT_EQ(CountOf<Acquire>(lone), 2u);
+  EXPECT_EQ(lone.CountOf<Acquire>(), 2u);
 }
 
 TEST(LeaderTalkTest, NothingIsSentWhileNobodyLeads) {

@@ -1,6 +1,7 @@
 #ifndef TESTS_ENGINE_CLIENT_LONE_CLIENT_H_
 #define TESTS_ENGINE_CLIENT_LONE_CLIENT_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -91,6 +92,15 @@ class LoneClient {
       }
     }
     return std::nullopt;
+  }
+  // How many commands of that type were sent and not taken.
+  template <typename Command>
+  size_t CountOf() const {
+    size_t count = 0;
+    for (const LockCommand& command : commands_) {
+      if (std::holds_alternative<Command>(command)) ++count;
+    }
+    return count;
   }
   const std::deque<LockCommand>& commands() const { return commands_; }
   void DropFirst() { commands_.pop_front(); }

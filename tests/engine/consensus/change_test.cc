@@ -22,16 +22,6 @@ namespace {
 
 constexpr absl::Duration kHeartbeat = absl::Milliseconds(50);
 
-LoneConsensus Leader() {
-  LoneConsensus lone;
-  lone.Lead({1, 2, 3});
-  lone.AcknowledgeAll({2, 3});
-  lone.Apply();
-  lone.SaveAll();
-  lone.Ignore();
-  return lone;
-}
-
 void Change(LoneConsensus& lone, const std::vector<uint64_t>& voters) {
   lone.machine().ChangeVoters(lone.now(), VotersOf(voters));
   lone.SaveAll();
@@ -47,7 +37,7 @@ size_t ConfigurationsIn(const LoneConsensus& lone) {
 // --- Learners ---------------------------------------------------------------
 
 TEST(LearnerTest, ReceivesWhatVotersReceive) {
-  LoneConsensus lone = Leader();
+  LoneConsensus lone = LeaderOfThree();
   EXPECT_FALSE(lone.machine().AddressOf(IdOf(4)).has_value());
   lone.machine().SetLearners(lone.now(), VotersOf({4}));
   EXPECT_EQ(lone.machine().AddressOf(IdOf(4)), VoterOf(4).address);
@@ -67,7 +57,7 @@ TEST(LearnerTest, ReceivesWhatVotersReceive) {
 }
 
 TEST(LearnerTest, IsCloseWhileItLacksLittle) {
-  LoneConsensus lone = Leader();
+  LoneConsensus lone = LeaderOfThree();
   lone.machine().SetLearners(lone.now(), VotersOf({4}));
   lone.Flush();
   EXPECT_EQ(lone.machine().CloseSince(IdOf(4)), SlowInstant::Never());
@@ -100,7 +90,7 @@ TEST(ChangeTest, WaitsForACommitInTheTerm) {
 }
 
 TEST(ChangeDeathTest, OneAtATime) {
-  LoneConsensus lone = Leader();
+  LoneConsensus lone = LeaderOfThree();
   Change(lone, {1, 2, 4});
   EXPECT_FALSE(lone.machine().CanChangeVoters());
   EXPECT_DEATH(lone.machine().ChangeVoters(lone.now(), VotersOf({1, 2, 5})),
@@ -115,7 +105,7 @@ TEST(ChangeDeathTest, OneAtATime) {
 // --- Its course -------------------------------------------------------------
 
 TEST(ChangeTest, CountsFromTheMomentItIsAppended) {
-  LoneConsensus lone = Leader();
+  LoneConsensus lone = LeaderOfThree();
   Change(lone, {1, 4, 5});
   EXPECT_EQ(lone.machine().configuration(), Joint({1, 4, 5}, {1, 2, 3}));
   for (const uint64_t node : std::vector<uint64_t>{2, 3, 4, 5}) {
@@ -127,7 +117,7 @@ TEST(ChangeTest, CountsFromTheMomentItIsAppended) {
 TEST(ChangeTest, CommitsWithMajoritiesOfBothLists) {
   for (const std::vector<uint64_t>& late :
        {std::vector<uint64_t>{2}, std::vector<uint64_t>{3}}) {
-    LoneConsensus lone = Leader();
+    LoneConsensus lone = LeaderOfThree();
     Change(lone, {1, 4, 5});
     const LogIndex joint = lone.machine().last_index();
     lone.AcknowledgeAll({4, 5});
@@ -135,7 +125,7 @@ TEST(ChangeTest, CommitsWithMajoritiesOfBothLists) {
     lone.AcknowledgeAll(late);
     EXPECT_EQ(lone.machine().commit(), joint);
   }
-  LoneConsensus lone = Leader();
+  LoneConsensus lone = LeaderOfThree();
   Change(lone, {1, 4, 5});
   lone.AcknowledgeAll({2, 3});
   EXPECT_LT(lone.machine().commit(), lone.machine().last_index())
@@ -143,7 +133,7 @@ TEST(ChangeTest, CommitsWithMajoritiesOfBothLists) {
 }
 
 TEST(ChangeTest, EntersTheNewConfigurationWhenTheJointOneIsCommitted) {
-  LoneConsensus lone = Leader();
+  LoneConsensus lone = LeaderOfThree();
   Change(lone, {1, 2, 4});
   lone.AcknowledgeAll({2});
   EXPECT_EQ(lone.machine().configuration(), Voting({1, 2, 4}));
@@ -226,14 +216,14 @@ TEST(ChangeTest, GoesBackWithItsEntry) {
 }
 
 TEST(ChangeTest, IsRememberedOverARestart) {
-  LoneConsensus lone = Leader();
+  LoneConsensus lone = LeaderOfThree();
   Change(lone, {1, 2, 4});
   lone.CrashAndRestore();
   EXPECT_EQ(lone.machine().configuration(), Joint({1, 2, 4}, {1, 2, 3}));
 }
 
 TEST(ChangeTest, APromotedLearnerGoesOnFromWhereItWas) {
-  LoneConsensus lone = Leader();
+  LoneConsensus lone = LeaderOfThree();
   lone.machine().SetLearners(lone.now(), VotersOf({4, 5}));
   lone.Flush();
   lone.AcknowledgeAll({4, 5});
@@ -270,7 +260,7 @@ TEST(LearnerTest, IsNotThoughtToHearUsForAnAnswerThatWasLongOnItsWay) {
 // Or it would take itself for a voter, stand again and again, and wait in vain
 // for permission to leave.
 TEST(ChangeTest, TellsARemovedVoterThatItIsOne) {
-  LoneConsensus lone = Leader();
+  LoneConsensus lone = LeaderOfThree();
   Change(lone, {1, 2, 4});
   lone.AcknowledgeAll({3});
   lone.Ignore();
@@ -293,7 +283,7 @@ TEST(ChangeTest, TellsARemovedVoterThatItIsOne) {
 }
 
 TEST(ChangeTest, ARemovedVoterDoesNotCount) {
-  LoneConsensus lone = Leader();
+  LoneConsensus lone = LeaderOfThree();
   Change(lone, {1, 2, 4});
   lone.AcknowledgeAll({2});
   lone.SaveAll();
@@ -303,7 +293,7 @@ TEST(ChangeTest, ARemovedVoterDoesNotCount) {
 }
 
 TEST(ChangeTest, ARemovedLeaderCommitsItsRemovalAndHandsOver) {
-  LoneConsensus lone = Leader();
+  LoneConsensus lone = LeaderOfThree();
   Change(lone, {2, 3, 4});
   lone.AcknowledgeAll({2, 3});
   lone.SaveAll();
@@ -343,7 +333,7 @@ LeaveIntent AskedAt(SlowInstant at) {
 }
 
 TEST(LeaveTest, AVoterMayGoWhenThoseWhoStayHaveCommittedItsRemoval) {
-  LoneConsensus lone = Leader();
+  LoneConsensus lone = LeaderOfThree();
   const LeaveIntent intent = AskedAt(lone.now());
   lone.Receive(3, intent);
   EXPECT_TRUE(lone.machine().IsLeaving(IdOf(3)));
@@ -364,7 +354,7 @@ TEST(LeaveTest, AVoterMayGoWhenThoseWhoStayHaveCommittedItsRemoval) {
 }
 
 TEST(LeaveTest, ALearnerMayGoAtOnceUnlessItIsBeingMadeAVoter) {
-  LoneConsensus lone = Leader();
+  LoneConsensus lone = LeaderOfThree();
   lone.Receive(4, AskedAt(lone.now()));
   EXPECT_TRUE(lone.Take<LeaveReply>(4).has_value());
   Change(lone, {1, 2, 4});
@@ -384,7 +374,7 @@ TEST(LeaveTest, NobodyMayGoBeforeTheTermHasCommitted) {
 }
 
 TEST(LeaveTest, IsForgottenWithTheTermAndAfterALongSilence) {
-  LoneConsensus lone = Leader();
+  LoneConsensus lone = LeaderOfThree();
   lone.Receive(2, AskedAt(lone.now()));
   lone.machine().ForgetSilentLeavers(lone.now() + absl::Seconds(3));
   EXPECT_TRUE(lone.machine().IsLeaving(IdOf(2)));
@@ -418,7 +408,7 @@ TEST(LeaveTest, AFollowerMayGoWithThePermissionOfItsLeader) {
 }
 
 TEST(LeaveTest, ALeaderMayGoWhenItHasHandedOver) {
-  LoneConsensus lone = Leader();
+  LoneConsensus lone = LeaderOfThree();
   lone.Receive(1, AskedAt(lone.now()));
   Change(lone, {2, 3, 4});
   lone.AcknowledgeAll({2, 3});
@@ -430,7 +420,7 @@ TEST(LeaveTest, ALeaderMayGoWhenItHasHandedOver) {
 }
 
 TEST(LeaveTest, WhenAllLeaveAllAreLetGo) {
-  LoneConsensus lone = Leader();
+  LoneConsensus lone = LeaderOfThree();
   lone.Receive(1, AskedAt(lone.now()));
   lone.Receive(2, AskedAt(lone.now()));
   lone.Receive(3, AskedAt(lone.now()));

@@ -184,4 +184,14 @@ std::vector<std::string> LoneConsensus::Payloads() const {
   return payloads;
 }
 
+LoneConsensus LeaderOfThree() {
+  LoneConsensus lone;
+  lone.Lead({1, 2, 3});
+  lone.AcknowledgeAll({2, 3});
+  lone.Apply();
+  lone.SaveAll();
+  lone.Ignore();
+  return lone;
+}
+
 }  // namespace cachalot

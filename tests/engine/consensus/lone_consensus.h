@@ -117,6 +117,10 @@ class LoneConsensus {
   std::map<NodeId, uint64_t> rounds_;  // last sent to each
 };
 
+// Leads {1, 2, 3} in term 1 with 2 and 3 up to date and the log committed: the
+// founding configuration and the opening entry.
+LoneConsensus LeaderOfThree();
+
 }  // namespace cachalot
 
 #endif  // TESTS_ENGINE_CONSENSUS_LONE_CONSENSUS_H_

@@ -1,21 +1,25 @@
 #include "tests/engine/consensus/raft_cluster.h"
 
 #include <algorithm>
-#include <type_traits>
 #include <variant>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "engine/check.h"
 #include "engine/fingerprint.h"
 #include "engine/options.h"
+#include "engine/wire/codec.h"
 #include "engine/wire/message.h"
+#include "sim/world/chance.h"
 #include "tests/engine/consensus/parts.h"
+#include "tests/engine/narrow_message.h"
 
 namespace cachalot {
 namespace {
 
-// Far beyond any crystal: what depends on clocks shows.
+using sim::RealInstant;
+
+// Far beyond any crystal, so that faults that depend on clocks show.
 constexpr int64_t kRateBoundPpm = 100'000;
 
 ConsensusOptions Options() {
@@ -32,18 +36,16 @@ uint64_t HashOf(const Entry& entry) {
   return hash.Add(entry.payload.view()).value();
 }
 
-ConsensusMessage ToConsensus(const Message& message) {
-  return std::visit(
-      [](const auto& m) -> ConsensusMessage {
-        if constexpr (std::is_constructible_v<ConsensusMessage, decltype(m)>) {
-          return m;
-        } else {
-          CHECK(false) << "consensus speaks of something else";
-          return LeaveIntent();
-        }
-      },
-      message);
+void Require(const sim::Complaint& complaint) {
+  CHECK(!complaint.has_value()) << *complaint;
 }
+
+// TableOf() of the member that stored it.
+uint64_t StateOf(const Snapshot& snapshot) {
+  return std::stoull(std::string(snapshot.table.view()));
+}
+
+sim::Delay SavesWithin(absl::Duration max) { return {.max = max}; }
 
 }  // namespace
 
@@ -58,24 +60,32 @@ RaftCluster::Tally& RaftCluster::Tally::operator+=(const Tally& other) {
   return *this;
 }
 
-RaftCluster::RaftCluster(uint64_t seed) : random_(seed, "raft_cluster") {
+RaftCluster::Member::Member(sim::ChoiceSource* choices, uint64_t node,
+                            int64_t rate)
+    : rate_ppm(rate),
+      clock(0, rate),
+      disk(sim::Delay(), sim::Chance(choices, "disk", node)) {}
+
+RaftCluster::RaftCluster(uint64_t seed)
+    : random_(seed, "raft_cluster"), choices_(seed), time_(kRateBoundPpm) {
   const auto rarely = [&](absl::Duration low, absl::Duration high) {
     return random_.Chance(1, 4) ? absl::ZeroDuration()
                                 : random_.Between(low, high);
   };
-  weather_.loss_percent = random_.Below(3) * random_.Below(12);
-  weather_.double_percent = random_.Below(2) * random_.Below(15);
-  weather_.delay_max = absl::Milliseconds(random_.Chance(1, 2) ? 4 : 120);
-  weather_.save_max = absl::Milliseconds(random_.Chance(1, 2) ? 1 : 60);
-  weather_.crash_every = rarely(absl::Milliseconds(200), absl::Seconds(1));
-  weather_.split_every = rarely(absl::Milliseconds(200), absl::Seconds(1));
-  weather_.change_every = rarely(absl::Milliseconds(100), absl::Seconds(1));
-  weather_.table_size = random_.Chance(1, 16) ? size_t{600'000} : size_t{40};
+  faults_.loss_percent = random_.Below(3) * random_.Below(12);
+  faults_.double_percent = random_.Below(2) * random_.Below(15);
+  faults_.delay_max = absl::Milliseconds(random_.Chance(1, 2) ? 4 : 120);
+  faults_.save_max = absl::Milliseconds(random_.Chance(1, 2) ? 1 : 60);
+  faults_.crash_every = rarely(absl::Milliseconds(200), absl::Seconds(1));
+  faults_.split_every = rarely(absl::Milliseconds(200), absl::Seconds(1));
+  faults_.change_every = rarely(absl::Milliseconds(100), absl::Seconds(1));
+  faults_.table_size = random_.Chance(1, 16) ? size_t{600'000} : size_t{40};
   for (uint64_t node = 1; node <= kNodes; ++node) {
-    Member& member = members_[node];
-    member.rate_ppm =
+    const int64_t rate_ppm =
         static_cast<int64_t>(random_.Below(2 * kRateBoundPpm + 1)) -
         kRateBoundPpm;
+    members_.try_emplace(node, &choices_, node, rate_ppm);
+    members_.at(node).disk.set_delay(SavesWithin(faults_.save_max));
     Start(node);
   }
   const std::vector<uint64_t> founders = random_.Chance(1, 2)
@@ -84,19 +94,19 @@ RaftCluster::RaftCluster(uint64_t seed) : random_(seed, "raft_cluster") {
   Touch(1, [&](Member& member, Outbox& out) {
     member.machine->Found(LocalTime(member), VotersOf(founders), out);
   });
-  // Whoever founds is not a founder before that is saved.
+  // The founding must be saved before node 1 may crash.
   Touch(1, [](Member&, Outbox&) {});
-  Run(now_ + 2 * weather_.save_max);
+  Run(now_ + 2 * faults_.save_max);
 }
 
-void RaftCluster::RunWild(absl::Duration time) {
-  const absl::Duration end = now_ + time;
-  wild_ = true;
+void RaftCluster::RunWithFaults(absl::Duration time) {
+  const RealInstant end = now_ + time;
+  has_faults_ = true;
   Every(absl::Milliseconds(15), [this] { Propose(); });
-  Every(absl::Milliseconds(40), [this] { Ask(); });
-  Every(weather_.split_every, [this] { Split(); });
-  Every(weather_.change_every, [this] { ChangeVoters(); });
-  Every(weather_.crash_every, [this] {
+  Every(absl::Milliseconds(40), [this] { RequestReads(); });
+  Every(faults_.split_every, [this] { Split(); });
+  Every(faults_.change_every, [this] { ChangeVoters(); });
+  Every(faults_.crash_every, [this] {
     const uint64_t node = random_.Between(1, kNodes);
     if (!members_.at(node).machine.has_value()) return;
     Crash(node);
@@ -104,16 +114,18 @@ void RaftCluster::RunWild(absl::Duration time) {
        [this, node] { Start(node); });
   });
   Run(end);
-  wild_ = false;
+  has_faults_ = false;
 }
 
 bool RaftCluster::Heals(absl::Duration time) {
-  const absl::Duration end = now_ + time;
+  const RealInstant end = now_ + time;
   cut_.clear();
-  weather_.loss_percent = weather_.double_percent = 0;
-  weather_.delay_max = absl::Milliseconds(4);
-  weather_.save_max = absl::Milliseconds(1);
-  Run(now_ + absl::Seconds(1));  // those who are down are up by then
+  faults_.loss_percent = faults_.double_percent = 0;
+  faults_.delay_max = absl::Milliseconds(4);
+  for (auto& [node, member] : members_) {
+    member.disk.set_delay(SavesWithin(absl::Milliseconds(1)));
+  }
+  Run(now_ + absl::Seconds(1));  // every crashed node is up again by then
   while (now_ < end) {
     Propose();
     Run(now_ + absl::Milliseconds(200));
@@ -134,25 +146,24 @@ bool RaftCluster::Heals(absl::Duration time) {
 
 // --- Agenda -----------------------------------------------------------------
 
-void RaftCluster::At(absl::Duration when, std::function<void()> what) {
-  agenda_.emplace(std::make_pair(when, ++sequence_), std::move(what));
+void RaftCluster::At(RealInstant when, std::function<void()> what) {
+  agenda_.Add(when, std::move(what));
 }
 
-void RaftCluster::Run(absl::Duration until) {
-  while (!agenda_.empty() && agenda_.begin()->first.first <= until) {
-    auto next = agenda_.extract(agenda_.begin());
-    now_ = next.key().first;
-    next.mapped()();
+void RaftCluster::Run(RealInstant until) {
+  while (agenda_.NextDue() <= until) {
+    now_ = agenda_.NextDue();
+    agenda_.TakeNext()();
   }
   now_ = until;
 }
 
-// About so often, while it is wild.
+// About so often, while there are faults.
 void RaftCluster::Every(absl::Duration interval, std::function<void()> what) {
   if (interval == absl::ZeroDuration()) return;
   At(now_ + random_.Between(interval / 2, interval * 3 / 2),
      [this, interval, what = std::move(what)] {
-       if (!wild_) return;
+       if (!has_faults_) return;
        what();
        Every(interval, what);
      });
@@ -161,44 +172,45 @@ void RaftCluster::Every(absl::Duration interval, std::function<void()> what) {
 // --- Members ----------------------------------------------------------------
 
 SlowInstant RaftCluster::LocalTime(const Member& member) const {
-  return SlowInstant() + member.offset +
-         now_ * (1'000'000 + member.rate_ppm) / 1'000'000;
+  return SlowInstant::FromNanoseconds(member.clock.At(now_));
 }
 
 void RaftCluster::Start(uint64_t node) {
   Member& member = members_.at(node);
   CHECK(!member.machine.has_value());
   ++member.life;
-  member.offset = random_.Between(absl::Hours(1), absl::Hours(1000));
+  const absl::Duration offset =
+      random_.Between(absl::Hours(1), absl::Hours(1000));
+  member.clock = sim::Clock(absl::ToInt64Nanoseconds(offset), member.rate_ppm);
+  const SavedState& saved = member.disk.contents();
   const SlowInstant now = LocalTime(member);
   member.machine.emplace(Options(), IdOf(node), Random(random_.Next()), now,
                          nullptr);
   member.machine->SetOpening("opening");
-  member.machine->Restore(now, member.disk);
-  const bool has_table = member.disk.snapshot.has_value() &&
-                         member.disk.snapshot->index > LogIndex();
-  member.state =
-      has_table ? committed_.at(member.disk.snapshot->index).state : 0;
-  member.seen_commit = member.machine->commit();
-  member.seen_end = {};
-  member.seen_term = Term();
-  member.was_leading = false;
+  member.machine->Restore(now, saved);
+  const bool has_table =
+      saved.snapshot.has_value() && saved.snapshot->index > LogIndex();
+  member.state = has_table ? StateOf(*saved.snapshot) : 0;
+  member.term.Forget();
+  Require(member.term.Observe(saved.term.value()));
+  member.vote = sim::VoteStays();
+  Require(member.vote.Observe(saved.term, saved.vote));
+  member.commit = member.machine->commit();
+  member.log_end = {};
+  member.configuration = member.machine->configuration();
+  member.led = Term();
   if (member.life > 1) ++tally_.restarts;
   Wake(node);
 }
 
+// Some of what was on its way to the disk gets there, in order.
 void RaftCluster::Crash(uint64_t node) {
   Member& member = members_.at(node);
   ++member.life;
   member.machine.reset();
   member.withheld.clear();
-  // Some of what was on its way to the disk got there, in order.
-  uint64_t arrived = random_.Between(0, member.orders.size());
-  for (; arrived > 0; --arrived) {
-    member.disk.Apply(member.orders.front().change);
-    member.orders.pop_front();
-  }
-  member.orders.clear();
+  member.disk.Crash();
+  ObserveVote(node, member.disk.contents());
 }
 
 void RaftCluster::Touch(uint64_t node,
@@ -214,6 +226,7 @@ void RaftCluster::Touch(uint64_t node,
 // What a node does at the end of a step, and now and then of a turn.
 void RaftCluster::Finish(uint64_t node, Member& member, Outbox& out) {
   Consensus& machine = *member.machine;
+  CheckCommit(member);
   Apply(member, out);
   if (machine.leads()) {
     std::vector<Voter> learners;
@@ -224,36 +237,37 @@ void RaftCluster::Finish(uint64_t node, Member& member, Outbox& out) {
   }
   if (machine.NeedsFlush() && random_.Chance(3, 4)) {
     std::optional<SaveState> order = machine.Flush(LocalTime(member), out);
-    if (order.has_value()) {
-      member.orders.push_back(*std::move(order));
-      At(now_ + random_.Between(absl::ZeroDuration(), weather_.save_max),
-         [this, node, life = member.life] {
-           if (members_.at(node).life == life) Save(node);
-         });
-    }
+    if (order.has_value()) Save(node, member, *std::move(order));
   }
-  Judge(node, member);
+  CheckStep(node, member);
   for (Outgoing& outgoing : out.sends) {
     if (outgoing.after > machine.saved()) {
       member.withheld.push_back(std::move(outgoing));
     } else {
-      JudgePromise(member, outgoing);
+      CheckPromise(node, member, outgoing);
       Post(node, outgoing);
     }
   }
   Wake(node);
 }
 
-// The oldest order is done: they are completed in their order.
-void RaftCluster::Save(uint64_t node) {
+void RaftCluster::Save(uint64_t node, Member& member, SaveState order) {
+  if (order.change.snapshot.has_value()) CheckSnapshot(*order.change.snapshot);
+  At(member.disk.Save(now_, std::move(order)),
+     [this, node, life = member.life] {
+       if (members_.at(node).life == life) FinishSaves(node);
+     });
+}
+
+void RaftCluster::FinishSaves(uint64_t node) {
   Touch(node, [this, node](Member& member, Outbox& out) {
-    const SaveState order = std::move(member.orders.front());
-    member.orders.pop_front();
-    member.disk.Apply(order.change);
-    member.machine->NoteSaved(LocalTime(member), order.save, out);
+    const std::optional<SaveId> saved = member.disk.FinishDue(now_);
+    if (!saved.has_value()) return;
+    ObserveVote(node, member.disk.contents());
+    member.machine->NoteSaved(LocalTime(member), *saved, out);
     while (!member.withheld.empty() &&
-           member.withheld.front().after <= order.save) {
-      JudgePromise(member, member.withheld.front());
+           member.withheld.front().after <= *saved) {
+      CheckPromise(node, member, member.withheld.front());
       Post(node, member.withheld.front());
       member.withheld.pop_front();
     }
@@ -261,34 +275,22 @@ void RaftCluster::Save(uint64_t node) {
 }
 
 std::string RaftCluster::TableOf(const Member& member) const {
-  std::string table = absl::StrCat(member.state, "|");
-  table.resize(std::max(table.size(), weather_.table_size), '.');
+  std::string table = absl::StrCat(member.state);
+  table.resize(std::max(table.size(), faults_.table_size), '.');
   return table;
 }
 
 void RaftCluster::Apply(Member& member, Outbox& out) {
   Consensus& machine = *member.machine;
   if (const Snapshot* snapshot = machine.arrived_snapshot()) {
-    const std::vector<std::string> parts =
-        absl::StrSplit(snapshot->table.view(), '|');
-    member.state = std::stoull(parts[0]);
-    CHECK(committed_.contains(snapshot->index));
-    CHECK(member.state == committed_.at(snapshot->index).state);
+    member.state = StateOf(*snapshot);
+    Require(states_.ObserveTable(snapshot->index, member.state));
     machine.InstallSnapshot(LocalTime(member), out);
-    member.seen_commit = machine.commit();
     ++tally_.snapshots;
   }
   while (const Entry* entry = machine.NextCommitted()) {
-    class Fingerprint hash;
-    member.state = hash.Add(member.state).Add(HashOf(*entry)).value();
+    ApplyEntry(member, machine.applied().Next(), *entry);
     machine.AdvanceApplied();
-    const LogIndex index = machine.applied();
-    const auto [known, is_new] = committed_.try_emplace(
-        index, Committed{.term = machine.TermAt(index), .state = member.state});
-    CHECK(known->second.state == member.state)
-        << "two states after entry " << index;
-    CHECK(known->second.term == machine.TermAt(index));
-    tally_.commits += is_new ? 1 : 0;
   }
   if ((machine.wants_snapshot() && machine.applied() > LogIndex()) ||
       machine.wants_compaction()) {
@@ -296,10 +298,28 @@ void RaftCluster::Apply(Member& member, Outbox& out) {
   }
   for (const uint64_t lost : machine.TakeLostReads()) reads_.erase(lost);
   for (const uint64_t read : machine.TakeReads()) {
-    CHECK(machine.applied() >= reads_.at(read)) << "a read of the past";
+    Require(sim::CheckReadIndex(reads_.at(read), machine.applied()));
     reads_.erase(read);
     ++tally_.reads;
   }
+}
+
+void RaftCluster::ApplyEntry(Member& member, LogIndex index,
+                             const Entry& entry) {
+  class Fingerprint hash;
+  member.state = hash.Add(member.state).Add(HashOf(entry)).value();
+  Require(states_.ObserveTable(index, member.state));
+  bool is_first = false;
+  Require(committed_.ObserveCommit(index, entry, member.machine->term(),
+                                   &is_first));
+  if (!is_first) return;
+  ++tally_.commits;
+  Require(time_.ObserveCommit(index, entry));
+  if (entry.kind != EntryKind::kConfiguration) return;
+  const absl::StatusOr<Configuration> configuration =
+      DecodeConfiguration(entry.payload.view());
+  CHECK(configuration.ok()) << configuration.status();
+  Require(configurations_.ObserveCommit(index, *configuration));
 }
 
 void RaftCluster::Post(uint64_t from, const Outgoing& outgoing) {
@@ -307,16 +327,16 @@ void RaftCluster::Post(uint64_t from, const Outgoing& outgoing) {
   const auto percent = [this](uint64_t chance) {
     return chance > 0 && random_.Chance(chance, 100);
   };
-  for (int copies = percent(weather_.double_percent) ? 2 : 1; copies > 0;
+  for (int copies = percent(faults_.double_percent) ? 2 : 1; copies > 0;
        --copies) {
-    if (percent(weather_.loss_percent)) continue;
+    if (percent(faults_.loss_percent)) continue;
     const absl::Duration delay =
-        random_.Between(absl::Microseconds(50), weather_.delay_max);
+        random_.Between(absl::Microseconds(50), faults_.delay_max);
     At(now_ + delay, [this, from, to, message = outgoing.message] {
       if (cut_.contains({from, to})) return;
       Touch(to, [&](Member& member, Outbox& out) {
         member.machine->Receive(LocalTime(member), IdOf(from),
-                                ToConsensus(message), out);
+                                Narrow<ConsensusMessage>(message), out);
       });
     });
   }
@@ -324,18 +344,16 @@ void RaftCluster::Post(uint64_t from, const Outgoing& outgoing) {
 
 // Timers fire when they are due, or somewhat later.
 void RaftCluster::Wake(uint64_t node) {
-  const Member& member = members_.at(node);
-  const SlowInstant due = member.machine->NextDeadline();
-  absl::Duration wait = absl::Milliseconds(20);  // for what was not flushed
-  if (due != SlowInstant::Never()) {
-    wait = std::min(wait, (due - LocalTime(member)) * 1'000'000 /
-                              (1'000'000 + member.rate_ppm));
-  }
-  const absl::Duration when =
-      now_ + std::max(wait, absl::ZeroDuration()) + absl::Microseconds(1);
+  Member& member = members_.at(node);
+  // What was not flushed is at the next event, at the latest then.
+  const RealInstant latest = now_ + absl::Milliseconds(20);
+  const SlowInstant deadline = member.machine->NextDeadline();
+  const RealInstant due = deadline == SlowInstant::Never()
+                              ? latest
+                              : member.clock.When(deadline.nanoseconds());
   // A later event of the same member sets its own.
-  const uint64_t wake = ++members_.at(node).wakes;
-  At(when, [this, node, wake] {
+  const uint64_t wake = ++member.wakes;
+  At(std::clamp(due, now_, latest) + absl::Microseconds(1), [this, node, wake] {
     if (members_.at(node).wakes == wake) Touch(node, [](Member&, Outbox&) {});
   });
 }
@@ -354,7 +372,7 @@ uint64_t RaftCluster::Leader() const {
   return leader;
 }
 
-// Of every leader: those of the past do not know that they are.
+// To every leader: one that was replaced may not know it yet.
 void RaftCluster::Propose() {
   for (auto& [node, member] : members_) {
     Touch(node, [this](Member& m, Outbox&) {
@@ -366,13 +384,12 @@ void RaftCluster::Propose() {
   }
 }
 
-void RaftCluster::Ask() {
+void RaftCluster::RequestReads() {
   for (auto& [node, member] : members_) {
     Touch(node, [this](Member& m, Outbox&) {
       if (!m.machine->leads()) return;
       const uint64_t read = ++proposals_;
-      reads_[read] =
-          committed_.empty() ? LogIndex() : committed_.rbegin()->first;
+      reads_[read] = committed_.last();
       m.machine->RequestRead(read);
     });
   }
@@ -430,81 +447,114 @@ void RaftCluster::Describe(std::ostream& out) const {
   }
 }
 
-// --- The judge --------------------------------------------------------------
+// --- Checks -----------------------------------------------------------------
 
-void RaftCluster::Judge(uint64_t node, Member& member) {
-  Consensus& machine = *member.machine;
+void RaftCluster::CheckStep(uint64_t node, Member& member) {
+  const Consensus& machine = *member.machine;
   machine.CheckInvariants();
-  CHECK(machine.term() >= member.seen_term) << "a term fell";
-  const bool is_elected =
-      machine.leads() &&
-      (!member.was_leading || machine.term() > member.seen_term);
-  member.seen_term = machine.term();
-  member.was_leading = machine.leads();
-  JudgeLog(member);
-  if (!is_elected) return;
-  const auto [known, is_new] = leaders_.try_emplace(machine.term(), node);
-  CHECK(known->second == node) << "two leaders of term " << machine.term()
-                               << ": " << node << " and " << known->second;
-  tally_.leaders += is_new ? 1 : 0;
-  if (committed_.empty()) return;
-  CHECK(machine.last_index() >= committed_.rbegin()->first)
-      << "leader " << node << " lacks what is committed";
-  for (auto it = committed_.lower_bound(machine.log().base_index());
-       it != committed_.end(); ++it) {
-    CHECK(machine.TermAt(it->first) == it->second.term)
-        << "leader " << node << " has another entry " << it->first;
+  Require(member.term.Observe(machine.term().value()));
+  Require(member.vote.Observe(machine.term(), machine.vote()));
+  CHECK(machine.commit() >= member.commit) << "the commit index fell";
+  member.commit = machine.commit();
+  member.configuration = machine.configuration();
+  CheckLog(member);
+  Require(time_.CheckReading(machine.commit(),
+                             machine.TimeAt(LocalTime(member)), now_));
+  if (machine.leads() && member.led != machine.term()) {
+    member.led = machine.term();
+    CheckElection(node, machine);
+    ++tally_.leaders;
   }
 }
 
-void RaftCluster::JudgeLog(Member& member) {
+void RaftCluster::CheckLog(Member& member) {
   const Log& log = member.machine->log();
   const std::pair<LogIndex, Term> end = {log.last_index(), log.last_term()};
-  if (end == member.seen_end) return;
-  if (end.first < member.seen_end.first) ++tally_.truncations;
-  // What was seen before is seen again now and then only.
-  const bool goes_on =
-      log.Matches(member.seen_end.first, member.seen_end.second) &&
-      !random_.Chance(1, 8);
+  if (end == member.log_end) return;
+  // Entries that were seen in this log before are compared again only now and
+  // then.
+  const bool is_longer =
+      log.Matches(member.log_end.first, member.log_end.second);
+  if (!is_longer && member.log_end.first >= log.base_index()) {
+    ++tally_.truncations;
+  }
+  const bool goes_on = is_longer && !random_.Chance(1, 8);
   const LogIndex start =
-      goes_on ? member.seen_end.first.Next() : log.first_index();
-  member.seen_end = end;
+      goes_on ? member.log_end.first.Next() : log.first_index();
+  member.log_end = end;
   for (LogIndex i = start; i <= log.last_index(); i = i.Next()) {
     const Entry& entry = *log.Find(i);
     const Term previous = log.TermAt(i.Previous());
-    const auto [known, is_new] =
-        known_.try_emplace({i, entry.term}, Known{.hash = HashOf(entry),
-                                                  .previous = previous,
-                                                  .time = entry.time,
-                                                  .made = now_});
-    CHECK(known->second.hash == HashOf(entry)) << "two entries " << i;
-    CHECK(known->second.previous == previous) << "two logs before " << i;
-    if (!is_new) continue;
-    const auto before = known_.find({i.Previous(), previous});
-    if (before == known_.end()) continue;  // the birth
-    const absl::Duration by_cluster = entry.time - before->second.time;
-    const absl::Duration really = now_ - before->second.made;
-    CHECK(by_cluster <= really * (1'000'000 + kRateBoundPpm) / 1'000'000 +
-                            absl::Nanoseconds(2))
-        << "cluster time runs fast at " << i;
+    const auto [seen, is_new] = entries_.try_emplace(
+        {i, entry.term}, Seen{.hash = HashOf(entry), .previous = previous});
+    CHECK(seen->second.hash == HashOf(entry)) << "two entries " << i;
+    CHECK(seen->second.previous == previous) << "two logs before " << i;
+    if (is_new) time_.ObserveStamp(i, entry.term, now_);
   }
 }
 
-void RaftCluster::JudgePromise(const Member& member,
-                               const Outgoing& outgoing) const {
-  const SavedState& disk = member.disk;
+void RaftCluster::CheckElection(uint64_t node, const Consensus& machine) {
+  const Term term = machine.term();
+  Require(leaders_.ObserveLeader(term, IdOf(node)));
+  Require(votes_.CheckElection(machine.configuration(), term, IdOf(node)));
+  for (LogIndex i = machine.first_index(); i <= committed_.LastBefore(term);
+       i = i.Next()) {
+    Require(committed_.CheckLeaderHas(term, i, machine.Find(i)));
+  }
+}
+
+// The configuration may have changed within the step, before or after the
+// commit.
+void RaftCluster::CheckCommit(Member& member) {
+  const Consensus& machine = *member.machine;
+  const LogIndex commit = machine.commit();
+  if (!machine.leads() || commit <= member.commit) return;
+  const Term term = machine.TermAt(commit);
+  std::map<NodeId, sim::SavedLog> saved;
+  for (const auto& [node, other] : members_) {
+    saved.emplace(IdOf(node), sim::SavedLog(other.disk.contents()));
+  }
+  const bool was_enough =
+      !sim::CheckCommitQuorum(member.configuration, commit, term, saved);
+  if (was_enough) return;
+  Require(sim::CheckCommitQuorum(machine.configuration(), commit, term, saved));
+}
+
+void RaftCluster::CheckSnapshot(const Snapshot& snapshot) const {
+  Require(
+      committed_.CheckSnapshot(snapshot.index, snapshot.term, snapshot.time));
+  Require(
+      configurations_.CheckSnapshot(snapshot.index, snapshot.configuration));
+}
+
+void RaftCluster::ObserveVote(uint64_t node, const SavedState& saved) {
+  if (saved.vote.IsNone()) return;
+  Require(votes_.ObserveVote(IdOf(node), saved.term, saved.vote));
+}
+
+void RaftCluster::CheckPromise(uint64_t node, const Member& member,
+                               const Outgoing& outgoing) {
+  const sim::SavedLog saved(member.disk.contents());
+  const Consensus& machine = *member.machine;
   if (const auto* vote = std::get_if<VoteReply>(&outgoing.message)) {
     if (!vote->granted || vote->is_pre_vote) return;
-    CHECK(disk.term >= vote->term);
-    if (disk.term == vote->term) CHECK(disk.vote == outgoing.to);
+    Require(sim::CheckVotePromise(saved, outgoing.to, *vote));
+    Require(votes_.ObserveVote(IdOf(node), vote->term, outgoing.to));
   }
-  const auto* append = std::get_if<AppendReply>(&outgoing.message);
-  // What a later leader replaced meanwhile was never enough to commit.
-  const bool stands = append != nullptr && append->accepted &&
-                      append->term == member.machine->term();
-  if (!stands) return;
-  CHECK(disk.first.value() + disk.entries.size() > append->index.value())
-      << "entry " << append->index << " is promised, but not saved";
+  if (const auto* reply = std::get_if<AppendReply>(&outgoing.message)) {
+    const bool is_known = machine.term() == reply->term &&
+                          reply->index >= machine.first_index() &&
+                          reply->index <= machine.last_index();
+    Require(sim::CheckAppendPromise(
+        saved, *reply,
+        is_known ? std::optional<Term>(machine.TermAt(reply->index))
+                 : std::nullopt));
+  }
+  if (const auto* reply = std::get_if<SnapshotReply>(&outgoing.message)) {
+    // A part of a snapshot promises nothing.
+    if (reply->received == 0 || machine.commit() < reply->index) return;
+    Require(sim::CheckSnapshotPromise(saved, *reply));
+  }
 }
 
 }  // namespace cachalot

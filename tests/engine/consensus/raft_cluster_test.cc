@@ -9,15 +9,15 @@
 namespace cachalot {
 namespace {
 
-constexpr absl::Duration kWild = absl::Seconds(5);
+constexpr absl::Duration kFaultsFor = absl::Seconds(5);
 
-// One test for each seed: the judge stops the process, and its name is on the
-// last line before that.
+// One test for each seed: a failed check stops the process, and the test's name
+// is on the last line before that.
 class RaftClusterTest : public testing::TestWithParam<uint64_t> {};
 
-TEST_P(RaftClusterTest, StaysSafeInAnyWeatherAndHeals) {
+TEST_P(RaftClusterTest, StaysSafeWithAnyFaultsAndHeals) {
   RaftCluster cluster(GetParam());
-  cluster.RunWild(kWild);
+  cluster.RunWithFaults(kFaultsFor);
   const bool heals = cluster.Heals(absl::Seconds(20));
   std::ostringstream standing;
   cluster.Describe(standing);
@@ -28,12 +28,12 @@ INSTANTIATE_TEST_SUITE_P(Seed, RaftClusterTest,
                          testing::Range(uint64_t{1}, uint64_t{501}),
                          testing::PrintToStringParamName());
 
-// What is rare would not be tested.
-TEST(RaftClusterWeatherTest, IsRoughEnough) {
+// What never happens is not tested.
+TEST(RaftClusterFaultsTest, AreFrequentEnough) {
   RaftCluster::Tally total;
   for (uint64_t seed = 1; seed <= 25; ++seed) {
     RaftCluster cluster(seed);
-    cluster.RunWild(kWild);
+    cluster.RunWithFaults(kFaultsFor);
     total += cluster.tally();
   }
   EXPECT_GT(total.leaders, 50u);

@@ -61,18 +61,6 @@ AppendReply Rejection(uint64_t term, uint64_t rejected, uint64_t index,
           .rejected = LogIndex(rejected)};
 }
 
-// Leads {1, 2, 3} in term 1 with 2 and 3 up to date and the log committed:
-// the founding configuration and the opening entry.
-LoneConsensus Leader() {
-  LoneConsensus lone;
-  lone.Lead({1, 2, 3});
-  lone.AcknowledgeAll({2, 3});
-  lone.Apply();
-  lone.SaveAll();
-  lone.Ignore();
-  return lone;
-}
-
 // Of the last append to `to`: what it would prove if it was accepted.
 LogIndex LastProven(LoneConsensus& lone, uint64_t to) {
   LogIndex proven;
@@ -276,7 +264,7 @@ TEST(LeaderTest, LooksForAgreementWithOneAppendAtATime) {
 }
 
 TEST(LeaderTest, SendsATurnAsOneAppendAndOneSave) {
-  LoneConsensus lone = Leader();
+  LoneConsensus lone = LeaderOfThree();
   for (const char* payload : {"x", "y", "z"}) lone.Propose(payload);
   EXPECT_EQ(lone.sent_count(), 0u);
   lone.Flush();
@@ -287,7 +275,7 @@ TEST(LeaderTest, SendsATurnAsOneAppendAndOneSave) {
 
 // Rule 11: an append promises nothing.
 TEST(LeaderTest, AppendsOvertakeItsOwnDisk) {
-  LoneConsensus lone = Leader();
+  LoneConsensus lone = LeaderOfThree();
   lone.Propose("x");
   lone.Flush();
   EXPECT_EQ(lone.saves_in_flight(), 1u);
@@ -295,7 +283,7 @@ TEST(LeaderTest, AppendsOvertakeItsOwnDisk) {
 }
 
 TEST(LeaderTest, SendsAheadOfTheAnswersAsFarAsTheWindow) {
-  LoneConsensus lone = Leader();
+  LoneConsensus lone = LeaderOfThree();
   for (int i = 0; i < 6; ++i) {
     lone.Propose("x");
     lone.Flush();
@@ -314,7 +302,7 @@ TEST(LeaderTest, SendsAheadOfTheAnswersAsFarAsTheWindow) {
 
 // Rule 14: or a window that was lost would be waited for for ever.
 TEST(LeaderTest, AFullWindowDoesNotSilenceTheHeartbeat) {
-  LoneConsensus lone = Leader();
+  LoneConsensus lone = LeaderOfThree();
   for (int i = 0; i < 6; ++i) {
     lone.Propose("x");
     lone.Flush();
@@ -330,7 +318,7 @@ TEST(LeaderTest, AFullWindowDoesNotSilenceTheHeartbeat) {
 }
 
 TEST(LeaderTest, HoldsAppendsToTheirLimits) {
-  LoneConsensus lone = Leader();
+  LoneConsensus lone = LeaderOfThree();
   const std::string large(limits::kEntryBytesMax, 'x');
   for (int i = 0; i < 3; ++i) lone.Propose(large);
   lone.Flush();
@@ -345,7 +333,7 @@ TEST(LeaderTest, HoldsAppendsToTheirLimits) {
 }
 
 TEST(LeaderTest, TakesNoMoreThanItMayLeaveUncommitted) {
-  LoneConsensus lone = Leader();
+  LoneConsensus lone = LeaderOfThree();
   const std::string large(limits::kUncommittedBytesMax / 4, 'x');
   for (int i = 0; i < 5; ++i) lone.Propose(large);
   EXPECT_FALSE(lone.machine().Propose(lone.now(), "one too many"));
@@ -376,7 +364,7 @@ TEST(LeaderTest, GoesBackByTheHintOfBothSides) {
 }
 
 TEST(LeaderTest, IgnoresRefusalsThatAreOvertaken) {
-  LoneConsensus lone = Leader();
+  LoneConsensus lone = LeaderOfThree();
   lone.Propose("x");
   lone.Flush();
   lone.Ignore();
@@ -401,7 +389,7 @@ TEST(LeaderTest, IgnoresRefusalsThatAreOvertaken) {
 }
 
 TEST(LeaderTest, LooksAnewWhereABrokenStreamLostItsTail) {
-  LoneConsensus lone = Leader();
+  LoneConsensus lone = LeaderOfThree();
   lone.Propose("x");
   lone.Flush();
   lone.Ignore();  // lost with the stream
@@ -414,7 +402,7 @@ TEST(LeaderTest, LooksAnewWhereABrokenStreamLostItsTail) {
 }
 
 TEST(LeaderTest, TriesALinkThatBrokeWithTheNextHeartbeat) {
-  LoneConsensus lone = Leader();
+  LoneConsensus lone = LeaderOfThree();
   lone.Propose("x");
   for (int i = 0; i < 3; ++i) {
     lone.machine().NoteLinkDown(IdOf(2));
@@ -429,7 +417,7 @@ TEST(LeaderTest, TriesALinkThatBrokeWithTheNextHeartbeat) {
 }
 
 TEST(LeaderTest, BelievesNobodyWhoHasMoreThanItSent) {
-  LoneConsensus lone = Leader();
+  LoneConsensus lone = LeaderOfThree();
   lone.Acknowledge(2, LogIndex(99));
   EXPECT_EQ(lone.machine().counters().malformed, 1u);
   EXPECT_EQ(lone.machine().commit(), LogIndex(2));
@@ -438,7 +426,7 @@ TEST(LeaderTest, BelievesNobodyWhoHasMoreThanItSent) {
 // --- Leaders: committing ----------------------------------------------------
 
 TEST(CommitTest, CountsItsOwnEntryWhenItIsSaved) {
-  LoneConsensus lone = Leader();
+  LoneConsensus lone = LeaderOfThree();
   lone.Propose("x");
   lone.Flush();
   lone.Acknowledge(2, LogIndex(3));
@@ -448,7 +436,7 @@ TEST(CommitTest, CountsItsOwnEntryWhenItIsSaved) {
 }
 
 TEST(CommitTest, DoesNotNeedItsOwnDisk) {
-  LoneConsensus lone = Leader();
+  LoneConsensus lone = LeaderOfThree();
   lone.Propose("x");
   lone.Flush();
   lone.AcknowledgeAll({2, 3});
@@ -458,7 +446,7 @@ TEST(CommitTest, DoesNotNeedItsOwnDisk) {
 }
 
 TEST(CommitTest, CountsNoLearner) {
-  LoneConsensus lone = Leader();
+  LoneConsensus lone = LeaderOfThree();
   lone.machine().SetLearners(lone.now(), VotersOf({4}));
   lone.Propose("x");
   lone.SaveAll();
@@ -515,7 +503,7 @@ TEST(ReadTest, WaitsForACommitInTheTerm) {
 }
 
 TEST(ReadTest, NeedsAQuorumThatHeardOfItsRound) {
-  LoneConsensus lone = Leader();
+  LoneConsensus lone = LeaderOfThree();
   lone.machine().RequestRead(7);
   EXPECT_TRUE(lone.machine().NeedsFlush());
   lone.Flush();
@@ -534,7 +522,7 @@ TEST(ReadTest, NeedsAQuorumThatHeardOfItsRound) {
 }
 
 TEST(ReadTest, CountsNoLearner) {
-  LoneConsensus lone = Leader();
+  LoneConsensus lone = LeaderOfThree();
   lone.machine().SetLearners(lone.now(), VotersOf({4}));
   lone.machine().RequestRead(7);
   lone.Flush();
@@ -543,7 +531,7 @@ TEST(ReadTest, CountsNoLearner) {
 }
 
 TEST(ReadTest, NeedsBothMajoritiesOfAJointConfiguration) {
-  LoneConsensus lone = Leader();
+  LoneConsensus lone = LeaderOfThree();
   lone.machine().ChangeVoters(lone.now(), VotersOf({1, 4, 5}));
   lone.machine().RequestRead(7);
   lone.Flush();
@@ -555,7 +543,7 @@ TEST(ReadTest, NeedsBothMajoritiesOfAJointConfiguration) {
 }
 
 TEST(ReadTest, SeesWhatWasCommittedWhenItCame) {
-  LoneConsensus lone = Leader();
+  LoneConsensus lone = LeaderOfThree();
   lone.Propose("x");
   lone.SaveAll();
   lone.Acknowledge(2, LogIndex(3));
@@ -577,7 +565,7 @@ TEST(ReadTest, ALoneVoterReadsAtOnce) {
 }
 
 TEST(ReadTest, IsLostWithItsLeader) {
-  LoneConsensus lone = Leader();
+  LoneConsensus lone = LeaderOfThree();
   lone.machine().RequestRead(7);
   lone.Flush();
   lone.machine().RequestRead(8);
@@ -592,7 +580,7 @@ TEST(ReadTest, IsLostWithItsLeader) {
 ClusterTime After(absl::Duration time) { return ClusterTime() + time; }
 
 TEST(TimeTest, GoesOnAtTheLeadersPace) {
-  LoneConsensus lone = Leader();
+  LoneConsensus lone = LeaderOfThree();
   const ClusterTime start = lone.machine().log().last_time();
   for (int i = 1; i <= 5; ++i) {
     lone.Pass(absl::Milliseconds(7));

@@ -1,17 +1,16 @@
-#include "tests/engine/membership/neighbourhood.h"
+#include "tests/engine/membership/membership_network.h"
 
 #include <algorithm>
 #include <string>
-#include <type_traits>
 #include <variant>
 
 #include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
-#include "engine/check.h"
 #include "engine/limits.h"
 #include "engine/membership/member_list.h"
 #include "engine/wire/codec.h"
 #include "gtest/gtest.h"
+#include "tests/engine/narrow_message.h"
 
 namespace cachalot {
 namespace {
@@ -26,32 +25,19 @@ Origin OriginOf(const Address& address, bool on_stream) {
   return {.source = address, .claimed = address, .on_stream = on_stream};
 }
 
-MembershipMessage Narrow(const Message& message) {
-  return std::visit(
-      [](const auto& m) -> MembershipMessage {
-        using Kind = std::decay_t<decltype(m)>;
-        if constexpr (std::is_constructible_v<MembershipMessage, Kind>) {
-          return m;
-        } else {
-          CHECK(false) << "membership sends no other messages";
-          return Gossip();
-        }
-      },
-      message);
-}
-
 }  // namespace
 
-Neighbourhood::Neighbourhood(Options options)
-    : options_(options), random_(options.seed, "neighbourhood") {}
+MembershipNetwork::MembershipNetwork(Options options)
+    : options_(options), random_(options.seed, "membership_network") {}
 
-size_t Neighbourhood::Start(uint16_t port, const std::vector<uint16_t>& seeds) {
+size_t MembershipNetwork::Start(uint16_t port,
+                                const std::vector<uint16_t>& seeds) {
   const NodeId id = {.high = random_.Next(), .low = members_.size() + 1};
   return StartAs(id, port, seeds);
 }
 
-size_t Neighbourhood::StartAs(NodeId id, uint16_t port,
-                              const std::vector<uint16_t>& seeds) {
+size_t MembershipNetwork::StartAs(NodeId id, uint16_t port,
+                                  const std::vector<uint16_t>& seeds) {
   const size_t member = members_.size();
   std::vector<Address> addresses;
   for (const uint16_t seed : seeds) addresses.push_back(AtPort(seed));
@@ -65,18 +51,20 @@ size_t Neighbourhood::StartAs(NodeId id, uint16_t port,
   return member;
 }
 
-void Neighbourhood::StartAll(size_t count) {
+void MembershipNetwork::StartAll(size_t count) {
   Start(7000, {});
   for (size_t i = 1; i < count; ++i) {
     Start(static_cast<uint16_t>(7000 + i), {7000});
   }
 }
 
-void Neighbourhood::Crash(size_t member) { members_[member].runs = false; }
+void MembershipNetwork::Crash(size_t member) { members_[member].runs = false; }
 
-void Neighbourhood::Pause(size_t member) { members_[member].is_paused = true; }
+void MembershipNetwork::Pause(size_t member) {
+  members_[member].is_paused = true;
+}
 
-void Neighbourhood::Resume(size_t member) {
+void MembershipNetwork::Resume(size_t member) {
   Process& process = members_[member];
   process.is_paused = false;
   const absl::Duration lateness = Now() - process.deadline;
@@ -89,49 +77,50 @@ void Neighbourhood::Resume(size_t member) {
   }
 }
 
-void Neighbourhood::Leave(size_t member) {
+void MembershipNetwork::Leave(size_t member) {
   Outbox out;
   members_[member].machine->Leave(Now(), out);
   AfterStep(member, out);
 }
 
-void Neighbourhood::Partition(const std::vector<std::vector<size_t>>& groups) {
+void MembershipNetwork::Partition(
+    const std::vector<std::vector<size_t>>& groups) {
   group_of_.clear();
   for (size_t group = 0; group < groups.size(); ++group) {
     for (const size_t member : groups[group]) group_of_[member] = group;
   }
 }
 
-void Neighbourhood::CutDatagrams(size_t from, size_t to) {
+void MembershipNetwork::CutDatagrams(size_t from, size_t to) {
   cut_datagrams_.insert({from, to});
 }
 
-void Neighbourhood::Cut(size_t from, size_t to) { cut_.insert({from, to}); }
+void MembershipNetwork::Cut(size_t from, size_t to) { cut_.insert({from, to}); }
 
-void Neighbourhood::Heal() {
+void MembershipNetwork::Heal() {
   group_of_.clear();
   cut_.clear();
   cut_datagrams_.clear();
 }
 
-void Neighbourhood::RunFor(absl::Duration time) {
-  const absl::Duration end = now_ + time;
+void MembershipNetwork::RunFor(absl::Duration time) {
+  const sim::RealInstant end = now_ + time;
   while (Step(end)) {
   }
   now_ = end;
 }
 
-bool Neighbourhood::RunUntil(const std::function<bool()>& condition,
-                             absl::Duration time_max) {
-  const absl::Duration end = now_ + time_max;
+bool MembershipNetwork::RunUntil(const std::function<bool()>& condition,
+                                 absl::Duration time_max) {
+  const sim::RealInstant end = now_ + time_max;
   while (!condition()) {
     if (!Step(end)) return false;
   }
   return true;
 }
 
-std::vector<Outgoing> Neighbourhood::Inject(size_t to, NodeId from,
-                                            const MembershipMessage& message) {
+std::vector<Outgoing> MembershipNetwork::Inject(
+    size_t to, NodeId from, const MembershipMessage& message) {
   Address address;
   for (const Process& process : members_) {
     if (process.id == from) address = process.address;
@@ -144,17 +133,19 @@ std::vector<Outgoing> Neighbourhood::Inject(size_t to, NodeId from,
 }
 
 // The next thing that happens, unless it is after `end`.
-bool Neighbourhood::Step(absl::Duration end) {
+bool MembershipNetwork::Step(sim::RealInstant end) {
   std::optional<size_t> due;
   for (size_t i = 0; i < members_.size(); ++i) {
     if (!members_[i].runs || members_[i].is_paused) continue;
     if (!due || members_[i].deadline < members_[*due].deadline) due = i;
   }
-  absl::Duration next = absl::InfiniteDuration();
-  if (due) next = std::max(members_[*due].deadline - SlowInstant(), now_);
-  const bool delivers =
-      !under_way_.empty() && under_way_.begin()->first.first <= next;
-  if (delivers) next = under_way_.begin()->first.first;
+  sim::RealInstant next = sim::RealInstant::Never();
+  if (due) {
+    const absl::Duration at = members_[*due].deadline - SlowInstant();
+    next = std::max(sim::RealInstant() + at, now_);
+  }
+  const bool delivers = !deliveries_.empty() && deliveries_.NextDue() <= next;
+  if (delivers) next = deliveries_.NextDue();
   if (next > end) return false;
 
   now_ = next;
@@ -162,13 +153,11 @@ bool Neighbourhood::Step(absl::Duration end) {
     Tick(*due);
     return true;
   }
-  const Delivery delivery = std::move(under_way_.begin()->second);
-  under_way_.erase(under_way_.begin());
-  Deliver(delivery);
+  Deliver(deliveries_.TakeNext());
   return true;
 }
 
-void Neighbourhood::Deliver(const Delivery& delivery) {
+void MembershipNetwork::Deliver(const Delivery& delivery) {
   const Outgoing& outgoing = delivery.outgoing;
   const std::optional<size_t> to = ListenerAt(outgoing.address);
   if (!to.has_value()) return;
@@ -178,7 +167,7 @@ void Neighbourhood::Deliver(const Delivery& delivery) {
   const Arrival arrival = {
       .from = delivery.from,
       .on_stream = outgoing.channel != Outgoing::Channel::kDatagram,
-      .message = Narrow(outgoing.message)};
+      .message = Narrow<MembershipMessage>(outgoing.message)};
   if (process.is_paused) {
     process.waiting.push_back(arrival);
     return;
@@ -186,7 +175,7 @@ void Neighbourhood::Deliver(const Delivery& delivery) {
   Receive(*to, arrival);
 }
 
-void Neighbourhood::Receive(size_t to, const Arrival& arrival) {
+void MembershipNetwork::Receive(size_t to, const Arrival& arrival) {
   Tick(to);
   Outbox out;
   const Process& from = members_[arrival.from];
@@ -196,13 +185,13 @@ void Neighbourhood::Receive(size_t to, const Arrival& arrival) {
   AfterStep(to, out);
 }
 
-void Neighbourhood::Tick(size_t member) {
+void MembershipNetwork::Tick(size_t member) {
   Outbox out;
   members_[member].machine->FireTimers(Now(), out);
   AfterStep(member, out);
 }
 
-void Neighbourhood::AfterStep(size_t member, const Outbox& out) {
+void MembershipNetwork::AfterStep(size_t member, const Outbox& out) {
   Process& process = members_[member];
   process.deadline = process.machine->NextDeadline();
   EXPECT_GT(process.deadline, Now());
@@ -212,7 +201,7 @@ void Neighbourhood::AfterStep(size_t member, const Outbox& out) {
   for (const Outgoing& outgoing : out.sends) Send(member, outgoing);
 }
 
-void Neighbourhood::Observe(size_t member) {
+void MembershipNetwork::Observe(size_t member) {
   for (const Membership::Change& change :
        members_[member].machine->TakeChanges()) {
     const MemberFact& fact = change.fact;
@@ -227,11 +216,11 @@ void Neighbourhood::Observe(size_t member) {
     }
     EXPECT_LE(fact.incarnation, OwnIncarnation(fact.id))
         << "raised by somebody else than its owner";
-    observations_.push_back({now_, member, fact.id, change});
+    observations_.push_back({now(), member, fact.id, change});
   }
 }
 
-uint64_t Neighbourhood::OwnIncarnation(NodeId id) const {
+uint64_t MembershipNetwork::OwnIncarnation(NodeId id) const {
   uint64_t incarnation = 0;
   for (const Process& process : members_) {
     if (process.id != id) continue;
@@ -240,7 +229,7 @@ uint64_t Neighbourhood::OwnIncarnation(NodeId id) const {
   return incarnation;
 }
 
-void Neighbourhood::Send(size_t from, const Outgoing& outgoing) {
+void MembershipNetwork::Send(size_t from, const Outgoing& outgoing) {
   const bool is_datagram = outgoing.channel == Outgoing::Channel::kDatagram;
   if (is_datagram) {
     const size_t bytes = Encode({.cluster = {.high = 1, .low = 1},
@@ -256,19 +245,19 @@ void Neighbourhood::Send(size_t from, const Outgoing& outgoing) {
   }
   const absl::Duration delay =
       random_.Between(options_.delay_min, options_.delay_max);
-  under_way_.emplace(std::make_pair(now_ + delay, ++deliveries_),
-                     Delivery{from, outgoing});
+  deliveries_.Add(now_ + delay, Delivery{from, outgoing});
 }
 
-std::optional<size_t> Neighbourhood::ListenerAt(const Address& address) const {
+std::optional<size_t> MembershipNetwork::ListenerAt(
+    const Address& address) const {
   for (size_t i = 0; i < members_.size(); ++i) {
     if (members_[i].runs && members_[i].address == address) return i;
   }
   return std::nullopt;
 }
 
-bool Neighbourhood::Passes(size_t from, size_t to,
-                           Outgoing::Channel channel) const {
+bool MembershipNetwork::Passes(size_t from, size_t to,
+                               Outgoing::Channel channel) const {
   if (cut_.contains({from, to})) return false;
   if (channel == Outgoing::Channel::kDatagram &&
       cut_datagrams_.contains({from, to})) {
@@ -280,36 +269,36 @@ bool Neighbourhood::Passes(size_t from, size_t to,
          group_from->second == group_to->second;
 }
 
-std::optional<MemberState> Neighbourhood::Belief(size_t member,
-                                                 size_t about) const {
+std::optional<MemberState> MembershipNetwork::Belief(size_t member,
+                                                     size_t about) const {
   const auto& others = at(member).others();
   const auto found = others.find(id(about));
   if (found == others.end()) return std::nullopt;
   return found->second.state;
 }
 
-bool Neighbourhood::AllAlive() const {
+bool MembershipNetwork::AllAlive() const {
   for (size_t i = 0; i < members_.size(); ++i) {
     if (runs(i) && !AllBelieve(i, MemberState::kAlive)) return false;
   }
   return true;
 }
 
-bool Neighbourhood::AllBelieve(size_t about, MemberState state) const {
+bool MembershipNetwork::AllBelieve(size_t about, MemberState state) const {
   for (size_t i = 0; i < members_.size(); ++i) {
     if (runs(i) && i != about && Belief(i, about) != state) return false;
   }
   return true;
 }
 
-size_t Neighbourhood::CountOf(MemberState state) const {
+size_t MembershipNetwork::CountOf(MemberState state) const {
   return static_cast<size_t>(
       absl::c_count_if(observations_, [state](const Observation& seen) {
         return seen.change.fact.state == state;
       }));
 }
 
-uint64_t Neighbourhood::Fingerprint() const {
+uint64_t MembershipNetwork::Fingerprint() const {
   std::string text;
   for (const Process& process : members_) {
     absl::StrAppend(&text, process.machine->Fingerprint(), " ");

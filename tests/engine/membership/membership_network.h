@@ -1,5 +1,5 @@
-#ifndef TESTS_ENGINE_MEMBERSHIP_NEIGHBOURHOOD_H_
-#define TESTS_ENGINE_MEMBERSHIP_NEIGHBOURHOOD_H_
+#ifndef TESTS_ENGINE_MEMBERSHIP_MEMBERSHIP_NETWORK_H_
+#define TESTS_ENGINE_MEMBERSHIP_MEMBERSHIP_NETWORK_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -22,16 +22,18 @@
 #include "engine/random.h"
 #include "engine/request.h"
 #include "engine/wire/message.h"
+#include "sim/world/agenda.h"
+#include "sim/world/instant.h"
 
 namespace cachalot {
 
 // Several Membership machines in virtual time, which exchange typed messages
-// over a small pretended network. It expects throughout what must always hold:
-// the machine's invariants, datagrams within the limit, and that beliefs move
+// over a simple network. It expects at every step what must always hold: the
+// machine's invariants, datagrams within the limit, and that beliefs change
 // only in SWIM's order.
 //
 // Members are numbered from 0 in the order of their starts.
-class Neighbourhood {
+class MembershipNetwork {
  public:
   struct Options {
     uint64_t seed = 1;
@@ -41,7 +43,7 @@ class Neighbourhood {
     absl::Duration delay_max = absl::Milliseconds(2);
   };
 
-  // `member` changed its belief about `about`.
+  // `member` changed what it believes about `about`.
   struct Observation {
     absl::Duration when;
     size_t member;
@@ -49,7 +51,7 @@ class Neighbourhood {
     Membership::Change change;
   };
 
-  explicit Neighbourhood(Options options);
+  explicit MembershipNetwork(Options options);
 
   // A process starts and listens on `port`; `seeds` are ports.
   size_t Start(uint16_t port, const std::vector<uint16_t>& seeds);
@@ -85,7 +87,7 @@ class Neighbourhood {
   NodeId id(size_t member) const { return members_[member].id; }
   size_t size() const { return members_.size(); }
   bool runs(size_t member) const { return members_[member].runs; }
-  absl::Duration now() const { return now_; }
+  absl::Duration now() const { return now_ - sim::RealInstant(); }
   // What `member` believes of `about`; nothing if it does not know it.
   std::optional<MemberState> Belief(size_t member, size_t about) const;
   // Every running member believes that every running one is alive, and so many
@@ -122,8 +124,8 @@ class Neighbourhood {
     Outgoing outgoing;
   };
 
-  SlowInstant Now() const { return SlowInstant() + now_; }
-  bool Step(absl::Duration end);
+  SlowInstant Now() const { return SlowInstant() + now(); }
+  bool Step(sim::RealInstant end);
   void Deliver(const Delivery& delivery);
   void Receive(size_t to, const Arrival& arrival);
   void Tick(size_t member);
@@ -136,11 +138,10 @@ class Neighbourhood {
 
   Options options_;
   Random random_;
-  absl::Duration now_;
+  sim::RealInstant now_;
   std::vector<Process> members_;
   uint64_t steps_ = 0;
-  uint64_t deliveries_ = 0;
-  absl::btree_map<std::pair<absl::Duration, uint64_t>, Delivery> under_way_;
+  sim::Agenda<Delivery> deliveries_;
   absl::btree_map<size_t, size_t> group_of_;
   absl::btree_set<std::pair<size_t, size_t>> cut_;
   absl::btree_set<std::pair<size_t, size_t>> cut_datagrams_;
@@ -152,4 +153,4 @@ class Neighbourhood {
 
 }  // namespace cachalot
 
-#endif  // TESTS_ENGINE_MEMBERSHIP_NEIGHBOURHOOD_H_
+#endif  // TESTS_ENGINE_MEMBERSHIP_MEMBERSHIP_NETWORK_H_
