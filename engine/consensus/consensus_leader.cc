@@ -21,6 +21,16 @@ constexpr uint64_t kCloseEntries = 128;
 // A chunk without an answer is sent again after so many heartbeats.
 constexpr int kChunkRetryHeartbeats = 4;
 
+// The progress of the follower `peer`; null if there is no leader's role, or it
+// has no such follower.
+template <typename Role>
+auto FindProgress(Role* leader, NodeId peer)
+    -> decltype(&leader->followers.begin()->second) {
+  if (leader == nullptr) return nullptr;
+  const auto found = leader->followers.find(peer);
+  return found == leader->followers.end() ? nullptr : &found->second;
+}
+
 }  // namespace
 
 void Consensus::BecomeLeader(SlowInstant now, Outbox& out) {
@@ -90,26 +100,18 @@ void Consensus::SetLearners(SlowInstant now,
 }
 
 SlowInstant Consensus::CloseSince(NodeId peer) const {
-  const Leader* leader = std::get_if<Leader>(&role_);
-  if (leader == nullptr) return SlowInstant::Never();
-  const auto found = leader->followers.find(peer);
-  return found == leader->followers.end() ? SlowInstant::Never()
-                                          : found->second.close_since;
+  const Progress* progress = FindProgress(std::get_if<Leader>(&role_), peer);
+  return progress == nullptr ? SlowInstant::Never() : progress->close_since;
 }
 
 SlowInstant Consensus::LastAnswer(NodeId peer) const {
-  const Leader* leader = std::get_if<Leader>(&role_);
-  if (leader == nullptr) return SlowInstant::Never();
-  const auto found = leader->followers.find(peer);
-  return found == leader->followers.end() ? SlowInstant::Never()
-                                          : found->second.last_answer;
+  const Progress* progress = FindProgress(std::get_if<Leader>(&role_), peer);
+  return progress == nullptr ? SlowInstant::Never() : progress->last_answer;
 }
 
 bool Consensus::HasAnswered(NodeId peer) const {
-  const Leader* leader = std::get_if<Leader>(&role_);
-  if (leader == nullptr) return false;
-  const auto found = leader->followers.find(peer);
-  return found != leader->followers.end() && found->second.has_answered;
+  const Progress* progress = FindProgress(std::get_if<Leader>(&role_), peer);
+  return progress != nullptr && progress->has_answered;
 }
 
 // --- Appending --------------------------------------------------------------
@@ -347,11 +349,9 @@ void Consensus::Handle(SlowInstant now, NodeId from, const AppendReply& m,
     BecomeFollower(now, m.term, NodeId());
     return;
   }
-  Leader* leader = std::get_if<Leader>(&role_);
-  if (leader == nullptr || m.term != term_) return;
-  const auto found = leader->followers.find(from);
-  if (found == leader->followers.end()) return;
-  Progress& progress = found->second;
+  Progress* const found = FindProgress(std::get_if<Leader>(&role_), from);
+  if (found == nullptr || m.term != term_) return;
+  Progress& progress = *found;
   if (m.index > log_.last_index()) {
     ++counters_.malformed;
     return;
@@ -409,11 +409,9 @@ void Consensus::Handle(SlowInstant now, NodeId from, const SnapshotReply& m,
     BecomeFollower(now, m.term, NodeId());
     return;
   }
-  Leader* leader = std::get_if<Leader>(&role_);
-  if (leader == nullptr || m.term != term_) return;
-  const auto found = leader->followers.find(from);
-  if (found == leader->followers.end()) return;
-  Progress& progress = found->second;
+  Progress* const found = FindProgress(std::get_if<Leader>(&role_), from);
+  if (found == nullptr || m.term != term_) return;
+  Progress& progress = *found;
   NoteAnswer(now, progress, m.read_round);
   ConfirmReads();
   if (progress.mode != Progress::Mode::kSnapshot ||
@@ -438,11 +436,9 @@ void Consensus::Handle(SlowInstant now, NodeId from, const SnapshotReply& m,
 }
 
 void Consensus::NoteLinkDown(NodeId peer) {
-  Leader* leader = std::get_if<Leader>(&role_);
-  if (leader == nullptr) return;
-  const auto found = leader->followers.find(peer);
-  if (found == leader->followers.end()) return;
-  Progress& progress = found->second;
+  Progress* const found = FindProgress(std::get_if<Leader>(&role_), peer);
+  if (found == nullptr) return;
+  Progress& progress = *found;
   if (progress.mode == Progress::Mode::kReplicate) progress.BecomeProbe();
   // What was out is lost. Where nobody listens, a link breaks as soon as
   // something is sent: the next heartbeat is early enough to try again.
@@ -453,9 +449,9 @@ bool Consensus::HeardFromQuorum(SlowInstant now) const {
   const Leader& leader = std::get<Leader>(role_);
   return HasQuorum(configuration(), [&](NodeId id) {
     if (id == self_) return true;
-    const auto found = leader.followers.find(id);
-    return found != leader.followers.end() &&
-           now - found->second.last_answer < options_.election_timeout;
+    const Progress* found = FindProgress(&leader, id);
+    return found != nullptr &&
+           now - found->last_answer < options_.election_timeout;
   });
 }
 

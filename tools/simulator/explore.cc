@@ -1,5 +1,5 @@
-// Tries everything that can happen in a small world, or walks down many ways
-// through it, and says what came of it.
+// Explores everything that can happen in a small world, or walks many paths
+// through it, and reports the result.
 
 #include <unistd.h>
 
@@ -11,6 +11,7 @@
 #include <iostream>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
@@ -41,9 +42,9 @@ struct Command {
   bool as_json = false;
 };
 
-// The words that make this world: what a replay must repeat.
+// The options that make this world, which a replay must repeat.
 std::string world_words;
-// What was being done, for the handler of SIGABRT.
+// The path that is being taken, for the handler of SIGABRT.
 std::function<Path()> current_path;
 
 std::string ReplayCommand(const Path& path) {
@@ -141,7 +142,7 @@ double SecondsSince(std::chrono::steady_clock::time_point start) {
       .count();
 }
 
-// Of this process: what it took when others had their share of the machine.
+// Of this process, however busy the machine is.
 double CpuSeconds() {
   return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
 }
@@ -156,30 +157,50 @@ int Report(const Command& command, Beginning beginning,
   return 1;
 }
 
-int Explore(const Command& command, Beginning beginning) {
+// A run to its end, whose violation has been reported.
+template <typename Result>
+struct Finished {
+  Result result;
+  double wall_s = 0;
+  int status = 0;  // of this process
+};
+
+// Runs an Explorer or a Walker.
+template <typename Runner>
+auto Run(const Command& command, Beginning beginning, Runner& runner) {
   const auto start = std::chrono::steady_clock::now();
-  Explorer explorer(command.explore);
-  current_path = [&explorer] { return explorer.CurrentPath(); };
-  const ExploreResult result = explorer.Run(Begin(command.world, beginning));
+  auto result = runner.Run(Begin(command.world, beginning));
   const double wall_s = SecondsSince(start);
   const int status = Report(command, beginning, result.violation);
-  const double states_per_s = static_cast<double>(result.states) / wall_s;
+  return Finished<decltype(result)>{std::move(result), wall_s, status};
+}
+
+// What the lines of both end with.
+template <typename Result>
+void PrintLine(const Finished<Result>& run, nlohmann::ordered_json line) {
+  line["progress_checks"] = run.result.progress_checks;
+  line["wall_s"] = run.wall_s;
+  line["cpu_s"] = CpuSeconds();
+  line["hash"] = absl::StrFormat("%016x", run.result.hash);
+  std::cout << line.dump() << "\n";
+}
+
+int Explore(const Command& command, Beginning beginning) {
+  Explorer explorer(command.explore);
+  current_path = [&explorer] { return explorer.CurrentPath(); };
+  const Finished<ExploreResult> run = Run(command, beginning, explorer);
+  const ExploreResult& result = run.result;
+  const double states_per_s = static_cast<double>(result.states) / run.wall_s;
   if (command.as_json) {
-    const nlohmann::ordered_json line = {
-        {"states", result.states},
-        {"states_per_s", states_per_s},
-        {"depth", result.depth},
-        {"fixpoint", result.fixpoint},
-        {"duplicates", result.duplicates},
-        {"violations", result.violation.has_value() ? 1 : 0},
-        {"transitions", result.transitions},
-        {"turns_taken", result.turns_taken},
-        {"progress_checks", result.progress_checks},
-        {"wall_s", wall_s},
-        {"cpu_s", CpuSeconds()},
-        {"hash", absl::StrFormat("%016x", result.hash)}};
-    std::cout << line.dump() << "\n";
-    return status;
+    PrintLine(run, {{"states", result.states},
+                    {"states_per_s", states_per_s},
+                    {"depth", result.depth},
+                    {"fixpoint", result.fixpoint},
+                    {"duplicates", result.duplicates},
+                    {"violations", result.violation.has_value() ? 1 : 0},
+                    {"transitions", result.transitions},
+                    {"turns_taken", result.turns_taken}});
+    return run.status;
   }
   std::cout << absl::StrFormat(
       "%d states to depth %d%s, %d transitions, %d to known states\n"
@@ -187,40 +208,34 @@ int Explore(const Command& command, Beginning beginning) {
       "%.1f s: %.0f states/s; hash %016x\n",
       result.states, result.depth, result.fixpoint ? ", which is all" : "",
       result.transitions, result.duplicates, result.turns_taken,
-      result.turns_found, result.progress_checks, wall_s, states_per_s,
+      result.turns_found, result.progress_checks, run.wall_s, states_per_s,
       result.hash);
-  return status;
+  return run.status;
 }
 
 int WalkAll(const Command& command, Beginning beginning) {
-  const auto start = std::chrono::steady_clock::now();
   Walker walker(command.walk);
   current_path = [&walker] { return walker.path(); };
-  const WalkResult result = walker.Run(Begin(command.world, beginning));
-  const double wall_s = SecondsSince(start);
-  const int status = Report(command, beginning, result.violation);
-  const double schedules_per_s = static_cast<double>(result.schedules) / wall_s;
+  const Finished<WalkResult> run = Run(command, beginning, walker);
+  const WalkResult& result = run.result;
+  const double schedules_per_s =
+      static_cast<double>(result.schedules) / run.wall_s;
   if (command.as_json) {
-    const nlohmann::ordered_json line = {
-        {"schedules", result.schedules},
-        {"schedules_per_s", schedules_per_s},
-        {"steps", result.steps},
-        {"steps_per_s", static_cast<double>(result.steps) / wall_s},
-        {"depth", command.walk.depth},
-        {"violations", result.violation.has_value() ? 1 : 0},
-        {"progress_checks", result.progress_checks},
-        {"wall_s", wall_s},
-        {"cpu_s", CpuSeconds()},
-        {"hash", absl::StrFormat("%016x", result.hash)}};
-    std::cout << line.dump() << "\n";
-    return status;
+    PrintLine(run,
+              {{"schedules", result.schedules},
+               {"schedules_per_s", schedules_per_s},
+               {"steps", result.steps},
+               {"steps_per_s", static_cast<double>(result.steps) / run.wall_s},
+               {"depth", command.walk.depth},
+               {"violations", result.violation.has_value() ? 1 : 0}});
+    return run.status;
   }
   std::cout << absl::StrFormat(
       "%d schedules, %d steps, %d healed\n"
       "%.1f s: %.0f schedules/s; hash %016x\n",
-      result.schedules, result.steps, result.progress_checks, wall_s,
+      result.schedules, result.steps, result.progress_checks, run.wall_s,
       schedules_per_s, result.hash);
-  return status;
+  return run.status;
 }
 
 int Tell(const Command& command, Beginning beginning) {
@@ -236,7 +251,7 @@ int Tell(const Command& command, Beginning beginning) {
   return 1;
 }
 
-// What was given of the world, to be given again.
+// The options of the world as they were given.
 std::string WordsOf(const CLI::App& app) {
   std::string words;
   for (const CLI::Option* option : app.get_options()) {
