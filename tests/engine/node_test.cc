@@ -384,20 +384,22 @@ TEST(NodeTest, MembersWithoutTheLogTakeLocksToo) {
   EXPECT_GT(without_log, 0);
 }
 
-int WithoutLog(TestCluster& cluster, int nodes) {
-  for (int i = nodes; i > 0; --i) {
+// Starts more nodes than voters and learners together. Returns one that has no
+// log; 0 if all have it.
+int StartOneWithoutLog(TestCluster& cluster) {
+  constexpr int kNodes = 26;
+  for (int i = 1; i <= kNodes; ++i) cluster.Start(i, {1});
+  cluster.Run(absl::Seconds(8));
+  for (int i = kNodes; i > 0; --i) {
     if (cluster.node(i).consensus().last_index() == LogIndex()) return i;
   }
   return 0;
 }
 
-// What it may have taken for the leader, it need not guess again.
+// It asks the leader that answered, and does not search for another.
 TEST(NodeTest, AMemberWithoutTheLogStaysWithTheLeaderThatAnswersIt) {
-  constexpr int kNodes = 26;
   TestCluster cluster;
-  for (int i = 1; i <= kNodes; ++i) cluster.Start(i, {1});
-  cluster.Run(absl::Seconds(8));
-  const int other = WithoutLog(cluster, kNodes);
+  const int other = StartOneWithoutLog(cluster);
   ASSERT_NE(other, 0);
   int asked = 0;
   cluster.filter = [&](int from, const Address&, const std::string& bytes) {
@@ -424,11 +426,8 @@ TEST(NodeTest, AMemberWithoutTheLogStaysWithTheLeaderThatAnswersIt) {
 }
 
 TEST(NodeTest, AMemberWithoutTheLogFreesItsLocksWhenItLeaves) {
-  constexpr int kNodes = 26;
   TestCluster cluster;
-  for (int i = 1; i <= kNodes; ++i) cluster.Start(i, {1});
-  cluster.Run(absl::Seconds(8));
-  const int other = WithoutLog(cluster, kNodes);
+  const int other = StartOneWithoutLog(cluster);
   ASSERT_NE(other, 0);
   ASSERT_EQ(cluster.Ask(other, Try("k")).outcome, Outcome::kOk);
   const RequestId waiter = cluster.Submit(1, Wait("k", absl::Minutes(1)));

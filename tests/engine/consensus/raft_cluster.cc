@@ -1,6 +1,7 @@
 #include "tests/engine/consensus/raft_cluster.h"
 
 #include <algorithm>
+#include <utility>
 #include <variant>
 
 #include "absl/status/statusor.h"
@@ -198,6 +199,7 @@ void RaftCluster::Start(uint64_t node) {
   member.commit = member.machine->commit();
   member.log_end = {};
   member.configuration = member.machine->configuration();
+  member.configuration_index = member.machine->log().configuration_index();
   member.led = Term();
   if (member.life > 1) ++tally_.restarts;
   Wake(node);
@@ -458,6 +460,7 @@ void RaftCluster::CheckStep(uint64_t node, Member& member) {
   member.commit = machine.commit();
   member.configuration = machine.configuration();
   CheckLog(member);
+  CheckProposals(member);
   Require(time_.CheckReading(machine.commit(),
                              machine.TimeAt(LocalTime(member)), now_));
   if (machine.leads() && member.led != machine.term()) {
@@ -490,6 +493,27 @@ void RaftCluster::CheckLog(Member& member) {
     CHECK(seen->second.hash == HashOf(entry)) << "two entries " << i;
     CHECK(seen->second.previous == previous) << "two logs before " << i;
     if (is_new) time_.ObserveStamp(i, entry.term, now_);
+  }
+}
+
+// Of the changes of voters that a leader has appended in this step.
+void RaftCluster::CheckProposals(Member& member) {
+  const Consensus& machine = *member.machine;
+  const LogIndex last = machine.log().configuration_index();
+  LogIndex before = std::exchange(member.configuration_index, last);
+  if (!machine.leads()) return;
+  for (LogIndex i = std::max(before.Next(), machine.first_index()); i <= last;
+       i = i.Next()) {
+    const Entry& entry = *machine.Find(i);
+    if (entry.kind != EntryKind::kConfiguration) continue;
+    const LogIndex previous = std::exchange(before, i);
+    if (entry.term != machine.term()) continue;
+    Require(sim::CheckConfigurationProposal(
+        {.index = i,
+         .before = previous,
+         .term = machine.term(),
+         .commit = machine.commit(),
+         .commit_term = machine.TermAt(machine.commit())}));
   }
 }
 

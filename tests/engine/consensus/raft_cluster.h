@@ -40,7 +40,9 @@ namespace cachalot {
 //  - leader completeness: a new leader has every committed entry;
 //  - state-machine safety: all apply the same entries and get the same state;
 //  - commitment: a majority has saved what a leader commits;
-//  - voters change by joint consensus, and snapshots agree with the log;
+//  - voters change by joint consensus, one change at a time, and snapshots
+//  agree
+//    with the log;
 //  - promises are saved before they are sent;
 //  - reads see what was committed when they were requested;
 //  - cluster time is not faster than real time by more than the rate bound
@@ -108,6 +110,7 @@ class RaftCluster {
     LogIndex commit;
     std::pair<LogIndex, Term> log_end;
     Configuration configuration;
+    LogIndex configuration_index;
     Term led;  // the last term that it led
   };
 
@@ -141,6 +144,7 @@ class RaftCluster {
   void ObserveVote(uint64_t node, const SavedState& saved);
   void CheckStep(uint64_t node, Member& member);
   void CheckLog(Member& member);
+  void CheckProposals(Member& member);
   void CheckElection(uint64_t node, const Consensus& machine);
   void CheckCommit(Member& member);
   void CheckSnapshot(const Snapshot& snapshot) const;
