@@ -29,8 +29,9 @@ struct SendFrame {
   std::string bytes;  // at most limits::kFrameBytesMax
 };
 
-// Back on the stream on which a frame came from `to` (FrameReceived::from), and
-// nowhere else: dropped if that stream is over. Nothing tells of the loss.
+// Sent on the stream on which a frame came from `to` (FrameReceived::from), and
+// on no other. If that stream is closed the frame is dropped; the node is not
+// told.
 struct AnswerFrame {
   Address to;
   std::string bytes;  // at most limits::kFrameBytesMax
@@ -60,26 +61,28 @@ struct NotifyHolder {
   Belief belief = Belief::kLost;
   LossReason reason = LossReason::kNone;  // with kLost; see above
   std::string text;  // with kRevoked: what the administrator gave as reason
-  // A renewal that was answered with kUnknown has moved the lease's end after
-  // all; belief may be as it was.
+  // A renewal that was answered kUnknown took effect and moved the lease's end.
+  // `belief` may be the same as before.
   bool lease_moved = false;
-  // Unless it is lost: until when the lock's own lease may be believed in. A
-  // lease never becomes shorter: of all ends that are told of a grant, here and
-  // in answers, the latest counts, in whatever order they come.
+  // Until when the holder may believe in the lock's own lease, on the node's
+  // fast clock; has no meaning with kLost. A lease never becomes shorter: of
+  // all ends that are told of one grant, here and in answers, the latest
+  // counts, whatever the order in which they arrive.
   FastInstant lease_end;
 };
 
-// There is another session, or the end of belief in it moved: later, within one
-// session. A lock may be believed in until then, or until the end of its own
-// lease, whichever is earlier. Comes before the answer to what was granted in
-// that session; how it ends, NotifyHolder tells each holder.
+// A new session is open, or the end of belief in the session has moved: only to
+// a later time while the session is the same. A holder may believe in a lock
+// until then or until the end of the lock's own lease, whichever is earlier.
+// Comes before the answer to anything that was granted in that session. When
+// the session ends, NotifyHolder tells each holder.
 struct AnnounceSession {
   SessionId session;
-  FastInstant belief_end;
+  FastInstant belief_end;  // on the node's fast clock
 };
 
-// The node's standing changed: it joined a cluster, lost it, found a leader.
-// For waiting callers and status lines.
+// The node joined or lost its cluster, its leader or its session. For waiting
+// callers and status lines.
 struct AnnounceStanding {
   bool joined = false;       // has a cluster
   bool has_leader = false;   // and knows its leader

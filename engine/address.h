@@ -27,7 +27,7 @@ struct Address {
   bool IsV4() const;
   // True of 0.0.0.0 and of [::], where nobody is reached.
   bool IsWildcard() const;
-  // True of 127.0.0.0/8 and of [::1], which mean another machine to each.
+  // True of 127.0.0.0/8 and of [::1]: on each machine they mean itself.
   bool IsLoopback() const;
   std::string ToString() const;
   // Without the port: "127.0.0.1", "[::1]".

@@ -24,7 +24,7 @@ class ClusterTime {
   constexpr uint64_t nanoseconds() const { return nanoseconds_; }
 
   friend constexpr auto operator<=>(ClusterTime, ClusterTime) = default;
-  // Ends at the ends: no wrapping, nothing before birth.
+  // Saturates: it does not wrap, and does not fall below zero.
   friend ClusterTime operator+(ClusterTime time, absl::Duration d) {
     const int64_t step = absl::ToInt64Nanoseconds(d);
     if (step < 0) {

@@ -13,8 +13,8 @@
 
 namespace cachalot {
 
-// What the replicated lock table is told. Each takes effect, or has no effect,
-// by the table alone: the order of the log decides, never who proposed it or
+// Commands to the replicated lock table. Whether one takes effect depends on
+// the table alone, and so on the order of the log; never on who proposed it or
 // how often it was proposed.
 
 // Idempotent: an open session stays as it is.
@@ -49,9 +49,9 @@ struct CloseSession {
 struct Acquire {
   SessionId session;
   Sequence sequence;
-  // Every request below this one has been answered and will not be sent again,
-  // but for an Acquire that is known to wait: what was kept for retries of them
-  // can go.
+  // The session's first request whose outcome it does not know. Requests below
+  // it are not sent again, except an Acquire that the session knows to wait. So
+  // the table may forget what it answered them.
   Sequence first_outstanding;
   std::string key;
   absl::Duration ttl;
@@ -84,8 +84,9 @@ struct Release {
   friend bool operator==(const Release&, const Release&) = default;
 };
 
-// Takes back the Acquire numbered `acquire`: out of the queue if it waits,
-// released if it was granted, and never granted if it has not arrived yet.
+// Takes back the Acquire numbered `acquire`: it leaves the queue if it waits,
+// its lock is released if it was granted, and it is never granted if it has not
+// arrived yet.
 struct Withdraw {
   SessionId session;
   Sequence sequence;
@@ -97,8 +98,9 @@ struct Withdraw {
 };
 
 // Conditional, so that duplicates, delays and former leaders do no harm. Each
-// part is effective if the entry's cluster time has reached the deadline and
-// nothing has renewed it since `renewal`.
+// part takes effect if the entry's cluster time has reached the deadline and,
+// of a session, the last renewal is still `renewal`; of a lock, the grant is
+// still `token`.
 struct Expire {
   struct OfSession {
     SessionId session;
@@ -124,7 +126,7 @@ struct Expire {
 // the former leader. Locks' own deadlines are not touched.
 struct BeginTerm {
   absl::Duration grace;
-  // The epoch of the leader's cluster: tokens are of no lower one.
+  // The epoch of the leader's cluster; no token has a lower one.
   Epoch epoch;
 
   friend bool operator==(const BeginTerm&, const BeginTerm&) = default;
@@ -159,7 +161,8 @@ enum class Limit : uint8_t {
   kRequestsPerSession,
 };
 
-// What the holder's node is told of one of its session's commands.
+// What the leader tells a session's node: the result of one of its commands, or
+// what happened to one of its locks.
 struct Reply {
   enum class Kind : uint8_t {
     kOpened,       // OpenSession
@@ -178,8 +181,8 @@ struct Reply {
   uint64_t renewal = 0;
   Outcome outcome = Outcome::kOk;
   FencingToken token;  // the grant; with a holder, the holder's
-  // The entry that was applied when this was found. A send that was answered
-  // at a lower index than a grant's came before the grant.
+  // The log entry that caused this reply. A command that was answered at a
+  // lower index than that of a grant was sent before that grant was made.
   LogIndex index;
   std::string key;  // with kRevoked and kMustRelease
   // With kHeld, with kQueued, and of a Revoke: who holds the lock, and what is

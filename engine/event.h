@@ -13,12 +13,12 @@ namespace cachalot {
 
 // Everything that a driver can tell a node: facts, in the past tense.
 
-// Nothing happened but time: the node's deadline has come.
+// Only time has passed: the node's deadline has come.
 struct TimeAdvanced {};
 
-// The driver has handed over all that had arrived and is about to sleep: what
-// was gathered goes out now, as one write and one append.
-// Comes after every batch of other events.
+// The driver has handed over all events that had arrived and is about to sleep.
+// The node now sends what it has gathered: one order to save, and one append to
+// each follower. Comes after every batch of other events.
 struct TurnEnded {};
 
 // Unverified bytes that anybody may have sent. The address is where they seem
@@ -45,8 +45,9 @@ struct LinkChanged {
 // The seeds' names were resolved, or resolved anew. Replaces the list.
 struct SeedsResolved {
   std::vector<Address> seeds;
-  // The names lead to this node and never led to anybody else: a node that only
-  // joins founds a cluster after all, as if it had been told so at its start.
+  // The names resolve to this node alone and never resolved to another. A node
+  // that was only to join then founds a cluster, as if it had been started with
+  // NodeOptions::bootstrap_expect = 1.
   bool is_self_only = false;
 };
 
@@ -62,8 +63,8 @@ struct RequestSubmitted {
 };
 
 // The caller is gone or no longer interested. An AcquireRequest without an
-// answer is answered kWithdrawn, and a grant that comes all the same is given
-// back. Other requests take their course.
+// answer is answered kWithdrawn, and a grant that still arrives is released.
+// Other requests go on and are answered as usual.
 struct RequestWithdrawn {
   RequestId request;
 };

@@ -13,8 +13,8 @@
 
 namespace cachalot {
 
-// A 64-bit hash of whatever is added, in order; the same in every build.
-// Not against adversaries.
+// A 64-bit hash of whatever is added, in order; the same in every build. Not
+// cryptographic.
 class Fingerprint {
  public:
   Fingerprint& Add(uint64_t value) {
@@ -44,7 +44,7 @@ class Fingerprint {
   Fingerprint& Add(BasicInstant<Clock> instant) {
     return Add(static_cast<uint64_t>(instant.nanoseconds()));
   }
-  // By what it draws next; looking changes nothing.
+  // Adds the number that it would draw next. `random` itself does not change.
   Fingerprint& Add(const Random& random) { return Add(Random(random).Next()); }
   Fingerprint& Add(const SessionId& id) { return Add(id.node).Add(id.number); }
   Fingerprint& Add(const FencingToken& token) {

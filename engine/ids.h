@@ -58,11 +58,13 @@ using RequestId = StrongId<struct RequestKind>;
 // retries exactly-once (Raft dissertation, 6.3).
 using Sequence = StrongId<struct SequenceKind>;
 
-// Counts births of in-memory clusters and restores, so that fencing tokens
-// keep rising when a log starts again at 1.
+// Rises from each cluster to the next, so that fencing tokens keep rising when
+// a log starts again at 1: the seconds of wall-clock time when the cluster was
+// founded, or more (NodeOptions::birth_epoch).
 using Epoch = StrongId<struct EpochKind>;
 
-// A node's standing with the cluster: what owns locks and places in queues.
+// A session of a node with the cluster. It owns the node's locks and its places
+// in queues.
 struct SessionId {
   NodeId node;
   uint64_t number = 0;  // the node's first session is 1

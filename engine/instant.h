@@ -75,8 +75,8 @@ class BasicInstant {
 using SlowInstant = BasicInstant<struct SlowClock>;
 
 // The clock a node uses for what it believes it holds. It may run fast, but
-// never slow by more than the rate bound, and counts suspension: a holder that
-// gives up early is safe.
+// never slow by more than the rate bound, and goes on while the machine is
+// suspended: a holder that gives up early is safe.
 using FastInstant = BasicInstant<struct FastClock>;
 
 // One look at both clocks.
@@ -85,8 +85,8 @@ struct Now {
   FastInstant fast;
 };
 
-// The moment at which a node wants to be stepped: when either clock has
-// reached its part.
+// When a node wants to be stepped: as soon as either clock has reached its
+// part.
 struct Deadline {
   SlowInstant slow = SlowInstant::Never();
   FastInstant fast = FastInstant::Never();

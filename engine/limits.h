@@ -18,7 +18,7 @@ inline constexpr size_t kReasonBytesMax = 256;  // why a lock is revoked
 // A lock's and a session's time to live.
 inline constexpr absl::Duration TtlMin() { return absl::Milliseconds(100); }
 inline constexpr absl::Duration TtlMax() { return absl::Hours(24); }
-// A wait in the queue; longer waits are cut to it.
+// The longest wait in a queue; a longer one is shortened to it.
 inline constexpr absl::Duration WaitMax() { return absl::Hours(24 * 7); }
 
 // One datagram, under the least MTU that is common (Ethernet less tunnels).
@@ -44,9 +44,9 @@ inline constexpr size_t kSeedsMax = 64;
 inline constexpr size_t kVotersMax = 9;
 inline constexpr size_t kLearnersMax = 16;
 
-// Of the whole cluster, and what one node may have of it: so that one that
-// runs wild, or means ill, leaves something for the others. A session ends in
-// one step, which the number of its locks makes long.
+// Limits of the whole cluster, and of one node's share of it, so that a faulty
+// or hostile node leaves room for the others. A session ends in one step, which
+// takes longer the more locks it has: kLocksPerSessionMax bounds that, too.
 inline constexpr size_t kSessionsMax = 65536;
 inline constexpr size_t kSessionsPerNodeMax = 8;
 inline constexpr size_t kLocksMax = size_t{1} << 22;
@@ -58,8 +58,9 @@ inline constexpr size_t kRequestsPerSessionMax = 16384;
 inline constexpr size_t kListLocksMax = 1000;
 inline constexpr size_t kListWaitersMax = 1000;
 
-// Proposals that wait for the end of the turn, and bytes that are appended but
-// not committed; beyond them callers are told to come back (kBusy).
+// Commands that wait for the end of the turn: a Forward beyond them is answered
+// with Redirect::busy. And bytes that are appended but not committed: commands
+// beyond them are dropped. In both cases the client sends them again later.
 inline constexpr size_t kProposalsPerTurnMax = 65536;
 inline constexpr size_t kUncommittedBytesMax = size_t{64} << 20;
 

@@ -19,14 +19,17 @@
 namespace cachalot {
 namespace {
 
-// A step later than this after the deadline means that this process was held
-// up, and that messages wait which would have kept timers from firing.
+// A step this long after the deadline, or longer, means that the process was
+// stopped or starved, and that messages may be waiting which would have kept
+// timers from firing.
 constexpr absl::Duration StallMin() { return absl::Milliseconds(100); }
-// Whoever is held up again so soon is slow, and has read by now what waited.
-// With the default options longer than any machine's own patience after a
-// stall.
+// A late step within this time after a stall is not another stall: the node is
+// merely slow, and has read by now the messages that were waiting. With the
+// default options this is longer than consensus and membership put off their
+// timers after a stall.
 constexpr absl::Duration StallMemory() { return absl::Seconds(2); }
-// A driver that forgets to end a turn is late by no more than this.
+// If the driver does not end the turn, the node sends what it has gathered
+// after this time.
 constexpr absl::Duration TurnMax() { return absl::Milliseconds(1); }
 
 Membership MakeMembership(const NodeOptions& options, NodeId self,
@@ -37,8 +40,8 @@ Membership MakeMembership(const NodeOptions& options, NodeId self,
                     options.observer);
 }
 
-// A reply has at most a key, a name, a label and a reason: a frame holds so
-// many.
+// So many replies fit a frame: each has at most a key, a name, a label and a
+// reason.
 constexpr size_t kRepliesPerFrame = 2048;
 constexpr size_t kReadsPerFrame = 1024;  // two keys each
 
@@ -71,7 +74,7 @@ NodeId DrawNodeId(Random& random) {
 absl::StatusOr<LockTable> TableOf(const Snapshot& snapshot) {
   absl::StatusOr<LockTable> table = LockTable::Decode(snapshot.table.view());
   if (!table.ok()) return table;
-  // It would not take the entries that follow.
+  // It could not apply the entries that follow the snapshot.
   if (table->applied() > snapshot.index || table->time() > snapshot.time) {
     return absl::InvalidArgumentError("lock table: ahead of its snapshot");
   }
@@ -105,9 +108,9 @@ absl::Status Validate(const SavedState& saved) {
   return absl::OkStatus();
 }
 
-// A holder learns that its lock is lost before anybody else of this process may
-// learn that he has it. News of what was granted in this step comes after the
-// grant. News of one grant keeps its order.
+// A holder is told that its lock is lost before another caller of this process
+// may be told that it has the lock. Notices about a grant of this step come
+// after the grant. The notices about one grant keep their order.
 void TellCallers(std::vector<AnswerRequest> answers,
                  std::vector<NotifyHolder> notices, Actions& actions) {
   absl::InlinedVector<RequestId, 16> granted;
@@ -159,7 +162,7 @@ absl::StatusOr<Node> Node::Create(NodeOptions options, const Now& now,
   node.ComeBackToCluster();
   node.identity_saved_ = true;
   node.epoch_seen_ = saved->identity.epoch;
-  // Whoever voted with us may be where it was.
+  // The other voters may still listen where they did.
   for (const Voter& voter : node.consensus_.configuration().voters) {
     if (voter.id != node.identity_.node) {
       node.options_.seeds.push_back(voter.address);
@@ -220,7 +223,7 @@ Actions Node::Step(const Now& now, const Event& event) {
   return actions;
 }
 
-// Events have no effect any more, but callers are answered.
+// After leaving, events have no effect, but callers are answered.
 Actions Node::StepAfterLeaving(const Now& now, const Event& event) {
   now_ = now;
   Actions actions;
@@ -239,7 +242,7 @@ void Node::FireTimers(const Now& now, Outbox& out) {
   const SlowInstant due = deadline_.slow;
   if (due <= now.slow && now.slow - due >= StallMin()) {
     ++stats_.stalls;
-    // A node that is always late would otherwise put its timers off for ever.
+    // Otherwise a node that is always late would put off its timers for ever.
     if (due > stall_remembered_until_) NoteStall(now.slow - due);
   }
   if (deadline_.IsDue(now)) {
@@ -252,8 +255,8 @@ void Node::FireTimers(const Now& now, Outbox& out) {
   if (flush_by_ <= now.slow) Flush(out);
 }
 
-// Messages may wait in our sockets, keep-alives among them, that would have
-// kept timers from firing: they are to be read first
+// Messages that would have kept timers from firing, keep-alives among them, may
+// be waiting in our sockets. They are to be read before timers fire
 // (engine/consensus/README.md, rule 20).
 void Node::NoteStall(absl::Duration lateness) {
   stall_remembered_until_ = now_.slow + std::max(lateness, StallMemory());
@@ -282,7 +285,7 @@ Deadline Node::FindDeadline() const {
   return deadline;
 }
 
-// Passes on what each machine concluded to the next, in one fixed order.
+// Passes the results of each machine to the next, in one fixed order.
 void Node::Settle(Outbox& out) {
   for (const Membership::Change& change : membership_.TakeChanges()) {
     if (change.fact.state != MemberState::kAlive) {
@@ -328,11 +331,12 @@ void Node::TakeSnapshot(Outbox& out) {
   consensus_.InstallSnapshot(now_.slow, out);
 }
 
+// Applies committed entries to the table. Only the leader sends the replies.
 void Node::ApplyCommitted() {
   while (const Entry* entry = consensus_.NextCommitted()) {
     const LogIndex index = consensus_.applied().Next();
     if (entry->kind == EntryKind::kCommands) {
-      // What does not decode has no effect, on any node alike.
+      // An entry that does not decode has no effect on any node.
       absl::StatusOr<std::vector<LockCommand>> commands =
           DecodeCommands(entry->payload.view());
       if (!commands.ok()) {
@@ -364,7 +368,8 @@ void Node::Deliver(std::vector<Reply> replies) {
   }
 }
 
-// Before what is granted in the session is handed out.
+// Runs before DrainClient(): a driver learns the session's end before it hands
+// out what was granted in the session.
 void Node::AnnounceSessionEnd() {
   if (!client_.has_session()) return;
   const AnnounceSession session = {.session = client_.session(),
@@ -513,8 +518,9 @@ bool Node::IsOfThisMachine(const Address& address) const {
                             Address{.ip = address.ip});
 }
 
-// Whoever says that it listens at a loopback address of another machine can
-// reach us, but we could only ever speak to a process of our own in its place.
+// The sender is on another machine and says that it listens at a loopback
+// address. It can reach us, but what we sent to that address would reach a
+// process on our own machine.
 void Node::RefuseAddress(const Envelope& envelope, const Origin& origin) {
   ++stats_.misadvertised;
   Observe([&] {
@@ -597,7 +603,8 @@ void Node::Flush(Outbox& out) {
 void Node::FlushForward(Outbox& out) {
   const NodeId leader =
       consensus_.leader().IsNone() ? leader_guess_ : consensus_.leader();
-  // Without one, what is lost here is sent again when its time comes.
+  // Without one the requests are dropped here; the client sends them again when
+  // their retries are due.
   if (leader.IsNone()) return;
   if (forward_.commands.empty() && forward_.reads.empty()) return;
   NoteAsked(leader);
@@ -629,6 +636,8 @@ void Node::FlushProposals() {
 
 // --- Actions ----------------------------------------------------------------
 
+// Withholds each promise until its save is done (engine/consensus/README.md,
+// rule 11).
 void Node::Emit(Outbox& out) {
   for (Outgoing& outgoing : out.sends) {
     if (outgoing.after > consensus_.saved()) {
@@ -721,7 +730,7 @@ uint64_t Node::Fingerprint() const {
   hash.Add(table_.Fingerprint()).Add(client_.Fingerprint());
   hash.Add(birth_at_).Add(next_join_ask_).Add(unbind_at_).Add(epoch_seen_);
   for (const NodeId& founder : founders_) hash.Add(founder);
-  for (const NodeId& voter : reborn_) hash.Add(voter);
+  for (const NodeId& voter : restarted_voters_) hash.Add(voter);
   hash.Add(last_led_.value_or(SlowInstant::Never()));
   hash.Add(told_of_leader_.value_or(SlowInstant::Never()));
   hash.Add(uint64_t{introduced_as_led_}).Add(leader_guess_).Add(next_guess_);
@@ -749,7 +758,7 @@ uint64_t Node::Fingerprint() const {
   return hash.value();
 }
 
-// What the turn has brought so far: most often nothing.
+// What has been gathered in this turn: most often nothing.
 void Node::AddGathered(class Fingerprint& hash) const {
   hash.Add(flush_by_).Add(uint64_t{proposals_.size()});
   if (!proposals_.empty()) hash.Add(EncodeCommands(proposals_));

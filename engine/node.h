@@ -34,26 +34,27 @@
 
 namespace cachalot {
 
-// What a node has dropped, and why. Never falls.
+// How many messages a node has dropped, and why; how many it has taken in; and
+// how often it was stepped late. Never falls.
 struct NodeStats {
   uint64_t undecodable = 0;     // not a message, or beyond a limit
   uint64_t other_version = 0;   // of another protocol version
   uint64_t other_cluster = 0;   // of another cluster
   uint64_t misaddressed = 0;    // for another node, or from ourselves
-  uint64_t unroutable = 0;      // nobody knows where that node listens
+  uint64_t unroutable = 0;      // to a node whose address is not known
   uint64_t impersonations = 0;  // commands for the session of another node
   uint64_t unasked = 0;         // answers from a node that was asked nothing
   // Member lists in datagrams: they could come from anybody.
   uint64_t lists_in_datagrams = 0;
-  // Of nodes without a cluster: what is no introduction on a stream, and
-  // introductions beyond what is answered.
+  // From nodes without a cluster: anything but an introduction on a stream, and
+  // introductions beyond the number that is answered.
   uint64_t strangers = 0;
   // Numbers that no correct node has: an epoch in the far future.
   uint64_t implausible = 0;
   uint64_t stalls = 0;  // stepped long after the deadline
-  // Of nodes that say they listen where no other machine can reach them.
+  // From nodes that say they listen where this machine cannot reach them.
   uint64_t misadvertised = 0;
-  // Taken in: of our cluster and for us. All others are strangers' bytes.
+  // Messages that were not dropped: of our cluster and for this node.
   uint64_t admitted = 0;
 
   friend bool operator==(const NodeStats&, const NodeStats&) = default;
@@ -61,12 +62,12 @@ struct NodeStats {
 
 // One member of the cluster: a function of its options and its events.
 //
-// No clock, no thread, no socket, no chance but the seed. A driver hands in
+// No clock, no thread, no socket, no randomness but the seed. A driver hands in
 // each event with the time at which it was learnt and carries out the actions
 // that come back, in their order. The same list of (now, event) gives the same
 // list of actions, in every build.
 //
-// Single-threaded. A value: a copy goes on by itself.
+// Not thread-safe. A value: a copy is independent of the original.
 class Node {
  public:
   // `saved` is what a driver with a disk kept of this node's SaveState orders;
@@ -90,8 +91,8 @@ class Node {
   // REQUIRES: neither part of `now` is earlier than in the call before.
   [[nodiscard]] Actions Step(const Now& now, const Event& event);
 
-  // When to call Step(), with TimeAdvanced, though nothing has happened.
-  // Later than the last `now`.
+  // When to call Step() with TimeAdvanced if no other event comes first. Later
+  // than the last `now`.
   Deadline NextDeadline() const { return deadline_; }
 
   // --- For watching only ----------------------------------------------------
@@ -117,11 +118,12 @@ class Node {
   // Whether `address` is of this machine, as far as the options say. Its port
   // is ignored.
   bool IsOfThisMachine(const Address& address) const;
-  // Who leads, as far as this node knows: whom it follows or, without the log,
-  // who answers its requests. None: nobody is known to.
+  // Who leads, as far as this node knows: the leader that it follows or, if it
+  // does not receive the log, the node that answers its requests. None:
+  // unknown.
   NodeId leader() const;
-  // Whether this node keeps the table: voters and learners do. Of many members
-  // some are neither; they ask the leader for everything.
+  // Whether this node keeps a copy of the table: voters and learners do. Other
+  // members ask the leader for everything.
   bool has_table_copy() const;
   // Locks as this node's copy of the table has them. Local: it may lag.
   // kUnavailable if it has none.
@@ -192,10 +194,10 @@ class Node {
   void MeetOtherCluster(const Envelope& envelope, const PushPull& message,
                         const Origin& origin, Outbox& out);
   void AskToJoin(const Origin& origin, Outbox& out);
-  void NoteReborn(NodeId stranger, const Origin& origin);
+  void NoteRestartedVoter(NodeId stranger, const Origin& origin);
   void AnswerStranger(NodeId stranger, const Origin& origin, Outbox& out);
 
-  // The epoch above which the tokens of this node's session have to be.
+  // The tokens that this node's session is granted must be above this epoch.
   Epoch EpochFloor() const {
     return std::min(epoch_seen_, Epoch(limits::kEpochJoinedMax));
   }
@@ -246,46 +248,73 @@ class Node {
     ObserveTo(options_.observer, observation);
   }
 
+  // Fixed, but for the seeds, which SeedsResolved and Create() replace, and
+  // bootstrap_expect, which FoundAfterAll() raises from 0 to 1.
   NodeOptions options_;
+  // For ids, guesses and pauses. Each machine has a generator of its own.
   Random random_;
+  // The node's id, and the cluster to which it is bound with its epoch; no
+  // cluster while it seeks one. Within one id the cluster is set once, by
+  // Adopt(), FoundCluster() or a saved state; StartOver() takes another id
+  // (D1).
   Identity identity_;
+  // An order to save has carried identity_. Flush() sets it, StartOver() clears
+  // it.
   bool identity_saved_ = false;
+  // Moves from kSeeking to kMember to kLeaving to kLeft, or leaves some out;
+  // StartOver() alone goes back, to kSeeking.
   Phase phase_ = Phase::kSeeking;
-  // Of the step that is being made, or of the last one. Neither part falls.
+  // The times of the current step, or of the last one. Neither part falls.
   Now now_;
-  // What NextDeadline() returns. Step() finds it once: it is asked for more
-  // often.
+  // What NextDeadline() returns. Step() computes it once for each step, since
+  // drivers ask for it more often.
   Deadline deadline_;
   NodeStats stats_;
 
   Membership membership_;
   Consensus consensus_;
+  // As of consensus_.applied(): ApplyCommitted() and TakeSnapshot() change it.
   LockTable table_;
   Client client_;
 
-  // Seeking.
+  // --- Seeking a cluster ----------------------------------------------------
+
+  // When this node founds a cluster; never if it is not to. Set at the start
+  // for bootstrap_expect = 1, by FireBirth() when enough founders have been
+  // met.
   SlowInstant birth_at_ = SlowInstant::Never();
+  // No other cluster's member is asked or told before then.
   SlowInstant next_join_ask_;
-  absl::btree_set<NodeId> founders_;  // met, and expecting as many as we do
-  // Voters of a cluster that has agreed on nothing yet, where another process,
-  // without a cluster, has been heard since.
-  absl::btree_set<NodeId> reborn_;
-  // A cluster that we are bound to, but that nobody leads yet, is given up
-  // then.
+  // Nodes without a cluster that expect as many founders as this one does, and
+  // are alive. At most limits::kVotersMax.
+  absl::btree_set<NodeId> founders_;
+  // Voters of our cluster, which has committed nothing yet, that have
+  // restarted: another process, without a cluster, has been heard from their
+  // addresses. If they are a majority the cluster is given up.
+  absl::btree_set<NodeId> restarted_voters_;
+  // When this node gives up a cluster of which it has heard neither a leader
+  // nor an entry. Never once it has.
   SlowInstant unbind_at_ = SlowInstant::Never();
-  // The highest of the clusters that this node has been in, and of their
-  // tokens. What others merely say does not raise it.
+  // The highest epoch of the clusters that this node has been in, and of their
+  // tokens. Never falls. What other nodes merely say does not raise it.
   Epoch epoch_seen_;
+  // When this node last knew a leader; nothing: never in this cluster.
   std::optional<SlowInstant> last_led_;
-  std::optional<SlowInstant> told_of_leader_;  // when we joined
+  // When this node joined a cluster whose members said that it has a leader.
+  std::optional<SlowInstant> told_of_leader_;
+  // What the introductions that are sent now say: PushPull::is_led.
   bool introduced_as_led_ = false;
 
-  // Who may lead, while consensus does not know, and whether it has answered.
-  // A guess that answers is kept until it is silent for too long.
+  // --- Requests on their way to the leader ----------------------------------
+
+  // Whom to ask while consensus knows no leader, and whether that node has
+  // answered. One that answers is kept until it is silent for too long.
   NodeId leader_guess_;
   bool guess_answers_ = false;
+  // When another one is drawn.
   SlowInstant next_guess_;
-  // Whom we sent requests to, the latest first: answers of others are dropped.
+  // Nodes to which requests were sent, the latest first; at most kAskedMax.
+  // Answers from others are dropped.
   std::vector<NodeId> asked_;
 
   // Gathered within the turn and sent when it ends: what the leader proposes,
@@ -297,38 +326,52 @@ class Node {
   SlowInstant flush_by_ = SlowInstant::Never();
 
   // Messages that promise something which is not saved yet, in the order of the
-  // saves they wait for (engine/consensus/README.md, rule 11).
+  // saves they wait for (engine/consensus/README.md, rule 11). All wait for a
+  // save above consensus_.saved().
   std::deque<Outgoing> withheld_;
 
-  // Reads that wait for proof of leadership: who asked what.
+  // As leader: reads that wait for proof of leadership, by the number that this
+  // node gave them, and who asked. At most limits::kProposalsPerTurnMax of
+  // other nodes.
   absl::btree_map<uint64_t, std::pair<NodeId, Read>> reads_;
+  // The number of the last read. Rises by one.
   uint64_t last_read_ = 0;
 
-  // Leader's duties. The last entry that proposed expiries: the next one waits
-  // until it is applied.
+  // --- Leader's duties ------------------------------------------------------
+
+  // The last entry that proposed expiries: the next one waits until it is
+  // applied.
   LogIndex expiry_proposed_;
-  // After a stall: nothing is proposed to expire before then (rule 20).
+  // After a stall: no expiry is proposed before then (rule 20).
   SlowInstant expiry_not_before_;
+  // When ReviewVoters() next runs; brought forward by changes of members.
   SlowInstant next_voter_review_;
 
-  // Leaving. When the node goes in any case.
+  // --- Leaving --------------------------------------------------------------
+
+  // When the node leaves in any case; never if it was not asked to.
   SlowInstant leave_by_ = SlowInstant::Never();
+  // When the leader is next asked for permission, and which one was asked last.
   SlowInstant next_leave_intent_;
-  NodeId leave_asked_of_;  // the leader that was asked last
-  // The members' addresses to which our last stream broke.
+  NodeId leave_asked_of_;
+  // Members' addresses to which the last stream broke and none has come up
+  // since. At most limits::kMembersMax.
   absl::btree_set<Address> broken_links_;
+
+  // --- Limits and news ------------------------------------------------------
 
   // A step that is late before then does not count as another stall.
   SlowInstant stall_remembered_until_;
 
-  // Introductions that were answered since `introductions_since_`.
+  // How many introductions of strangers were answered since
+  // `introductions_since_`; both begin anew each IntroductionsPeriod().
   SlowInstant introductions_since_;
   int introductions_ = 0;
 
+  // The last of each that was ordered: ordered again only if it changes.
   AnnounceStanding standing_;
-  // The last that was ordered.
   AnnounceSession session_announced_;
-  // What the step that is being made puts out; empty between steps.
+  // The messages and actions of the current step; empty between steps.
   Outbox outbox_;
   Actions actions_;
 };

@@ -9,20 +9,20 @@
 #include "engine/wire/codec.h"
 
 // How a node comes to have a cluster: it founds one, joins one, or gives up its
-// own for an older one. Two clusters must never have one id. Nodes that
-// remember nothing cannot exclude that two clusters exist for a while; epochs
-// order their tokens then.
+// own for another. Two clusters never have the same id. Nodes that remember
+// nothing cannot exclude that two clusters exist for a while; epochs then order
+// their tokens.
 
 namespace cachalot {
 namespace {
 
-// A cluster of which nothing has been heard by then is given up: the node
-// starts over under another id. A founder knows soon whether its cluster has a
-// leader; a cluster that exists may be without one for a while.
+// A node that has heard nothing of its cluster for this long gives it up and
+// starts over under another id. A founder soon knows whether its cluster has a
+// leader; an existing cluster may be without one for a while.
 constexpr absl::Duration FounderPatience() { return absl::Seconds(3); }
 constexpr absl::Duration JoinerPatience() { return absl::Seconds(30); }
-// Longer than elections take. A cluster that is without a leader for so long
-// has lost its majority, or this node cannot reach it.
+// Longer than elections take. A cluster that has had no leader for so long has
+// lost its majority, or this node cannot reach it.
 constexpr absl::Duration LeaderlessMax() { return absl::Seconds(10); }
 // Nodes that could all found a cluster do not try at the same instant.
 constexpr absl::Duration FoundingSpread() { return absl::Milliseconds(300); }
@@ -62,23 +62,23 @@ std::string OpeningPayload(const NodeOptions& options, Epoch epoch) {
 
 }  // namespace
 
-// Decides whether a message is for us to read; draws what conclusions there are
-// from the sender's cluster.
+// Decides whether this node takes in a message, and acts on what the message
+// says about the sender's cluster.
 //
-// Whoever names our cluster, or this node's id, has heard of it from a member
-// or from us: neither can be guessed. All others are strangers. The first
-// message of a node that looks for a cluster is a stranger's, too: a list of
-// members to nobody by name, on a stream. It is a question and no more: it
-// changes nothing here, and is answered where it came from. What the stranger
-// then says to this node by its name, having had our answer, is believed.
+// A sender that names our cluster, or this node's id, has heard of it from a
+// member or from us: neither can be guessed. All others are strangers. The
+// first message of a node that looks for a cluster is a stranger's, too: a list
+// of members, on a stream, addressed to no id. It is a question: it changes
+// nothing here, and is answered on its stream. What the stranger then says to
+// this node's id, which it knows from our answer, is believed.
 bool Node::Admit(const Envelope& envelope, const Origin& origin, Outbox& out) {
   if (envelope.from == identity_.node || envelope.from.IsNone()) {
     ++stats_.misaddressed;
     return false;
   }
   const bool is_list = std::holds_alternative<PushPull>(envelope.message);
-  // A datagram may come from somebody else than it says, and its answer would
-  // be many times as long.
+  // The source of a datagram may be forged, and the answer would be many times
+  // as long as the question.
   if (is_list && !origin.on_stream) {
     ++stats_.lists_in_datagrams;
     return false;
@@ -103,14 +103,14 @@ bool Node::AdmitWithoutCluster(const Envelope& envelope, const Origin& origin,
   const bool introduces = list != nullptr && (envelope.to.IsNone() || names_us);
   if (!identity_.cluster.IsNone() || !names_us) {
     if (introduces) {
-      NoteReborn(envelope.from, origin);
+      NoteRestartedVoter(envelope.from, origin);
       AnswerStranger(envelope.from, origin, out);
     } else {
       ++stats_.strangers;
     }
     return false;
   }
-  // Two without a cluster tell each other who is there, and no more.
+  // Two nodes without a cluster exchange nothing but membership messages.
   if (!IsOfMembership(envelope.message)) {
     ++stats_.strangers;
     return false;
@@ -135,9 +135,9 @@ bool Node::AdmitFromOtherCluster(const Envelope& envelope, const Origin& origin,
   }
   if (phase_ != Phase::kSeeking) return false;
   if (list == nullptr || envelope.to != identity_.node) {
-    // A member that does not know us: it looks for others, or for a process
-    // that listened here before. It may let us join, if it exists: ask it
-    // before founding another cluster.
+    // From a member that does not know us: it looks for other members, or for a
+    // process that listened here before. Its cluster may let us join: ask
+    // before founding another one.
     AskToJoin(origin, out);
     return false;
   }
@@ -157,31 +157,34 @@ bool Node::AdmitFromOtherCluster(const Envelope& envelope, const Origin& origin,
   return true;
 }
 
-// Before anything is agreed on, the other founders may give the cluster up and
-// look for one again, each at its old address, under another id. Once a
-// majority of the voters has done so, nothing can ever be committed: the last
-// one must not stay in a cluster that exists in its own log only.
-void Node::NoteReborn(NodeId stranger, const Origin& origin) {
-  const bool may_be_stillborn = phase_ == Phase::kMember &&
-                                consensus_.leader().IsNone() &&
-                                consensus_.commit() == LogIndex();
-  if (!may_be_stillborn || !origin.on_stream || !origin.IsPlausible()) return;
+// Before the cluster has committed anything, the other founders may give it up
+// and look for one again, each at its old address, under another id. Once a
+// majority of the voters has done so, nothing can ever be committed: this node
+// must not stay in a cluster that exists in its own log only.
+void Node::NoteRestartedVoter(NodeId stranger, const Origin& origin) {
+  const bool has_agreed_on_nothing = phase_ == Phase::kMember &&
+                                     consensus_.leader().IsNone() &&
+                                     consensus_.commit() == LogIndex();
+  if (!has_agreed_on_nothing || !origin.on_stream || !origin.IsPlausible()) {
+    return;
+  }
   const Configuration& configuration = consensus_.configuration();
   for (const Voter& voter : configuration.voters) {
-    const bool is_gone = voter.address == origin.claimed &&
-                         voter.id != stranger && voter.id != identity_.node;
-    if (is_gone) reborn_.insert(voter.id);
+    const bool has_restarted = voter.address == origin.claimed &&
+                               voter.id != stranger &&
+                               voter.id != identity_.node;
+    if (has_restarted) restarted_voters_.insert(voter.id);
   }
-  const bool is_stillborn =
+  const bool can_never_commit =
       !configuration.voters.empty() &&
       HasMajority(configuration.voters,
-                  [this](NodeId id) { return reborn_.contains(id); });
-  if (!is_stillborn) return;
+                  [this](NodeId id) { return restarted_voters_.contains(id); });
+  if (!can_never_commit) return;
   StartOver(ClusterDissolved::Reason::kNobodyLeads, ClusterId(), Address());
 }
 
-// Tells a stranger who is here, on the stream on which it asked. Whoever
-// replies to that by our id has received it, so its address is proven.
+// Sends a stranger the list of members, on the stream on which it asked. A
+// sender that then replies to our id has received it, so its address is proven.
 void Node::AnswerStranger(NodeId stranger, const Origin& origin, Outbox& out) {
   if (now_.slow - introductions_since_ >= IntroductionsPeriod()) {
     introductions_since_ = now_.slow;
@@ -230,18 +233,20 @@ void Node::Adopt(ClusterId cluster, Epoch epoch, bool is_invitation) {
 void Node::EnterCluster(absl::Duration patience) {
   phase_ = Phase::kMember;
   birth_at_ = SlowInstant::Never();
-  // If nothing is heard of this cluster by then, the node may look for another:
-  // it has accepted no entry, and a vote that it gave belongs to an id that is
-  // never used again.
+  // If nothing is heard of this cluster by then, the node may look for another.
+  // This is safe: it has accepted no entry, and any vote that it gave belongs
+  // to an id that is never used again.
   unbind_at_ = now_.slow + patience;
   membership_.Introduce({.epoch = identity_.epoch});
   consensus_.SetOpening(OpeningPayload(options_, identity_.epoch));
 }
 
-// Of a node with a disk. The founding of that cluster may have failed.
+// For a node that restarts from its disk. The founding of its cluster may have
+// failed, so it waits for a sign of it as one that joins does.
 void Node::ComeBackToCluster() { EnterCluster(JoinerPatience()); }
 
-// A member without the log knows it from its session.
+// A member that does not receive the log sees from its session that there is a
+// leader.
 bool Node::IsLed() const {
   return client_.session_belief_end() > now_.fast ||
          (last_led_.has_value() && now_.slow - *last_led_ < LeaderlessMax());
@@ -254,7 +259,7 @@ bool Node::MayBeLed() const {
                      now_.slow - *told_of_leader_ < LeaderlessMax());
 }
 
-// Keeps what we tell strangers of our cluster up to date.
+// Keeps the introductions that are sent to strangers up to date.
 void Node::NoteLeadership() {
   if (!consensus_.leader().IsNone()) last_led_ = now_.slow;
   if (IsLed()) unbind_at_ = SlowInstant::Never();
@@ -264,8 +269,9 @@ void Node::NoteLeadership() {
       {.epoch = identity_.epoch, .is_led = introduced_as_led_});
 }
 
-// Its name was not known when it started. One that has met anybody, or has ever
-// been in a cluster, may have lost them: it goes on looking.
+// The names of the seeds did not resolve when this node started. A node that
+// has met another, or has ever been in a cluster, may merely be cut off from
+// the others, so it does not found one but goes on looking.
 void Node::FoundAfterAll() {
   const bool has_met_nobody = phase_ == Phase::kSeeking &&
                               epoch_seen_ == Epoch() &&
@@ -277,6 +283,8 @@ void Node::FoundAfterAll() {
   membership_.Introduce({.epoch = Epoch(), .bootstrap_expect = 1});
 }
 
+// Founds a cluster if this node was told to, and gives up one of which it has
+// heard nothing (engine/README.md, D4).
 void Node::FireBirth(Outbox& out) {
   if (phase_ == Phase::kSeeking && options_.bootstrap_expect > 1 &&
       birth_at_ == SlowInstant::Never()) {
@@ -311,9 +319,9 @@ void Node::FireBirth(Outbox& out) {
   FoundCluster(std::move(voters), out);
 }
 
-// Each node binds itself to one cluster at most under one name, and a majority
-// of the founders must do so before anything is agreed on: of two attempts with
-// a founder in common, one succeeds.
+// A node binds itself to at most one cluster under one id, and a majority of
+// the founders must bind themselves before anything is committed. So of two
+// attempts by the same founders at most one succeeds.
 void Node::FoundCluster(std::vector<Voter> voters, Outbox& out) {
   identity_.cluster =
       ClusterId{.high = random_.Next(), .low = random_.Next() | 1};
@@ -348,14 +356,14 @@ void Node::FoundCluster(std::vector<Voter> voters, Outbox& out) {
 }
 
 // Two clusters have met: one was founded by nodes that had forgotten the other,
-// or could not hear it. One that has no leader is given up for one that has; of
-// two that have one, the younger is given up. Its members join the other and
-// bring the higher epoch along, so that tokens granted from then on are above
-// those of both. To give a cluster up is safe at any time: to those who stay in
-// it, it is a crash.
+// or could not hear it. A cluster without a leader is given up for one that has
+// a leader; of two with leaders the younger is given up. Its members join the
+// other and report the highest epoch that they have seen, so that later tokens
+// are above those of both. To give up a cluster is safe at any time: to those
+// who stay, it is a crash.
 //
-// Nothing is given up for what a stranger says: it is asked first, on its own
-// stream, and has to answer this node by its name.
+// A stranger's word alone does not suffice: it is asked first, on its own
+// stream, and has to answer to this node's id.
 void Node::MeetOtherCluster(const Envelope& envelope, const PushPull& message,
                             const Origin& origin, Outbox& out) {
   if (phase_ != Phase::kMember) return;
@@ -386,7 +394,7 @@ void Node::MeetOtherCluster(const Envelope& envelope, const PushPull& message,
             .message = std::move(answer)});
 }
 
-// Forgets the cluster, and with it the id: no process speaks under an id whose
+// Forgets the cluster and takes another id: no process speaks under an id whose
 // promises it has forgotten (engine/README.md, D1).
 void Node::StartOver(ClusterDissolved::Reason reason, ClusterId other,
                      const Address& hint) {
@@ -429,7 +437,7 @@ void Node::StartOver(ClusterDissolved::Reason reason, ClusterId other,
   told_of_leader_.reset();
   introduced_as_led_ = false;
   founders_.clear();
-  reborn_.clear();
+  restarted_voters_.clear();
   withheld_.clear();
   proposals_.clear();
   forward_ = Forward();

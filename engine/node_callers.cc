@@ -7,20 +7,20 @@
 #include "engine/limits.h"
 #include "engine/node.h"
 
-// How the requests of this node's callers reach the leader, and the answers
-// those who asked.
+// How the requests of this node's callers reach the leader, and how the answers
+// come back.
 
 namespace cachalot {
 namespace {
 
-// How long a guess at the leader is tried before the next, and how long one
-// that has answered may be silent when it is asked.
+// How long a guess at the leader is tried before the next one, and how long a
+// guess that has answered may leave a request without an answer.
 constexpr absl::Duration GuessInterval() { return absl::Milliseconds(200); }
 constexpr absl::Duration GuessPatience() { return absl::Milliseconds(500); }
-// Leaders may change a few times before the first of them answers.
+// The leader may change a few times before the first one answers.
 constexpr size_t kAskedMax = 8;
 
-// The session in whose name the command is; nothing: the leader's own command.
+// The session to which the command belongs; nothing: it is the leader's own.
 std::optional<SessionId> SessionOf(const LockCommand& command) {
   return std::visit(
       [](const auto& body) -> std::optional<SessionId> {
@@ -68,8 +68,9 @@ void Node::OnForward(NodeId from, Forward forward, Outbox& out) {
     if (!session.has_value()) {
       ++stats_.undecodable;
     } else if (session->node != from) {
-      // A node commands its own sessions only. Whoever closed another's would
-      // have its locks granted while it believes in them.
+      // A node may send commands for its own sessions only. If it could close
+      // another node's session, that session's locks would be granted to others
+      // while their holders believe in them.
       ++stats_.impersonations;
     } else {
       proposals_.push_back(std::move(command));
@@ -120,9 +121,10 @@ void Node::OnRedirect(NodeId from, const Redirect& redirect) {
     client_.NoteBusy(now_.fast);
     return;
   }
-  if (!consensus_.leader().IsNone()) return;  // we know better
+  // Our own log knows better.
+  if (!consensus_.leader().IsNone()) return;
   if (redirect.leader.IsNone() || redirect.leader == identity_.node) return;
-  // Of a leader that is silent, or one who says that it leads no more.
+  // A guess that answers is replaced on its own word only.
   if (guess_answers_ && from != leader_guess_) return;
   leader_guess_ = redirect.leader;
   guess_answers_ = false;

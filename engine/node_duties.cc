@@ -8,8 +8,8 @@
 #include "engine/node.h"
 #include "engine/wire/codec.h"
 
-// What a leader does besides ordering commands: it proposes what has expired
-// and chooses who votes. And how a node leaves.
+// What a leader does besides replicating the log: it proposes expiries and
+// chooses the voters. And how a node leaves.
 
 namespace cachalot {
 namespace {
@@ -17,14 +17,14 @@ namespace {
 constexpr absl::Duration VoterReviewInterval() {
   return absl::Milliseconds(200);
 }
-// While somebody leaves and waits until a learner has caught up.
+// While a member that wants to leave waits until a learner has caught up.
 constexpr absl::Duration HurriedReviewInterval() {
   return absl::Milliseconds(10);
 }
 constexpr absl::Duration LeaveIntentInterval() {
   return absl::Milliseconds(100);
 }
-// A member that has been cut off for longer is not waited for.
+// A leader that leaves does not wait for a member that failed longer ago.
 constexpr absl::Duration ReturnPatience() { return absl::Seconds(10); }
 constexpr size_t kExpiriesPerEntry = 1024;
 
@@ -72,6 +72,8 @@ void Node::ProposeExpiry() {
 
 // --- Voters -----------------------------------------------------------------
 
+// Chooses the learners and, if the present voters should change, begins one
+// joint change (engine/membership/README.md, R10; D3 of engine/README.md).
 void Node::ReviewVoters() {
   if (!consensus_.leads() || next_voter_review_ > now_.slow) return;
   consensus_.ForgetSilentLeavers(now_.slow);
@@ -86,10 +88,11 @@ void Node::ReviewVoters() {
   if (voters.has_value()) consensus_.ChangeVoters(now_.slow, *voters);
 }
 
-// The members to which the log is sent although they do not vote. Those that
-// leave are among them, but are not made voters. Only members that have shown
-// that they exist; present learners first, then those that have been there for
-// longest. Not by id: a node could choose its id so that it comes first.
+// The members to which the log is sent although they do not vote. Members that
+// are leaving may be among them, but are not made voters. Only members that
+// have proven that they exist; present learners first, then those that were
+// proven earliest. Not by id: a node could choose its id so that it comes
+// first.
 std::vector<Voter> Node::ChooseLearners() {
   struct Candidate {
     bool is_newcomer;  // not a learner now
@@ -108,7 +111,7 @@ std::vector<Voter> Node::ChooseLearners() {
                            !consensus_.IsVoter(id) &&
                            membership_.ProvenSince(id) != SlowInstant::Never();
     if (!may_learn) continue;
-    // Members elsewhere could not reach it, should it become a voter.
+    // As a voter it could not be reached from other machines.
     if (fact.address.IsLoopback() && !is_on_one_machine) continue;
     const SlowInstant answered = consensus_.LastAnswer(id);
     const bool learns = answered != SlowInstant::Never();
@@ -142,6 +145,8 @@ bool Node::AnsweredLately(NodeId id) const {
          options_.consensus.election_timeout;
 }
 
+// What this leader knows of each voter, and the learners that may be promoted:
+// ChooseVoters() decides by it.
 std::vector<VoterHealth> Node::JudgeVoters() const {
   using State = VoterHealth::State;
   const auto& members = membership_.others();
@@ -172,7 +177,8 @@ std::vector<VoterHealth> Node::JudgeVoters() const {
     // Its port belongs to another process: it will not come back.
     const bool is_replaced =
         silent >= options.election_timeout && address_is_taken(voter);
-    // It said goodbye when its time had run out, and never comes back.
+    // It left without permission, at the end of its leave_timeout, and never
+    // comes back.
     const bool has_left = member != members.end() &&
                           member->second.state == MemberState::kLeft &&
                           silent >= options.election_timeout;
@@ -185,9 +191,8 @@ std::vector<VoterHealth> Node::JudgeVoters() const {
     }
   }
   // If some must go, those that have just answered stay: otherwise the last
-  // voter could be one that is dead without anybody having noticed. A leader
-  // that was elected a moment ago cannot tell by time who is silent, so only
-  // real answers count.
+  // voter could be one whose death has not been noticed yet. LastAnswer() of a
+  // leader that was just elected is its election, so only real answers count.
   std::stable_partition(
       health.begin(), health.end(), [this](const VoterHealth& judged) {
         return judged.is_leader || (consensus_.HasAnswered(judged.voter.id) &&
@@ -196,10 +201,10 @@ std::vector<VoterHealth> Node::JudgeVoters() const {
   for (const auto& [id, fact] : members) {
     if (consensus_.IsVoter(id) || fact.state != MemberState::kAlive) continue;
     const SlowInstant since = consensus_.CloseSince(id);
-    // The wait spares us voters that come and go. When a vote is free in any
-    // case, whoever has caught up and answers now is better than nobody: all
-    // that safety asks of a new voter is in its log. Processes that are killed
-    // and started again in turn are often faster than the wait.
+    // promote_after keeps members that come and go from becoming voters. When a
+    // vote is free anyway, a learner that has caught up and answers now is
+    // better than none, and it is safe: it has the log. In a rolling restart
+    // the next voter is often killed before promote_after has passed.
     const bool is_ready =
         since != SlowInstant::Never() && AnsweredLately(id) &&
         (vote_is_free ||
@@ -250,7 +255,7 @@ Survival Node::FindSurvival() const {
   };
   survival.has_majority = HasQuorum(configuration, is_alive);
   if (!survival.has_majority) return survival;
-  // The worst case: all who die are on the list that survives fewer deaths.
+  // The worst case: all deaths hit the list that survives fewer of them.
   const auto spare = [&is_alive](const std::vector<Voter>& voters) {
     const auto alive =
         std::count_if(voters.begin(), voters.end(),
@@ -266,10 +271,10 @@ Survival Node::FindSurvival() const {
 
 // --- Leaving ----------------------------------------------------------------
 
-// First the locks are given back, then the vote, then the others are told. The
-// vote is given back when those who stay have committed a configuration without
-// it, and not before: with two members the one that leaves may be the only
-// voter, and an entry that only it has would be lost with it.
+// First the locks are released, then the vote is given up, then the others are
+// told. The vote is given up when those who stay have committed a configuration
+// without it, and not before: of two members the one that leaves may be the
+// only voter, and an entry that only it has would be lost with it.
 void Node::FireLeave(Outbox& out) {
   if (phase_ != Phase::kLeaving) return;
   if (leave_by_ > now_.slow) {
@@ -299,7 +304,8 @@ bool Node::MayLeave(Outbox& out) {
       note_present(id);
     }
   }
-  // Who has just come back from its disk knows the voters before the members.
+  // A node that restarted from its disk knows the voters before it knows the
+  // members.
   const Configuration& configuration = consensus_.configuration();
   for (const auto* voters : {&configuration.voters, &configuration.outgoing}) {
     for (const Voter& voter : *voters) {
@@ -315,17 +321,17 @@ bool Node::MayLeave(Outbox& out) {
     consensus_.LetAllGo(out);
     return true;
   }
-  // A node that joined a cluster with a leader becomes a voter only after it
-  // has answered appends, so nobody needs it before that. A founder is a voter
-  // from the start.
+  // A node that joined a cluster with a leader is not made a voter before it
+  // has answered appends, so it may go before that. A founder votes from the
+  // start.
   return told_of_leader_.has_value() && consensus_.term() == Term() &&
          consensus_.last_index() == LogIndex();
 }
 
-// A leader whose members have all failed is the only one that can keep the
-// cluster for those that are merely cut off. So it waits a little for a member
-// that has just failed, unless the stream to it broke, as that of a dead
-// process does, or another process has been at its address since.
+// If all other members have failed, the leader alone keeps the cluster for
+// those that are merely cut off. So it waits ReturnPatience() for a member that
+// has just failed, unless the stream to it broke, as that of a dead process
+// does, or another process has been at its address since.
 bool Node::MayComeBack(const MemberFact& fact) const {
   const bool is_awaited =
       consensus_.leads() && fact.state == MemberState::kFailed &&

@@ -19,7 +19,8 @@ namespace cachalot {
 
 // --- What an operator asks about, as facts -----------------------------------
 
-// A follower, or a learner, that had a leader has given it up.
+// A follower or a learner has not heard its leader for too long and no longer
+// follows it.
 struct LeaderLost {
   NodeId leader;
   Term term;              // the leader's
@@ -44,7 +45,7 @@ struct LeadershipWon {
 struct LeadershipLost {
   enum class Reason : uint8_t {
     kNoQuorum,    // too few followers answered within the election time-out
-    kHigherTerm,  // somebody else stands or leads
+    kHigherTerm,  // another node stands for election, or leads
     kNoVoter,     // this node is no voter any more
   };
   Term term;
@@ -95,13 +96,13 @@ struct ProbeAnswered {
       false;  // the datagram, or the answer to it, was late or lost
 };
 
-// Somebody holds that this node has failed, which is denied.
+// A member called this node suspect, failed or left. This node denies it.
 struct SelfAccused {
   NodeId by;
 };
 
-// A member was refused, since its address cannot be right for this node:
-// loopback in the mouth of another machine, or a wildcard.
+// A member was refused, since this node could not reach it at its address: a
+// loopback address that another machine reported, or a wildcard.
 struct AddressRefused {
   NodeId id;
   std::string name;  // any bytes; empty if it is not known
@@ -118,9 +119,9 @@ struct IsolationEnded {
   NodeId heard;
 };
 
-// This node was stepped so long after it had asked to be.
+// The driver stepped this node long after its deadline.
 struct Stalled {
-  absl::Duration late;
+  absl::Duration late;  // after the deadline
 };
 
 struct ClusterFounded {
@@ -147,14 +148,14 @@ struct ClusterDissolved {
 struct SessionOpened {
   SessionId session;
 };
-// With all locks of this node.
+// All locks of this node are lost with it.
 struct SessionLost {
   SessionId session;
   LossReason reason = LossReason::kNone;
 };
 
-// This node leads and has proposed that these end; what has been renewed in the
-// meantime does not.
+// This node leads and has proposed that these expire. What is renewed before
+// the entry is applied does not expire.
 struct ExpiryProposed {
   std::vector<SessionId> sessions;
   uint64_t locks = 0;  // whose own leases ended
@@ -169,7 +170,7 @@ using Observation =
                  ExpiryProposed>;
 
 // Watches a node. It returns nothing that the node reads, so it cannot change a
-// run. Called in the midst of a step: it must not call the node.
+// run. Called during a step: it must not call the node.
 class Observer {
  public:
   virtual ~Observer() = default;
@@ -178,14 +179,14 @@ class Observer {
   virtual bool WantsNotes() const { return true; }
   // One decision and its reason, in the words of the glossary in
   // engine/README.md: "heard no leader for 250ms -> candidate in term 2". Names
-  // in it are as they are: not escaped.
+  // in it are not escaped.
   virtual void Note(absl::string_view decision) = 0;
 
   virtual void Observe(const Observation& /*observation*/) {}
 };
 
-// A function that makes text, or an observation. Never the thing itself: with
-// no observer, nothing is made.
+// A function that makes text or an observation. It is called only if there is
+// an observer, so a run without one does not pay for it.
 template <typename Make, typename Made>
 concept MakerOf = std::invocable<const Make&> &&
     std::convertible_to<std::invoke_result_t<const Make&>, Made>;

@@ -24,8 +24,9 @@ struct MembershipOptions {
   absl::Duration probe_timeout = absl::Milliseconds(150);
   // How many others are asked to probe a silent member. [0, 8]
   int indirect_probes = 3;
-  // How long a member may be silent without being called failed, on top of the
-  // time that news takes to reach it and its denial to come back. [0, 1 h]
+  // How long a suspect member may stay silent before it is called failed, on
+  // top of the time that the suspicion needs to reach it and its denial to come
+  // back (SuspicionMin() in engine/membership/timing.h). [0, 1 h]
   absl::Duration pause_tolerance = absl::Milliseconds(800);
   // Unconfirmed suspicions last up to this many times the minimum. [1, 16]
   int suspicion_max_multiplier = 6;
@@ -49,29 +50,38 @@ struct MembershipOptions {
 
 // One agreed order of commands (Raft).
 struct ConsensusOptions {
-  // The leader speaks to every follower at least this often. [1 ms, 1 min]
+  // The leader sends to every follower at least this often. [1 ms, 1 min]
   absl::Duration heartbeat_interval = absl::Milliseconds(50);
   // A voter that has heard no leader for a time drawn from
-  // [election_timeout, 2 * election_timeout) asks for votes; for
-  // election_timeout it refuses its vote to others, and a leader without a
-  // majority for as long steps down. [3 * heartbeat_interval, 10 min]
+  // (election_timeout, 2 * election_timeout] asks for votes. A voter that has
+  // heard a leader within election_timeout refuses its vote to others, and a
+  // leader that no majority has answered for as long steps down.
+  // [3 * heartbeat_interval, 10 min]
   absl::Duration election_timeout = absl::Milliseconds(250);
-  // Appends on the way to one follower before answers come. [1, 4096]
+  // How many appends are sent to one follower ahead of its answers. [1, 4096]
   int appends_in_flight_max = 64;
-  // A snapshot replaces the log's older part when it has grown by so much.
-  // Above 0.
+  // A snapshot replaces the older part of the log when the log has grown by so
+  // many entries or bytes. Above 0.
   uint64_t compact_after_entries = 16384;
   uint64_t compact_after_bytes = uint64_t{16} << 20;
   // So many entries before it are kept for followers that lag a little.
   uint64_t compact_keep_entries = 1024;
 
-  // The cluster chooses as many voters as it has healthy members, odd, at most
-  // this many. Odd, [1, 9]. Five in memory: two quick losses are survived.
+  // The cluster has as many voters as healthy members, but an odd number, and
+  // at most this many. Odd, [1, 9]. Five voters survive the loss of two at
+  // once.
   int voters_max = 5;
   // A voter that membership calls failed, and that has not answered the leader
-  // for as long, is replaced by a healthy learner. [0, 24 h]
+  // for as long, loses its vote to a healthy learner. A voter at whose address
+  // another process answers loses it after election_timeout. [0, 24 h]
   absl::Duration replace_voter_after = absl::Seconds(5);
-  // A learner must have kept up for as long before it may vote. [0, 24 h]
+  // A learner must have kept up with the log for as long before it becomes a
+  // voter. There is no such wait while a vote is free: a voter leaves or has
+  // left, or another process answers at its address, so that it will not come
+  // back (`vote_is_free` in engine/node_duties.cc). Then a learner that has
+  // caught up and answers is promoted at once. A voter that is merely silent
+  // frees no vote: replacing it takes replace_voter_after, and a learner that
+  // has waited. [0, 24 h]
   absl::Duration promote_after = absl::Seconds(1);
 };
 
@@ -81,27 +91,28 @@ struct LeaseOptions {
   // partitions; shorter frees the locks of the dead sooner. [1 s, 24 h]
   absl::Duration session_ttl = absl::Seconds(10);
   // Bound on the error of a clock's rate, in parts per million: no grantor's
-  // clock runs faster, no holder's slower. 1000 covers crystals ten times over.
-  // The same in all members. [0, 100000]
+  // clock runs faster, no holder's slower. 1000 is ten times the usual error of
+  // a quartz clock. The same in all members. [0, 100000]
   int64_t rate_bound_ppm = 1000;
-  // Belief ends earlier by this, for the granularity of timers. At most half
-  // of the shortest TTL.
+  // Belief ends earlier by this, to allow for the granularity of timers. At
+  // most half of the shortest TTL, limits::TtlMin().
   absl::Duration slack = absl::Milliseconds(2);
   // A request that got no answer is sent again after this, doubled each time.
   // [1 ms, 1 h], the maximum not below the minimum.
   absl::Duration retry_min = absl::Milliseconds(100);
   absl::Duration retry_max = absl::Seconds(2);
-  // A renew, release or list that has no answer by then ends as kUnknown, or
-  // as kUnavailable if it cannot have happened. [1 ms, 1 h]
+  // A renewal, release or list without an answer is answered after this time:
+  // kUnknown, or kUnavailable if it cannot have taken effect. [1 ms, 1 h]
   absl::Duration request_timeout = absl::Seconds(5);
-  // Saying goodbye takes no longer than this. [0, 1 h]
+  // A node that was asked to leave has left after this time at the latest.
+  // [0, 1 h]
   absl::Duration leave_timeout = absl::Seconds(5);
 };
 
-// How a node comes to have a cluster.
+// One node: who it is, whom it asks, and whether it may found a cluster.
 struct NodeOptions {
-  // All chance in the node comes from here. Two processes must never have the
-  // same: the driver draws it from the operating system.
+  // Seeds every random number that the node draws. Two processes must never
+  // have the same: the driver draws it from the operating system.
   uint64_t seed = 0;
   // For people; unique if possible. At most limits::kNameBytesMax bytes.
   std::string name;
@@ -109,16 +120,16 @@ struct NodeOptions {
   Address address;
   // Other addresses of this machine, without loopback. Ports are ignored.
   std::vector<Address> local_addresses;
-  // Where others may be found. This node's own address is not among them.
+  // Where to ask for a cluster. This node's own address is not among them.
   // At most limits::kSeedsMax.
   std::vector<Address> seeds;
-  // Births are explicit, never a time-out. 0: only ever join. 1: found a
-  // cluster alone, unless a seed or a member of an older one answers within
-  // `birth_delay`. N: found one when N nodes that all expect N have met; best
-  // an odd number. [0, limits::kVotersMax]
+  // Who may found a cluster: never decided by a time-out (engine/README.md,
+  // D4). 0: only join. 1: found a cluster alone, unless a seed or a member of
+  // an older one answers within `birth_delay`. N: found one when N nodes that
+  // all expect N have met; best an odd number. [0, limits::kVotersMax]
   int bootstrap_expect = 0;
-  // A founder listens for so long for members of a cluster that it may have
-  // forgotten, and joins that one instead. [0, 1 h]
+  // How long a founder first listens for members of a cluster that it may have
+  // forgotten; it joins that one instead. [0, 1 h]
   absl::Duration birth_delay = absl::Seconds(2);
   // The epoch of a cluster that this node founds. Above that of every earlier
   // cluster whose tokens anybody may remember: the driver gives the seconds of

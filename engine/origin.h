@@ -16,18 +16,19 @@ struct Origin {
   bool on_stream = false;
   bool is_local = false;  // `source` is on this machine
 
-  // The sender listens where it speaks from, as far as one can see: the port
-  // may differ, since a stream comes from a port that the system chose.
+  // The sender says that it listens at the address from which it sends. The
+  // port may differ, since a stream comes from a port that the system chose.
   bool IsPlausible() const {
     return source.ip == claimed.ip && !claimed.IsNone();
   }
-  // Whether somebody may be reached at `address`, of which the sender speaks.
-  // Nobody is at a wildcard. Loopback is each machine's own, so it is right
-  // only in the mouth of a process on this one.
+  // Whether this node may believe that a member listens at `address`, as the
+  // sender says. Nobody is reached at a wildcard. Loopback means another
+  // machine to each, so only a process on this machine may name a loopback
+  // address.
   bool MayName(const Address& address) const {
     return !address.IsWildcard() && (is_local || !address.IsLoopback());
   }
-  // Where the sender listens, at the address from which it speaks.
+  // The address from which the sender sends, with the port at which it listens.
   Address SourceListener() const {
     return {.ip = source.ip, .port = claimed.port};
   }

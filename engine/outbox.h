@@ -11,23 +11,25 @@
 
 namespace cachalot {
 
-// What the machines put out within one step, typed and in order. Node turns it
-// into actions: it finds addresses, encodes, and withholds promises.
+// A message that a machine sends within a step, still typed. Node turns it into
+// an action: it finds the address, encodes, and withholds promises.
 struct Outgoing {
   enum class Channel {
     kDatagram,
     kStream,      // the one to `address`, opened if there is none
-    kSameStream,  // back on the stream on which `address` spoke, or not at all
+    kSameStream,  // only the one on which a message came from `address`
   };
 
   NodeId to;        // none: whoever listens at `address` (PushPull only)
   Address address;  // none: wherever `to` is known to be
   Channel channel = Channel::kStream;
   Message message;
-  // A promise: sent when this order to save is done. Zero: at once.
+  // The message promises what this order saves (engine/consensus/README.md,
+  // rule 11): it is sent when the save is done. Zero: at once.
   SaveId after;
 };
 
+// The messages of one step, in order.
 class Outbox {
  public:
   void Send(Outgoing outgoing) { sends.push_back(std::move(outgoing)); }

@@ -3,7 +3,7 @@
 
 namespace cachalot {
 
-// One visitor made of several lambdas:
+// One visitor for std::visit, made of several lambdas:
 //
 //   std::visit(Overloaded{[](const Ping& p) {...}, [](const Ack& a) {...}}, m);
 template <typename... Functions>

@@ -47,10 +47,10 @@ struct ReleaseRequest {
 };
 
 // Takes a lock from whoever holds it. Its holder is told, stops believing in
-// it and gives it back (see AcquireRequest::releases_itself); nobody is granted
-// it before. A holder that cannot be
-// reached keeps it until its lease or its session ends, and cannot renew it.
-// Answered at once with the holder.
+// it and releases it (see AcquireRequest::releases_itself); nobody else is
+// granted it before that. A holder that cannot be reached keeps it until its
+// lease or its session ends, and cannot renew it. Answered at once with the
+// holder.
 struct RevokeRequest {
   std::string key;
   FencingToken token;  // only this grant; none: whoever holds it
@@ -67,8 +67,8 @@ struct ListLocksRequest {
                          const ListLocksRequest&) = default;
 };
 
-// Lists who waits for one lock: the first is served first. The queue may move
-// from one page to the next.
+// Lists who waits for one lock: the first is served first. The queue may change
+// between two pages.
 struct ListWaitersRequest {
   std::string key;
   uint32_t skip = 0;   // so many at the head of the queue are left out
@@ -100,8 +100,8 @@ enum class Outcome : uint8_t {
   // No leader answered in time. Nothing is held: should an AcquireRequest have
   // arrived all the same, it is undone.
   kUnavailable,
-  kLeaving,  // this node is leaving or was superseded
-  // Unknown: it may have happened, or may happen yet.
+  kLeaving,  // this node is leaving or has left
+  // Unknown: it may have taken effect, or may still do so.
   kUnknown,
 };
 
@@ -115,16 +115,17 @@ struct LockInfo {
   SessionId holder;
   std::string holder_name;  // the member's name
   std::string owner;        // the label given with the request
-  // By cluster time at the moment of the reading. Negative: about to be
-  // expired. The lock's own lease ends unless the holder renews it; the
-  // session's, which all locks of the holder's node share, unless the node
-  // lives and can reach the leader. The lock is free at the earlier of the two.
+  // What is left of the leases, by cluster time when the table was read.
+  // Negative: over, and about to be expired. The holder renews the lock's own
+  // lease. The holder's node renews the session's, which all its locks share,
+  // as long as it lives and reaches the leader. The lock is free when the first
+  // of the two ends.
   absl::Duration remaining;  // min(lease_remaining, session_remaining)
   absl::Duration lease_remaining;
   absl::Duration session_remaining;
   uint32_t waiters = 0;
-  // Why it was revoked, while its holder has not given it back; empty: it was
-  // not.
+  // Why it was revoked, if its holder has not released it yet. Empty: it was
+  // not revoked.
   std::string revoke_reason;
 
   friend bool operator==(const LockInfo&, const LockInfo&) = default;
@@ -145,10 +146,10 @@ struct Answer {
   // Of a grant or a renewal: until when the lock's own lease may be believed in
   // (AnnounceSession has the other limit). On this node's fast clock.
   FastInstant lease_end;
-  // With kHeld: who holds the lock. With kTimedOut, if that is known: who held
-  // it when the leader was last asked, a moment before the wait ended. Of
-  // RevokeRequest: whose lock is revoked. Of ListWaitersRequest: nothing if the
-  // lock is free.
+  // With kHeld: who holds the lock. With kTimedOut, if known: who held it when
+  // the leader was last asked, shortly before the wait ended. Of RevokeRequest:
+  // the holder from whom it was taken. Of ListWaitersRequest: the holder;
+  // nothing if the lock is free.
   std::optional<LockInfo> holder;
   std::vector<LockInfo> locks;      // of ListLocksRequest
   std::vector<WaiterInfo> waiters;  // of ListWaitersRequest
@@ -171,12 +172,13 @@ enum class LossReason : uint8_t {
   kNone,
   kReleased,  // by its holder
   kExpired,   // the lease ran out on this node's clock
-  // The cluster says that somebody else may have it; or an administrator took
-  // it: NotifyHolder::text is then the reason that was given.
+  // The cluster has ended the grant, so another may hold the lock; or an
+  // administrator took it: NotifyHolder::text is then the reason that was
+  // given.
   kRevoked,
   kWithdrawn,  // granted after its caller had gone
   kLeft,       // this node left the cluster
-  kDissolved,  // this node's cluster gave way to an older one
+  kDissolved,  // this node gave up its cluster for another one
   kClosed,     // this process closed its node without leaving
 };
 

@@ -14,8 +14,8 @@
 
 namespace cachalot {
 
-// What consensus keeps: Raft's persistent state (Raft, figure 2), with the
-// cluster time of each entry and the configuration kept outside the log too.
+// What a node saves: Raft's persistent state (Raft, figure 2), the cluster time
+// of each entry, and, with a snapshot, the configuration in force there.
 
 enum class EntryKind : uint8_t {
   kCommands,       // a batch for the lock table
@@ -51,7 +51,7 @@ struct Configuration {
 
 std::ostream& operator<<(std::ostream& out, const Configuration& config);
 
-// A prefix of the log, replaced by what it led to.
+// A prefix of the log, replaced by the state that it produced.
 struct Snapshot {
   LogIndex index;               // the last entry it covers
   Term term;                    // and that entry's term
@@ -62,7 +62,8 @@ struct Snapshot {
   friend bool operator==(const Snapshot&, const Snapshot&) = default;
 };
 
-// Who the node is. A new one forgets all that was kept under another.
+// Who the node is. Saving a new identity deletes all that was saved under the
+// earlier one.
 struct Identity {
   NodeId node;
   ClusterId cluster;
@@ -71,7 +72,7 @@ struct Identity {
   friend bool operator==(const Identity&, const Identity&) = default;
 };
 
-// An order to keep something, in full or not at all. Its parts are applied in
+// One change of what is saved: all of it or nothing. Its parts are applied in
 // the order of the fields.
 struct StateChange {
   std::optional<Identity> identity;
@@ -86,7 +87,7 @@ struct StateChange {
   NodeId vote;  // with `term`: for whom in it; none if zero
 };
 
-// All that was kept when a process starts.
+// All that is on stable storage when a process starts.
 struct SavedState {
   Identity identity;
   Term term;
@@ -95,7 +96,7 @@ struct SavedState {
   LogIndex first = LogIndex(1);  // index of entries.front()
   std::vector<Entry> entries;
 
-  // Takes in one change. What every driver without a disk of its own does.
+  // Applies one change. A driver that saves to memory needs nothing else.
   void Apply(const StateChange& change);
 };
 

@@ -28,8 +28,8 @@ struct Survival {
   std::vector<Voter> voters;
   // Whether enough voters are alive to agree on anything.
   bool has_majority = false;
-  // So many voters, whichever they are, may die at once, and those who are
-  // left still agree. At most limits::kVotersMax.
+  // Any so many of the voters may die at once, and the rest can still agree. At
+  // most limits::kVotersMax.
   uint64_t deaths = 0;
 
   uint64_t alive_count() const;

@@ -17,8 +17,8 @@
 namespace cachalot {
 namespace {
 
-// So that two nodes that each take the other for the leader do not send to each
-// other without end.
+// The least time between two occasions on which all that is open is sent again:
+// two nodes that each believe that the other leads must not send without pause.
 constexpr absl::Duration LeaderPatience() { return absl::Milliseconds(25); }
 constexpr size_t kKeepAlivesRemembered = 16;
 
@@ -103,6 +103,7 @@ void Client::OpenAnother(FastInstant now) {
   SendSession(now);
 }
 
+// `now` was read before the command is sent: belief counts from it (lemma 3).
 void Client::SendSession(FastInstant now) {
   if (!CanSend() || session_next_send_ > now) return;
   switch (state_) {
@@ -135,6 +136,7 @@ void Client::SendSession(FastInstant now) {
       std::min({session_backoff_ * 2, options_.retry_max, KeepAliveInterval()});
 }
 
+// Belief ends before the close is sent (lemma 5).
 void Client::Leave(FastInstant now) {
   if (state_ == State::kClosing || state_ == State::kClosed) return;
   LoseAll(LossReason::kLeft);
@@ -167,8 +169,8 @@ void Client::Dissolve(FastInstant now, NodeId self) {
 }
 
 void Client::OnSessionGone(FastInstant now) {
-  // Nothing of the old session will ever be granted: what was asked for can be
-  // asked for again; what was to be given back is free.
+  // Nothing will ever be granted to the old session: Acquires can be sent again
+  // in the next one, and what was to be released is free.
   std::vector<std::pair<Sequence, Operation>> old(
       std::make_move_iterator(operations_.begin()),
       std::make_move_iterator(operations_.end()));
@@ -189,7 +191,7 @@ void Client::OnSessionGone(FastInstant now) {
       Begin(now, operation.request, std::move(operation.command),
             operation.answer_by);
     } else {
-      // Not asked again: the lock may be the next holder's by now.
+      // Not sent again: another holder may have the lock by now.
       Answer(operation.request, Outcome::kUnknown,
              "this node's session ended before the answer came; see who holds "
              "the lock");
@@ -208,7 +210,8 @@ void Client::NoteLeader(FastInstant now, NodeId leader) {
 void Client::NoteLinkDown(FastInstant now) { AskAgain(now); }
 
 void Client::NoteBusy(FastInstant now) {
-  // What was dropped is sent again when its time comes.
+  // Looks for what is due after retry_min; each request keeps its own retry
+  // time.
   next_send_ = std::min(next_send_, now + options_.retry_min);
 }
 
@@ -347,6 +350,8 @@ void Client::Receive(FastInstant now, const Reply& reply) {
   }
 }
 
+// Belief in the session counts from before the keep-alive was sent, not from
+// its answer (lemma 3).
 void Client::OnKept(FastInstant now, const Reply& reply) {
   if (state_ != State::kOpen) return;
   const auto sent = std::find_if(
@@ -377,7 +382,7 @@ void Client::OnAnswered(FastInstant now, const Reply& reply) {
   Operation& operation = found->second;
   const RequestId request = operation.request;
   if (auto* withdraw = std::get_if<cachalot::Withdraw>(&operation.command)) {
-    // Refused for now: it is sent again, since nobody else undoes the Acquire.
+    // If it was refused it is sent again: nothing else undoes the Acquire.
     if (reply.outcome != Outcome::kOk) return;
     Finish(withdraw->acquire);
     Finish(reply.sequence);
@@ -398,7 +403,7 @@ void Client::OnAnswered(FastInstant now, const Reply& reply) {
         return;
       }
       case Outcome::kWithdrawn: {
-        // It was granted, and lost again before we heard of it.
+        // It was granted, and the grant ended before this node heard of it.
         Acquire again = *acquire;
         const FastInstant answer_by = operation.answer_by;
         Finish(reply.sequence);
@@ -440,13 +445,14 @@ void Client::OnAnswered(FastInstant now, const Reply& reply) {
     }
     Grant* grant = FindGrant(renew->key, renew->token);
     if (grant != nullptr && reply.outcome == Outcome::kOk) {
+      // From the first copy that was sent: it may be the one that took effect.
       grant->ttl = renew->ttl;
       grant->lease_end =
           std::max(grant->lease_end,
                    operation.first_sent + BeliefSpan(renew->ttl, options_));
       Reconsider(now, by_key_.find(renew->key)->second);
       grant = FindGrant(renew->key, renew->token);
-      // Who waits for the answer looks at the lease then.
+      // A caller that still waits learns the lease's end from the answer.
       if (grant != nullptr && request == RequestId()) TellLeaseMoved(*grant);
     } else if (grant != nullptr && reply.outcome == Outcome::kNotHeld &&
                grant->revoke_reason.empty()) {
@@ -464,8 +470,8 @@ void Client::OnAnswered(FastInstant now, const Reply& reply) {
     Finish(reply.sequence);
     return;
   }
-  // Release. If it is refused for now it is sent again: its caller has given
-  // the lock up, and nobody else would release it.
+  // Release. If it was refused with kBusy it is sent again: its caller has
+  // given up the lock, and nothing else would release it.
   if (reply.outcome == Outcome::kBusy) return;
   Answer(request, reply.outcome);
   Finish(reply.sequence);
@@ -487,8 +493,8 @@ void Client::Receive(FastInstant /*now*/, const ReadResult& result) {
 // --- Timers -----------------------------------------------------------------
 
 void Client::FireTimers(FastInstant now) {
-  // Belief first: nothing that happens at this instant may extend what has
-  // ended at it.
+  // Belief first: nothing that happens at this instant may extend a belief that
+  // ends at this instant.
   FireBelief(now);
   if (close_by_ <= now && state_ == State::kClosing) state_ = State::kClosed;
   if (next_answer_by_ <= now) {

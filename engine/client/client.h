@@ -24,10 +24,10 @@
 
 namespace cachalot {
 
-// How long a holder may believe in a lease of `ttl` from the moment before it
-// asked for it: so short that, with clocks within the rate bound, its belief
-// ends before any leader's log can end the lease. README.md of this folder has
-// the proof.
+// How long a holder may believe in a lease of `ttl`, counted from the moment
+// before it sent the request: so short that, with clocks within the rate bound,
+// its belief ends before any leader's log can end the lease. README.md of this
+// folder has the proof.
 absl::Duration BeliefSpan(absl::Duration ttl, const LeaseOptions& options);
 
 // This node's own callers: its session with the cluster, their requests until
@@ -41,17 +41,17 @@ absl::Duration BeliefSpan(absl::Duration ttl, const LeaseOptions& options);
 //    its locks are given back.
 //  - Belief ends before a release is sent.
 //  - A request keeps its number over all retries, so that it takes effect once.
-//  - A caller that stopped waiting is answered at once; what may come of its
-//    request later is undone in the background.
+//  - A caller that stops waiting is answered at once; if its request takes
+//    effect later, that is undone in the background.
 //
-// Speaks to whoever leads; the node finds out who that is. Reads the fast clock
-// only. A value.
+// Sends to the leader that the node names. Reads the fast clock only. Not
+// thread-safe. A value: a copy is independent of the original.
 class Client {
  public:
   // A grant that is believed in. Belief ends with the lock's own lease or with
   // that of the session, whichever is earlier. The session's end is the same
-  // for all grants and moves with each keep-alive: whoever keeps the two apart
-  // has nothing to do for each grant when it moves.
+  // for all grants and moves with each keep-alive: a driver that stores the two
+  // separately need not update every grant when it moves.
   struct Held {
     RequestId request;
     std::string key;
@@ -61,7 +61,7 @@ class Client {
     Belief belief = Belief::kHeld;
   };
 
-  // What came of a step, each in order.
+  // The results of a step, each list in order.
   struct Output {
     std::vector<LockCommand> commands;  // to the leader
     std::vector<Read> reads;            // to the leader
@@ -75,14 +75,14 @@ class Client {
   // The node has a cluster: opens a session in it. `epoch_floor` is the highest
   // epoch that this node has seen in any other.
   void Join(FastInstant now, Epoch epoch_floor);
-  // The node gave its cluster up to join another: every grant is lost, and
-  // requests that can be asked again are asked in the next session. Goes on as
-  // `self`.
+  // The node gave up its cluster to join another: every grant is lost, and
+  // requests that can be repeated are sent again in the next session. The
+  // node's id is `self` from here on.
   void Dissolve(FastInstant now, NodeId self);
 
-  // Sessions and reads are numbered after `number`: a node that came back under
-  // its name must not speak for a session of the process that it was, nor take
-  // what that process was told for an answer.
+  // Numbers sessions and reads after `number`: a node that restarts under its
+  // old id must not use a session of the earlier process, nor take an answer to
+  // that process for its own.
   void NumberFrom(uint64_t number) {
     session_.number = number;
     last_read_ = number;
@@ -90,13 +90,13 @@ class Client {
 
   void Submit(FastInstant now, RequestId request, const Request& body);
   void Withdraw(FastInstant now, RequestId request);
-  // Gives everything back and takes no more requests. Done when closed().
+  // Releases everything and takes no more requests. Done when closed().
   void Leave(FastInstant now);
   bool closed() const { return state_ == State::kClosed; }
 
-  // There is a leader to speak to, or another one than before.
+  // Where to send from here on; none: no leader is known.
   void NoteLeader(FastInstant now, NodeId leader);
-  // Answers may have been lost: ask again for all that is open.
+  // Answers may have been lost: sends all that is open again.
   void NoteLinkDown(FastInstant now);
   void Receive(FastInstant now, const Reply& reply);
   void Receive(FastInstant now, const ReadResult& result);
@@ -129,9 +129,9 @@ class Client {
  private:
   enum class State : uint8_t {
     kNone,     // no cluster
-    kOpening,  // a session is asked for
+    kOpening,  // OpenSession is sent until it is answered
     kOpen,
-    kClosing,  // everything is being given back
+    kClosing,  // CloseSession is sent until it is answered
     kClosed,
   };
 
@@ -139,8 +139,8 @@ class Client {
   struct Operation {
     RequestId request;    // none (0): nobody waits for it
     LockCommand command;  // Acquire, Renew, Release, Withdraw or Revoke
-    // The moment before it was sent for the first time; never before that. Set
-    // once: belief counts from it (engine/client/README.md, lemma 3).
+    // The moment before it was sent for the first time; never if it was not
+    // sent. Set once: belief counts from it (engine/client/README.md, lemma 3).
     FastInstant first_sent = FastInstant::Never();
     // When it is sent again, and how long after that the next time. The pause
     // doubles from LeaseOptions::retry_min to retry_max.
@@ -149,13 +149,13 @@ class Client {
     // When its caller is answered at the latest; never if nobody waits.
     FastInstant answer_by = FastInstant::Never();
     bool queued = false;     // Acquire: the leader said that it waits
-    bool abandoned = false;  // Acquire: nobody wants the lock any more
+    bool abandoned = false;  // Acquire: its caller no longer waits for it
     // Acquire: who held the lock when the leader was last asked, at
     // `holder_seen`.
     std::optional<LockInfo> holder;
     FastInstant holder_seen;
-    // Renew: it makes sure of a grant that came late; the caller of the Acquire
-    // is answered when it has.
+    // Renew: it renews a grant of which too little is left before the grant is
+    // handed out; the caller of this Acquire is answered when it is done.
     std::optional<Acquire> confirms;
   };
 
@@ -172,7 +172,7 @@ class Client {
     // What the caller was last told. Held and suspect alternate; lost ends the
     // grant.
     Belief belief = Belief::kHeld;
-    // When the lease is looked at again; its place in checks_.
+    // When the lease is checked again; its place in checks_.
     FastInstant next_check;
     // Why its holder must release it (AcquireRequest::releases_itself); empty:
     // it is not revoked.
@@ -206,7 +206,7 @@ class Client {
   void GiveBack(FastInstant now, const std::string& key, FencingToken token);
   void OnDeadline(FastInstant now, Sequence sequence);
   void AnswerLate(FastInstant now, const Operation& operation);
-  // When to look after an Acquire that waits in the queue.
+  // When an Acquire that waits in the queue is sent again.
   FastInstant NextLook(FastInstant now, const Operation& operation) const;
   void Finish(Sequence sequence);
   void TryAgain(FastInstant now, RequestId request, Acquire acquire,
@@ -262,26 +262,29 @@ class Client {
     ObserveTo(observer_, observation);
   }
 
-  LeaseOptions options_;
-  NodeId self_;
-  std::string name_;
-  Observer* observer_;
+  LeaseOptions options_;  // fixed
+  NodeId self_;           // the owner of the sessions; Dissolve() changes it
+  std::string name_;      // the member's, for people; fixed
+  Observer* observer_;    // not owned; may be null
   // Where to send; none: nothing is sent. NoteLeader().
   NodeId leader_;
-  // When all that is open was last sent again, or is going to be: a new leader
-  // and a broken stream are no reason to do so again at once.
+  // When all that is open was last sent again, or will be next. Keeps new
+  // leaders and broken streams from causing that too often.
   FastInstant asked_again_;
   // The highest epoch of any cluster or token that this node has seen. Never
-  // falls; OpenSession brings it along.
+  // falls; each OpenSession carries it.
   Epoch epoch_floor_;
 
   // --- The session ----------------------------------------------------------
 
+  // kNone to kOpening to kOpen, then back to kOpening when the session is gone;
+  // Dissolve() leads to kNone, Leave() to kClosing and kClosed.
   State state_ = State::kNone;
-  // Its number rises by one with each session that this process opens.
+  // The present session, or the last one. Its number rises by one with each
+  // session that this process opens.
   SessionId session_;
-  // The moment before its OpenSession was sent for the first time; never before
-  // that. Set once for each session (engine/client/README.md, lemma 3).
+  // The moment before its OpenSession was sent for the first time; never if it
+  // was not sent. Set once for each session (engine/client/README.md, lemma 3).
   FastInstant session_first_sent_ = FastInstant::Never();
   // When belief in the session ends, and with it belief in every grant. Moves
   // with the answers to OpenSession and KeepAlive, never to an earlier time
@@ -294,11 +297,13 @@ class Client {
   FastInstant close_by_ = FastInstant::Never();
   // The number of the last keep-alive that was sent. Rises by one.
   uint64_t renewal_ = 0;
-  // Keep-alives without an answer: (renewal, moment before sending), oldest
+  // Keep-alives without an answer: (renewal, moment before it was sent), oldest
   // first; the last kKeepAlivesRemembered.
   std::deque<std::pair<uint64_t, FastInstant>> keep_alives_;
-  // What renewed the session: (index at which it was applied, moment before it
-  // was sent), as answered; as many. A grant at a higher index began later.
+  // Answered keep-alives and the opening: (index of the entry, moment before it
+  // was sent), in the order of the answers; the last kKeepAlivesRemembered. A
+  // grant at a higher index was made after that moment
+  // (engine/client/README.md, lemma 4).
   std::deque<std::pair<LogIndex, FastInstant>> kept_;
 
   // --- Requests -------------------------------------------------------------
@@ -306,38 +311,43 @@ class Client {
   // The number of the last request. Rises by one and is never used again, also
   // in the next session.
   uint64_t last_sequence_ = 0;
-  // Those whose outcome is not known.
+  // The requests whose outcome is not known.
   absl::btree_map<Sequence, Operation> operations_;
-  // All of them but Acquires that wait in a queue and are still wanted; the
-  // first one is what commands carry as first_outstanding.
+  // All of them except Acquires that are known to wait in a queue and are not
+  // abandoned. Commands carry the first one as first_outstanding.
   absl::btree_set<Sequence> undecided_;
-  // Acquires whose callers were not answered, and the renewals that confirm
-  // their grants.
+  // The Acquires whose callers are not answered yet, and the renewals that
+  // confirm their grants.
   absl::btree_map<RequestId, Sequence> by_request_;
-  // AcquireRequest::releases_itself: those whose callers are not answered yet,
-  // or hold the lock.
+  // The AcquireRequests with releases_itself whose callers are not answered
+  // yet, or hold the lock.
   absl::btree_set<RequestId> self_releasing_;
+  // Reads without an answer, by their numbers.
   absl::btree_map<uint64_t, PendingRead> reads_;
   // The number of the last read. Rises by one.
   uint64_t last_read_ = 0;
-  // No operation and no read is to be sent, or answered, before these; they may
-  // be too early.
+  // Lower bounds of the next time at which an operation or a read is to be
+  // sent, and answered for lateness. They may be earlier than necessary, never
+  // later.
   FastInstant next_send_ = FastInstant::Never();
   FastInstant next_answer_by_ = FastInstant::Never();
 
-  // Grants, and when to look at the lease of each again. The session's end is
-  // common to all and in none of the checks: a process may hold 100,000 locks,
-  // and a keep-alive must not touch each of them.
+  // --- Grants ---------------------------------------------------------------
+
+  // Grants by the number of their Acquire, and when the lease of each is
+  // checked again. The session's end is common to all and in none of the
+  // checks: a process may hold 100,000 locks, and a keep-alive must not touch
+  // each of them.
   absl::btree_map<Sequence, Grant> grants_;
   // Looked up and never walked.
   absl::flat_hash_map<std::string, Sequence> by_key_;
   absl::flat_hash_map<RequestId, Sequence> by_grant_;
   absl::btree_set<std::pair<FastInstant, Sequence>> checks_;
-  // Whether the session's belief has less than a third of its ttl left, as of
-  // the last NoteSessionBelief().
+  // Whether less than a third of session_ttl is left until session_belief_end_,
+  // as of the last NoteSessionBelief().
   bool session_is_suspect_ = false;
-  // Holders from this grant on have yet to be told whether the session is
-  // suspect; nothing: all have been.
+  // The holders of this grant and later ones have not been told yet whether the
+  // session is suspect; nothing: all have been.
   std::optional<Sequence> untold_from_;
   // When the next of them are told; never if all have been.
   FastInstant tell_at_ = FastInstant::Never();

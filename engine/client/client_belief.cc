@@ -14,10 +14,10 @@
 namespace cachalot {
 namespace {
 
-// A few hundred microseconds of work.
+// Takes a few hundred microseconds.
 constexpr size_t kHoldersToldPerStep = 2048;
 
-// The numbered ones: what they do follows from these.
+// Adds the commands that have a number; the client keeps no others.
 void AddTo(Fingerprint& hash, const LockCommand& command) {
   hash.Add(uint64_t{command.index()});
   std::visit(
@@ -46,9 +46,9 @@ absl::Duration BeliefSpan(absl::Duration ttl, const LeaseOptions& options) {
          options.slack;
 }
 
-// The latest moment that is known to lie before the entry `grant` was made: the
-// request itself was sent before it, and so was each keep-alive that was
-// applied at a lower index.
+// The latest moment of which it is known that it precedes the entry `grant`:
+// the request was sent before that entry, and so was each keep-alive that was
+// applied at a lower index (engine/client/README.md, lemma 4).
 FastInstant Client::EarnedBefore(FastInstant first_sent, LogIndex grant) const {
   FastInstant earned = first_sent;
   for (const auto& [index, before_sending] : kept_) {
@@ -57,6 +57,8 @@ FastInstant Client::EarnedBefore(FastInstant first_sent, LogIndex grant) const {
   return earned;
 }
 
+// Belief in a grant counts from a moment before the entry that granted it
+// (lemma 4).
 void Client::OnGranted(FastInstant now, Sequence sequence, FencingToken token) {
   Operation& operation = operations_.at(sequence);
   const Acquire acquire = std::get<Acquire>(operation.command);
@@ -71,8 +73,9 @@ void Client::OnGranted(FastInstant now, Sequence sequence, FencingToken token) {
     Hold(now, request, acquire, token, lease_end);
     return;
   }
-  // A waiter's lease began at a moment that we only know to lie after our last
-  // word; or the answer was long on its way. Renew before handing it out.
+  // Too little of the lease is known to be left: a waiter counts from the last
+  // command before its grant, or the answer took long. Renew before handing it
+  // out.
   Note([&] {
     return absl::StrCat("grant of ", acquire.key,
                         " is old news -> renew it first");
@@ -135,7 +138,8 @@ void Client::Hold(FastInstant now, RequestId request, const Acquire& acquire,
   Reconsider(now, sequence);
 }
 
-// An administrator took the lock. Nobody is granted it before we give it back.
+// An administrator took the lock. Nobody else is granted it before this node
+// releases it.
 void Client::OnMustRelease(FastInstant now, const Reply& reply) {
   if (const Grant* grant = FindGrant(reply.key, reply.token);
       grant != nullptr) {
@@ -148,8 +152,8 @@ void Client::OnMustRelease(FastInstant now, const Reply& reply) {
     }
     return;
   }
-  // Or it is being renewed before it is handed out: its caller has not been
-  // told of it, and stands in the queue again.
+  // Or the grant is being renewed before it is handed out: its caller has not
+  // been told of it, and is put into the queue again.
   for (const auto& [sequence, operation] : operations_) {
     const auto* renew = std::get_if<Renew>(&operation.command);
     if (renew == nullptr || !operation.confirms.has_value() ||
@@ -166,8 +170,8 @@ void Client::OnMustRelease(FastInstant now, const Reply& reply) {
   }
 }
 
-// The holder gives it back. Should it not, belief ends with the lease, which is
-// not renewed any more.
+// The holder releases it by itself. If it does not, belief ends with the lease,
+// which can no longer be renewed.
 void Client::TellRevoked(FastInstant now, Sequence sequence,
                          const std::string& reason) {
   Grant& grant = grants_.at(sequence);
@@ -192,6 +196,8 @@ FastInstant Client::SessionSuspectFrom() const {
   return session_belief_end_ - options_.session_ttl / 3;
 }
 
+// Compares the grant's ends with `now`: loses it, or tells its holder if belief
+// has changed, and sets when the lease is checked next.
 void Client::Reconsider(FastInstant now, Sequence sequence) {
   Grant& grant = grants_.at(sequence);
   if (BeliefEnd(grant) <= now) {
@@ -200,7 +206,7 @@ void Client::Reconsider(FastInstant now, Sequence sequence) {
     const std::string reason = grant.revoke_reason;
     Lose(sequence, reason.empty() ? LossReason::kExpired : LossReason::kRevoked,
          reason);
-    // Should the lease live on with the grantor, nobody uses it any more.
+    // For the cluster the lease may still run: release what nobody uses.
     GiveBack(now, key, token);
     return;
   }
@@ -254,8 +260,8 @@ void Client::NoteSessionBelief(FastInstant now) {
   TellHolders(now);
 }
 
-// Suspicion is advice: that some hear of it a moment later does no harm, while
-// a step that tells 100,000 of them would hold up all else.
+// kSuspect is a warning: it does no harm if some holders hear of it a little
+// later, while a step that tells 100,000 of them would delay everything else.
 void Client::TellHolders(FastInstant now) {
   tell_at_ = FastInstant::Never();
   if (!untold_from_.has_value()) return;

@@ -9,13 +9,13 @@
 #include "engine/limits.h"
 #include "engine/overloaded.h"
 
-// The requests of callers, each until its one answer.
+// The requests of callers, each from its submission to its only answer.
 
 namespace cachalot {
 namespace {
 
-// Callers may use half of the requests that one session may have open; the rest
-// are for undoing what callers no longer wait for.
+// Callers may use half of the requests that one session may have open. The rest
+// are for undoing requests whose callers no longer wait.
 constexpr size_t kCallersRequestsMax = limits::kRequestsPerSessionMax / 2;
 
 std::string CheckKey(const std::string& key) {
@@ -126,6 +126,7 @@ void Client::SubmitRelease(FastInstant now, RequestId request,
     Answer(request, Outcome::kNotHeld);
     return;
   }
+  // Belief ends before the release is sent (lemma 5).
   Lose(by_key_.find(body.key)->second, LossReason::kReleased);
   Release release;
   release.key = body.key;
@@ -178,7 +179,7 @@ Sequence Client::Begin(FastInstant now, RequestId request, LockCommand command,
   operation.answer_by = answer_by;
   undecided_.insert(sequence);
   next_answer_by_ = std::min(next_answer_by_, answer_by);
-  // Else the session's opening, or the next leader, sends it.
+  // Otherwise it is sent when the session opens or a leader is known.
   if (CanSend() && state_ == State::kOpen) {
     SendOperation(now, sequence, operation);
   }
@@ -220,13 +221,13 @@ void Client::AnswerAll(Outcome outcome, absl::string_view text) {
 
 void Client::Withdraw(FastInstant now, RequestId request) {
   const auto named = by_request_.find(request);
-  if (named == by_request_.end()) return;  // answered, or not to be undone
+  if (named == by_request_.end()) return;  // answered, or not an Acquire
   Answer(request, Outcome::kWithdrawn);
   Abandon(now, named->second);
 }
 
-// The caller of an Acquire has been answered, and not with the lock. If the
-// lock is granted all the same, it is given back.
+// The caller of an Acquire has been answered without the lock. If the lock is
+// granted later, it is released.
 void Client::Abandon(FastInstant now, Sequence sequence) {
   Operation& operation = operations_.at(sequence);
   by_request_.erase(operation.request);
@@ -285,7 +286,7 @@ void Client::OnDeadline(FastInstant now, Sequence sequence) {
   Finish(sequence);
 }
 
-// The caller of an Acquire has waited for as long as it asked to.
+// Answers the caller of an Acquire that has waited for as long as it wanted to.
 void Client::AnswerLate(FastInstant now, const Operation& operation) {
   const RequestId request = operation.request;
   if (operation.confirms.has_value()) {
@@ -312,7 +313,7 @@ void Client::AnswerLate(FastInstant now, const Operation& operation) {
           std::max(*left - (now - operation.holder_seen), absl::ZeroDuration());
     }
   } else if (waits && now - sent < options_.retry_min) {
-    // Shorter than an answer takes: nothing is wrong with the leader.
+    // The wait was shorter than an answer takes: the leader may well be alive.
     Answer(request, Outcome::kTimedOut,
            "the wait ended before the leader answered");
   } else {
@@ -321,7 +322,8 @@ void Client::AnswerLate(FastInstant now, const Operation& operation) {
   }
 }
 
-// The holder may have changed since: looks once more before the wait ends.
+// An Acquire that waits is sent again each KeepAliveInterval(), and once more
+// shortly before its wait ends, so that the answer names the latest holder.
 FastInstant Client::NextLook(FastInstant now,
                              const Operation& operation) const {
   const FastInstant before_end = operation.answer_by == FastInstant::Never()

@@ -10,7 +10,7 @@
 #include "engine/overloaded.h"
 #include "engine/wire/codec.h"
 
-// The start, timers, what is kept, and views. Votes are in consensus_votes.cc,
+// The start, timers, what is saved, and views. Votes are in consensus_votes.cc,
 // the follower's side of replication in consensus_follower.cc, the leader's in
 // consensus_leader.cc, leaving in consensus_leaving.cc.
 
@@ -18,12 +18,11 @@ namespace cachalot {
 
 namespace {
 
-// Elections raise the term by one; a node that was away for years finds it
-// raised by less than this. A term further ahead is made up: it would leave no
-// room for those to come.
+// Each election raises the term by one, so not even years of absence explain a
+// greater difference. A forged term above it could use up the range of terms.
 constexpr uint64_t kTermJumpMax = uint64_t{1} << 32;
-// Who has just come in may find so much.
-constexpr uint64_t kTermOfStrangersMax = uint64_t{1} << 48;
+// The highest term that a node without term and log takes from its cluster.
+constexpr uint64_t kFirstTermMax = uint64_t{1} << 48;
 
 Term TermOf(const ConsensusMessage& message) {
   return std::visit(Overloaded{[](const LeaveIntent&) { return Term(); },
@@ -31,9 +30,10 @@ Term TermOf(const ConsensusMessage& message) {
                     message);
 }
 
-// A learner that has not heard its leader for so many election timeouts has
-// none: it does not vote, so it need not be among the first to know.
-constexpr int kLearnersPatience = 4;
+// After so many election timeouts without a message a learner gives up its
+// leader. Longer than a voter waits, since a learner does not stand for
+// election.
+constexpr int kLearnerElectionTimeouts = 4;
 
 }  // namespace
 
@@ -87,7 +87,7 @@ void Consensus::Restore(SlowInstant now, const SavedState& saved) {
     CHECK(configuration.ok()) << configuration.status();
     log_.Append(entry, &*configuration);
   }
-  // Rule 10: never behind the own log.
+  // Rule 10: the term is not behind this node's own log.
   term_ = std::max(saved.term, log_.last_term());
   vote_ = term_ == saved.term ? saved.vote : NodeId();
   stable_ = log_.last_index();
@@ -99,7 +99,7 @@ void Consensus::Found(SlowInstant now, std::vector<Voter> voters, Outbox& out) {
   CHECK(log_.last_index() == LogIndex());
   CHECK(configuration().voters.empty());
   std::sort(voters.begin(), voters.end());
-  // The log begins behind its base, index 0, which carries the founders'
+  // The log is empty after its base, index 0, which carries the founders'
   // configuration.
   Snapshot birth;
   birth.configuration.voters = std::move(voters);
@@ -122,7 +122,7 @@ void Consensus::Receive(SlowInstant now, NodeId from,
 bool Consensus::IsPlausible(Term term) const {
   const bool knows_nothing = term_ == Term() && log_.last_index() == LogIndex();
   const uint64_t term_max =
-      knows_nothing ? kTermOfStrangersMax : term_.value() + kTermJumpMax;
+      knows_nothing ? kFirstTermMax : term_.value() + kTermJumpMax;
   return term.value() <= term_max;
 }
 
@@ -130,6 +130,7 @@ bool Consensus::IsPlausible(Term term) const {
 
 void Consensus::FireTimers(SlowInstant now, Outbox& out) {
   if (Leader* leader = std::get_if<Leader>(&role_)) {
+    // CheckQuorum: a leader that no majority answers steps down (rule 8).
     if (leader->next_quorum_check <= now) {
       leader->next_quorum_check = now + options_.election_timeout;
       if (!HeardFromQuorum(now)) {
@@ -155,7 +156,7 @@ void Consensus::FireTimers(SlowInstant now, Outbox& out) {
   if (election_deadline_ > now) return;
   ObserveSilence(now);
   if (!MayStand()) {
-    // Somebody else may lead by now, and not know of us.
+    // Another node may lead by now and not know of this learner.
     leader_ = NodeId();
     election_deadline_ = SlowInstant::Never();
     return;
@@ -170,8 +171,10 @@ SlowInstant Consensus::NextDeadline() const {
   return election_deadline_;
 }
 
+// Puts off CheckQuorum or the election, so that the messages that are waiting
+// are handled first (rule 20).
 void Consensus::NoteStall(SlowInstant now, absl::Duration lateness) {
-  // Once the messages that wait are read, the usual patience is enough.
+  // Once the waiting messages are read, one election timeout is enough.
   const absl::Duration grace = std::min(lateness, options_.election_timeout);
   if (Leader* leader = std::get_if<Leader>(&role_)) {
     leader->next_quorum_check =
@@ -183,27 +186,27 @@ void Consensus::NoteStall(SlowInstant now, absl::Duration lateness) {
   }
 }
 
-// A voter; or one whose removal may not be committed yet. Perhaps only the
-// removed have the entry that removes them: those who stay lack it, so they
-// cannot win, and need one of the others to lead them to its commit
-// (dissertation, 4.2.2).
+// A voter, or one whose removal may not be committed yet. It is possible that
+// only removed voters have the entry that removes them. Those who stay lack it
+// and cannot win an election; a removed voter must lead until the entry is
+// committed (dissertation, 4.2.2).
 bool Consensus::MayStand() const { return log_.VotesSince(commit_, self_); }
 
 void Consensus::ResetElectionTimer(SlowInstant now) {
   if (!MayStand()) {
-    election_deadline_ =
-        leader_.IsNone() ? SlowInstant::Never()
-                         : now + kLearnersPatience * options_.election_timeout;
+    election_deadline_ = leader_.IsNone() ? SlowInstant::Never()
+                                          : now + kLearnerElectionTimeouts *
+                                                      options_.election_timeout;
     return;
   }
-  // (T, 2T]: a voter that has just refused to listen to others for T is not the
-  // first to stand itself.
+  // In (T, 2T]: within T of hearing a leader this node refuses its vote to
+  // others, so it does not stand itself before T has passed.
   election_deadline_ =
       now + options_.election_timeout +
       random_.Between(absl::Nanoseconds(1), options_.election_timeout);
 }
 
-// --- What is kept -----------------------------------------------------------
+// --- What is saved ----------------------------------------------------------
 
 SaveId Consensus::PendingSave() const {
   return has_pending_ ? last_save_.Next() : last_save_;
@@ -222,8 +225,8 @@ void Consensus::NoteAppended(LogIndex index) {
   has_pending_ = true;
 }
 
-// On disk too the log begins behind the snapshot: entries that it covers and
-// that were not ordered to be kept yet need not be.
+// The saved log, too, begins after the snapshot: pending entries that the
+// snapshot covers need not be saved.
 void Consensus::KeepSnapshot(const Snapshot& snapshot) {
   pending_.snapshot = snapshot;
   has_pending_ = true;
@@ -236,6 +239,8 @@ void Consensus::KeepSnapshot(const Snapshot& snapshot) {
   pending_.first = LogIndex(pending_.first.value() + covered);
 }
 
+// What is saved now counts: a candidate's own vote, a leader's own entries
+// (rule 11).
 void Consensus::NoteSaved(SlowInstant now, SaveId save, Outbox& out) {
   CHECK(save <= last_save_) << "save " << save << " was never ordered";
   saved_ = std::max(saved_, save);
@@ -256,7 +261,8 @@ bool Consensus::wants_compaction() const {
   const uint64_t keep = options_.compact_keep_entries;
   const uint64_t applied = applied_.value() - log_.base_index().value();
   if (log_.bytes() >= options_.compact_after_bytes) {
-    // Unless most of it is yet to be applied: little would be won.
+    // Not while most of the log is yet to be applied: compaction would free
+    // little.
     return 2 * applied >= log_.size();
   }
   return applied > keep && applied - keep >= options_.compact_after_entries;
@@ -269,6 +275,7 @@ void Consensus::StoreSnapshot(SlowInstant now, std::string table) {
   Snapshot snapshot{.index = applied_,
                     .term = log_.TermAt(applied_),
                     .time = log_.TimeAt(applied_),
+                    // In force at its last entry, not the newest (rule 4).
                     .configuration = log_.ConfigurationAt(applied_),
                     .table = SharedBytes(std::move(table))};
   Note([&] {
@@ -408,7 +415,7 @@ uint64_t Consensus::Fingerprint() const {
   return hash.value();
 }
 
-// Entries that are pending are in the log.
+// The pending entries are in the log, which is added elsewhere.
 void Consensus::AddSaves(class Fingerprint& hash) const {
   hash.Add(stable_).Add(last_save_).Add(saved_);
   hash.Add(uint64_t{has_pending_}).Add(pending_.first);

@@ -36,15 +36,18 @@ namespace cachalot {
 //  - entries of earlier terms commit only through an entry of this term (1);
 //  - reads and changes of voters wait for such an entry (2, 3);
 //  - one change of voters at a time, effective when appended (4);
-//  - no vote is refused because of what this node takes its role to be (5);
+//  - a vote does not depend on what the voter believes its own role to be (5);
 //  - a follower commits no further than what the append proved (7);
 //  - what promises durability waits for its save, nothing else does (11);
 //  - each entry carries the cluster time, chained along this log alone.
 //
-// Learners need no configuration: a leader may replicate to whom it likes.
+// Learners are not part of the configuration: a leader may replicate to any
+// node.
 //
-// What is appended within a turn goes out with Flush(), as one write and one
-// append for each follower.
+// Flush() sends what was appended within a turn: one order to save, and one
+// append to each follower.
+//
+// Not thread-safe. A value: a copy is independent of the original.
 class Consensus {
  public:
   enum class Role : uint8_t { kFollower, kPreCandidate, kCandidate, kLeader };
@@ -59,20 +62,23 @@ class Consensus {
     friend bool operator==(const Counters&, const Counters&) = default;
   };
 
-  // Idle, without log and voters, until it hears of some.
+  // Without log and voters, and idle until Found(), Restore() or a leader's
+  // message brings some. `observer` is not owned, may be null, and outlives
+  // every copy.
   Consensus(ConsensusOptions options, NodeId self, Random random,
             SlowInstant now, Observer* observer);
 
   // The payload of the first entry of each term that this node leads.
   void SetOpening(std::string payload);
-  // Orders to save are numbered after `last`: those up to it were given under
-  // another identity, and are of no account any more.
+  // Numbers the orders to save after `last`: the earlier ones were given under
+  // another identity and no longer matter.
   void NumberSavesFrom(SaveId last);
 
-  // Goes on from what was kept. The configuration entries must decode.
+  // Restores the state that an earlier process saved. REQUIRES: the
+  // configuration entries decode; nothing was called that changes the log.
   void Restore(SlowInstant now, const SavedState& saved);
 
-  // Starts a cluster of these voters, and stands for election in it.
+  // Starts a cluster of these voters and stands for election in it.
   // REQUIRES: no log, no voters; `voters` contains this node.
   void Found(SlowInstant now, std::vector<Voter> voters, Outbox& out);
 
@@ -90,60 +96,64 @@ class Consensus {
 
   // --- For leaders ----------------------------------------------------------
 
-  // Appends a batch of commands. False if there is too much that is not yet
-  // committed: come back later. REQUIRES: leads().
+  // Appends a batch of commands. False, and nothing appended, if more than
+  // limits::kUncommittedBytesMax are not committed yet: try again later.
+  // REQUIRES: leads().
   bool Propose(SlowInstant now, std::string payload);
-  // Begins the change to `voters`. REQUIRES: CanChangeVoters().
+  // Begins the joint change to `voters`. REQUIRES: CanChangeVoters().
   void ChangeVoters(SlowInstant now, std::vector<Voter> voters);
   // Leading, with an entry of this term committed, and no change in flight.
   bool CanChangeVoters() const;
-  // Replicates to these as well, and to nobody else but the voters.
+  // Replicates to these in addition to the voters, and to no others.
   void SetLearners(SlowInstant now, const std::vector<Voter>& learners);
   // Asks for proof that this node leads now; confirmed through TakeReads().
   // REQUIRES: leads().
   void RequestRead(uint64_t read);
   // Since when a follower has been close behind; never if it is not.
   SlowInstant CloseSince(NodeId peer) const;
-  // A new leader counts every voter as one that has just answered.
+  // When the follower last answered; never if it is not one. A new leader
+  // counts every voter as if it had just answered.
   SlowInstant LastAnswer(NodeId peer) const;
-  // Whether it has answered this leader, ever.
+  // Whether it has answered this leader in this term.
   bool HasAnswered(NodeId peer) const;
 
   // --- The end of a turn ----------------------------------------------------
 
-  // Sends what is to be sent, and returns what is to be kept, if anything.
+  // Sends what the turn has produced, and returns what is to be saved, if
+  // anything.
   std::optional<SaveState> Flush(SlowInstant now, Outbox& out);
   // True if Flush() would have something to do.
   bool NeedsFlush() const;
 
-  // --- What came of it ------------------------------------------------------
+  // --- Results --------------------------------------------------------------
 
   // The next entry to apply, in order, or null. Configuration entries are
-  // passed too. Call AdvanceApplied() after it.
+  // returned, too. Call AdvanceApplied() after applying it.
   const Entry* NextCommitted() const;
   void AdvanceApplied();
-  // Reads confirmed and covered by what is applied, in order. Those that were
-  // asked of a leader that stepped down come back as lost.
+  // The reads that are confirmed and that the applied entries cover, in order.
+  // Those whose leader stepped down first are returned as lost.
   std::vector<uint64_t> TakeReads();
   std::vector<uint64_t> TakeLostReads();
   // A whole snapshot that has arrived: to be installed, if its table decodes.
   const Snapshot* arrived_snapshot() const;
   void InstallSnapshot(SlowInstant now, Outbox& out);
   void RejectSnapshot();
-  // Some follower needs a snapshot: give one as of applied().
+  // A follower needs a snapshot: call StoreSnapshot().
   bool wants_snapshot() const { return wants_snapshot_; }
-  // The log has grown beyond the options: give one as of applied().
+  // The log has grown beyond the options: call StoreSnapshot().
   bool wants_compaction() const;
+  // `table` is LockTable::Encode() as of applied().
   void StoreSnapshot(SlowInstant now, std::string table);
 
   // --- Leaving --------------------------------------------------------------
 
-  // As leader: members that asked to go, and did not fall silent since.
+  // As leader: whether a member asked to leave and has not fallen silent since.
   bool IsLeaving(NodeId id) const { return leaving_.contains(id); }
   bool HasLeavers() const { return !leaving_.empty(); }
   void ForgetSilentLeavers(SlowInstant now);
-  // As leader: tells all who asked that they may go, whoever votes. REQUIRES:
-  // nobody stays.
+  // As leader: tells all members that asked to leave that they may go, although
+  // they may vote. REQUIRES: nobody stays.
   void LetAllGo(Outbox& out);
   // True once it is certain that this node does not vote and will not be made
   // a voter if it goes now: those who stay have committed voters without it.
@@ -183,7 +193,7 @@ class Consensus {
   uint64_t Fingerprint() const;
 
  private:
-  // Also a learner. Its state is in leader_ and the election timer.
+  // A follower or a learner. Its state is in leader_ and the election timer.
   struct Follower {
     friend bool operator==(const Follower&, const Follower&) = default;
   };
@@ -194,9 +204,9 @@ class Consensus {
     // The last leader asked for it (TimeoutNow): voters that still hear that
     // leader vote all the same.
     bool is_transfer = false;
-    // Who has said yes in this term and to this kind of question. Only grows.
-    // Contains this node from the start of a pre-vote, and from the completion
-    // of `own_vote` on in an election.
+    // The voters that have granted this kind of request in this term. Only
+    // grows. Contains this node from the start of a pre-vote; in an election
+    // from the completion of `own_vote` on.
     absl::btree_set<NodeId> granted;
     // The order to save that holds this node's own vote; none in a pre-vote.
     SaveId own_vote;
@@ -213,7 +223,7 @@ class Consensus {
     // committed, reads and changes of voters may begin (rules 2 and 3). Set
     // once; at most log_.last_index().
     LogIndex opened_at;
-    // When every follower is sent something again, if only an empty append.
+    // When every follower is next sent something, if only an empty append.
     SlowInstant next_heartbeat;
     // When this leader next checks that a majority answered within an election
     // timeout (CheckQuorum). NoteStall() may put it off.
@@ -227,11 +237,11 @@ class Consensus {
     // never empty. BeginRound() adds one and drops those that began more than
     // an election timeout ago, but for the newest.
     std::deque<std::pair<uint64_t, SlowInstant>> rounds;
-    // Reads without a round. Flush() gives them the next one, once the term has
-    // committed an entry (rule 2).
+    // Reads that have no round yet. Flush() begins one for them, once the term
+    // has committed an entry (rule 2).
     std::vector<uint64_t> new_reads;
-    // (round, read), rounds rising: ConfirmReads() takes out those whose round
-    // a quorum has answered.
+    // (round, read), in the order of the rounds: ConfirmReads() takes out those
+    // whose round a quorum has answered.
     std::deque<std::pair<uint64_t, uint64_t>> reads;
     friend bool operator==(const Leader&, const Leader&) = default;
   };
@@ -248,13 +258,13 @@ class Consensus {
   void Handle(SlowInstant now, NodeId from, const LeaveIntent& m, Outbox& out);
   void Handle(SlowInstant now, NodeId from, const LeaveReply& m, Outbox& out);
 
-  // False for a term so far ahead that no number of elections explains it.
+  // False for a term so far ahead that elections alone cannot have raised it.
   bool IsPlausible(Term term) const;
 
   // Elections.
   void SetTerm(Term term, NodeId vote);
   void BecomeFollower(SlowInstant now, Term term, NodeId leader);
-  // Ahead of BecomeFollower(), if this node leads.
+  // Called before BecomeFollower(); without effect unless this node leads.
   void ObserveStepDown(LeadershipLost::Reason reason, NodeId by) const;
   void ObserveSilence(SlowInstant now) const;
   void ObserveVoters(const Configuration& configuration) const;
@@ -313,18 +323,21 @@ class Consensus {
     ObserveTo(observer_, observation);
   }
 
+  // Fixed.
   ConsensusOptions options_;
   NodeId self_;
+  // For election timeouts.
   Random random_;
+  // The payload of the entry with which this node opens a term. SetOpening().
   SharedBytes opening_;
-  Observer* observer_;
+  Observer* observer_;  // not owned; may be null
 
-  // --- Kept: a restart finds it again ---------------------------------------
+  // --- Saved: a process that restarts with its disk finds it again ----------
 
   // The highest term that this node has entered. Never falls, also over
   // restarts. At least log_.last_term(). SetTerm() only.
   Term term_;
-  // Who has this node's vote in term_; none: nobody yet. Within a term it is
+  // For whom this node has voted in term_; none: not yet. Within a term it is
   // given once and never taken back (rule 6). SetTerm() only.
   NodeId vote_;
   // AppendOwn() of a leader and TakeEntries() of a follower add to it;
@@ -334,14 +347,14 @@ class Consensus {
   // log_.base_index() <= snapshot_->index <= applied_.
   std::optional<Snapshot> snapshot_;
 
-  // --- Not kept -------------------------------------------------------------
+  // --- Not saved ------------------------------------------------------------
 
   std::variant<Follower, Candidacy, Leader> role_;
-  // Whom this node follows in term_; itself if it leads; none if nobody has
-  // been heard of in this term, or not for too long.
+  // Whom this node follows in term_; itself if it leads; none if it has heard
+  // no leader in this term, or none for too long.
   NodeId leader_;
-  // The last entry known to be committed: snapshot's at a start, then never
-  // falls. Raised by AdvanceCommit() of a leader, by Append, and by
+  // The last entry known to be committed: at a start that of the snapshot;
+  // never falls. Raised by AdvanceCommit() of a leader, by Append, and by
   // InstallSnapshot(). applied_ <= commit_ <= log_.last_index().
   LogIndex commit_;
   // The last entry that the node has applied, and its cluster time.
@@ -357,10 +370,10 @@ class Consensus {
   // that was not over; counts if has_heard_leader_. HearLeader() only.
   SlowInstant last_heard_leader_;
   bool has_heard_leader_ = false;
-  // When this node stands for election or, as a learner, gives its leader up.
+  // When this node stands for election or, as a learner, gives up its leader.
   // Never: it leads, or it does not vote and follows nobody.
   SlowInstant election_deadline_ = SlowInstant::Never();
-  // A member that asked to go.
+  // A member that asked to leave.
   struct Leaver {
     SlowInstant heard;  // when its last intent came
     // The leaver's own clock when it sent that, in ns: for LeaveReply only.
@@ -369,7 +382,8 @@ class Consensus {
   // Of a leader; empty otherwise. At most limits::kMembersMax. Those that have
   // been silent for long are dropped by ForgetSilentLeavers().
   absl::btree_map<NodeId, Leaver> leaving_;
-  // The leader of this term let this node go. Void once term_ is higher.
+  // The term in which the leader permitted this node to leave; nothing: not
+  // yet. Has no effect once term_ is higher.
   std::optional<Term> let_go_in_;
 
   // --- Saves ----------------------------------------------------------------
@@ -377,7 +391,7 @@ class Consensus {
   // A truncation cuts pending_, saves_in_flight_ and stable_, so that a late
   // completion does not vouch for entries that were replaced (rule 12).
 
-  // What has changed since the last order to save; counts if has_pending_.
+  // What has changed since the last order to save; valid if has_pending_.
   // Flush() makes it the next order.
   StateChange pending_;
   bool has_pending_ = false;
@@ -389,7 +403,8 @@ class Consensus {
   // that are not done, oldest first.
   std::deque<std::pair<SaveId, LogIndex>> saves_in_flight_;
   // How far this node's log is saved: what a leader counts for itself. At most
-  // log_.last_index().
+  // log_.last_index(). NoteSaved() raises it; a truncation and
+  // InstallSnapshot() may lower it.
   LogIndex stable_;
 
   // --- A snapshot on its way in ---------------------------------------------
@@ -401,11 +416,11 @@ class Consensus {
     std::string bytes;   // of the table, from its start; at most `total`
     friend bool operator==(const Incoming&, const Incoming&) = default;
   };
-  // The one whose chunks are being gathered. Another leader, snapshot or size
-  // begins anew.
+  // The snapshot whose chunks are being gathered. A chunk of another leader,
+  // snapshot or size starts again from nothing.
   std::optional<Incoming> incoming_;
-  // One that is whole, and who sent it: to be installed or rejected by the
-  // node before it hands in anything else.
+  // A complete snapshot, and who sent it. The node installs or rejects it
+  // before it hands in anything else.
   std::optional<Snapshot> arrived_;
   NodeId arrived_from_;
 

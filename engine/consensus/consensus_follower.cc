@@ -15,9 +15,10 @@
 namespace cachalot {
 namespace {
 
-// Half a year of a million entries a second.
+// An index further ahead is malformed: half a year of a million entries a
+// second.
 constexpr uint64_t kIndexJumpMax = uint64_t{1} << 44;
-// Between two entries, or behind a snapshot: 36 years.
+// A cluster time further after that of the entry before is malformed: 36 years.
 absl::Duration TimeJumpMax() { return absl::Nanoseconds(int64_t{1} << 60); }
 
 }  // namespace
@@ -26,7 +27,7 @@ void Consensus::Handle(SlowInstant now, NodeId from, const Append& m,
                        Outbox& out) {
   AppendReply reply{.read_round = m.read_round};
   if (m.term < term_) {
-    // A leader of the past: our term tells it to step down (rule 8).
+    // From a leader of an earlier term: ours tells it to step down (rule 8).
     reply.term = term_;
     reply.rejected = m.previous_index;
     ReplyToAppend(from, reply, /*is_promise=*/false, out);
@@ -41,6 +42,7 @@ void Consensus::Handle(SlowInstant now, NodeId from, const Append& m,
   const LogIndex proven(m.previous_index.value() + m.entries.size());
   if (m.previous_index >= log_.base_index() &&
       !log_.Matches(m.previous_index, m.previous_term)) {
+    // Rule 13: the hint is our last entry that may still agree, and its term.
     reply.rejected = m.previous_index;
     reply.index = log_.LastNotAbove(m.previous_index, m.previous_term);
     reply.hint_term = log_.TermAt(reply.index);
@@ -51,8 +53,8 @@ void Consensus::Handle(SlowInstant now, NodeId from, const Append& m,
     ++counters_.malformed;
     return;
   }
-  // Rule 7: entries beyond those of this append may be of another leader. What
-  // is compacted was committed, hence is in every leader's log.
+  // Rule 7: entries after those of this append may be another leader's. What is
+  // compacted was committed, so every leader's log has it.
   reply.index = std::max(proven, log_.base_index());
   const LogIndex commit = std::min(m.commit, reply.index);
   if (commit > commit_) {
@@ -64,8 +66,8 @@ void Consensus::Handle(SlowInstant now, NodeId from, const Append& m,
   ReplyToAppend(from, reply, /*is_promise=*/true, out);
 }
 
-// Appends what is new, after cutting off what contradicts it. False, and
-// nothing done, if no correct leader sends this.
+// Truncates what contradicts the append, then appends what is new. False, and
+// nothing is changed, if no correct leader sends this.
 bool Consensus::TakeEntries(SlowInstant now, const Append& m) {
   LogIndex index = m.previous_index;
   size_t fresh = 0;
@@ -101,6 +103,9 @@ bool Consensus::TakeEntries(SlowInstant now, const Append& m) {
       return absl::StrCat("entries from ", index.value(), " contradict term ",
                           m.term.value(), " -> drop them");
     });
+    // If a configuration is truncated the one before is in force again (rule
+    // 4). Saves that are not done yet no longer count for what is cut (rule
+    // 12).
     const Configuration before = configuration();
     log_.Truncate(index);
     if (configuration() != before) ObserveVoters(configuration());
@@ -122,12 +127,13 @@ bool Consensus::TakeEntries(SlowInstant now, const Append& m) {
     NoteAppended(log_.last_index());
   }
   anchor_ = now;
-  // This may be the last append of a leader that dies: whoever votes from here
-  // on has to watch for that by itself.
+  // A node that has just become a voter starts its election timer: this append
+  // may be the last that the leader sends.
   if (MayStand() != could_stand) ResetElectionTimer(now);
   return true;
 }
 
+// Only an accepted append is a promise and waits for its save (rule 11).
 void Consensus::ReplyToAppend(NodeId to, AppendReply reply, bool is_promise,
                               Outbox& out) {
   Send(to, std::move(reply), is_promise ? PendingSave() : SaveId(), out);
@@ -137,13 +143,13 @@ void Consensus::ReplyToAppend(NodeId to, AppendReply reply, bool is_promise,
 bool Consensus::IsSound(const SnapshotChunk& m) const {
   if (m.index_term > m.term || m.configuration.voters.empty()) return false;
   if (m.index.value() > commit_.value() + kIndexJumpMax) return false;
-  // The entries that we keep behind it were stamped after it: with another time
-  // for it, its table could not take them.
+  // The entries that we keep after it go on from its cluster time: its table
+  // could not apply them if the snapshot claimed another one.
   if (log_.Matches(m.index, m.index_term)) {
     return m.time == log_.TimeAt(m.index);
   }
-  // What replaces our log goes on from what is committed in it: there, too,
-  // terms and times do not fall.
+  // A snapshot that replaces our log contains what is committed in it, so its
+  // term and time are not below those of our last committed entry.
   const ClusterTime time = log_.TimeAt(commit_);
   return m.index <= commit_ ||
          (m.index_term >= log_.TermAt(commit_) && m.time >= time &&
@@ -165,7 +171,7 @@ void Consensus::Handle(SlowInstant now, NodeId from, const SnapshotChunk& m,
   HearLeader(now, m.term, from);
   reply.term = term_;
   if (m.index <= commit_) {
-    // We have come that far by ourselves.
+    // Our own log is committed up to there.
     reply.received = m.total;
     Send(from, reply, PendingSave(), out);
     return;
@@ -223,7 +229,7 @@ void Consensus::InstallSnapshot(SlowInstant now, Outbox& out) {
     ObserveVoters(snapshot.configuration);
   }
   if (log_.Matches(snapshot.index, snapshot.term)) {
-    // The entries after it are good as well.
+    // The entries after it continue the snapshot and stay.
     log_.Compact(snapshot.index);
     stable_ = std::max(stable_, snapshot.index);
   } else {

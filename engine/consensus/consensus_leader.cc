@@ -15,8 +15,8 @@
 namespace cachalot {
 namespace {
 
-// A follower is close behind while it lacks no more than this: a promotion
-// does not make the next commits wait.
+// A follower that lacks no more entries than this is close behind: if it
+// becomes a voter the next commits do not have to wait for it.
 constexpr uint64_t kCloseEntries = 128;
 // A chunk without an answer is sent again after so many heartbeats.
 constexpr int kChunkRetryHeartbeats = 4;
@@ -50,8 +50,8 @@ void Consensus::BecomeLeader(SlowInstant now, Outbox& out) {
     return absl::StrCat("has the votes -> leader of term ", term_.value());
   });
   SyncFollowers(now);
-  // A cluster's first leader writes down who founded it: whoever joins by the
-  // log alone learns of the voters.
+  // The first leader of a cluster logs the founders' configuration, so that
+  // nodes which receive only the log learn of the voters.
   if (log_.configuration_index() == LogIndex()) {
     const Configuration founders = configuration();
     AppendOwn(now, EntryKind::kConfiguration,
@@ -83,8 +83,8 @@ void Consensus::SyncFollowers(SlowInstant now) {
   };
   keep(configuration().voters);
   keep(configuration().outgoing);
-  // Whoever is on its way out hears of that, or it would take itself for a
-  // voter for ever (rule 18).
+  // A voter that is being removed is told so; otherwise it would believe itself
+  // a voter for ever (rule 18).
   keep(log_.ConfigurationAt(commit_).outgoing);
   keep(leader.learners);
   leader.followers = std::move(kept);
@@ -118,8 +118,8 @@ bool Consensus::HasAnswered(NodeId peer) const {
 
 void Consensus::AppendOwn(SlowInstant now, EntryKind kind, SharedBytes payload,
                           const Configuration* configuration) {
-  // Cluster time goes on from the last entry, by the time that has passed here
-  // since that entry became the last. Nothing else may move it.
+  // Cluster time continues from the last entry, plus what has passed here since
+  // that entry became the last. Nothing else may move it.
   const ClusterTime time = TimeAt(now);
   log_.Append(Entry{.term = term_,
                     .time = time,
@@ -149,10 +149,14 @@ bool Consensus::HasCommittedInTerm() const {
   return leader != nullptr && commit_ >= leader->opened_at;
 }
 
+// An entry of this term is committed (rule 3), and no change is in flight (rule
+// 4).
 bool Consensus::CanChangeVoters() const {
   return HasCommittedInTerm() && configuration_settled();
 }
 
+// The first of two steps (rule 3; dissertation, 4.3): from this entry on a
+// quorum needs majorities of both lists. OnCommitted() makes the second step.
 void Consensus::ChangeVoters(SlowInstant now, std::vector<Voter> voters) {
   CHECK(CanChangeVoters());
   CHECK(!voters.empty());
@@ -188,8 +192,8 @@ void Consensus::Replicate(SlowInstant now, NodeId peer, Progress& progress,
         sent = true;
       }
       if (!is_heartbeat || sent) return;
-      // Rule 14: a full window, too, is told that we live, or a lost window
-      // would stop replication for ever.
+      // Rule 14: heartbeats are sent also if the window is full. Otherwise the
+      // loss of the whole window would stop replication for ever.
       if (now - progress.last_sent >= options_.heartbeat_interval / 2) {
         SendAppend(now, peer, progress, /*with_entries=*/false, out);
       }
@@ -256,7 +260,7 @@ void Consensus::SendAppend(SlowInstant now, NodeId peer, Progress& progress,
   }
   if (progress.mode == Progress::Mode::kProbe) progress.awaits_answer = true;
   if (progress.mode != Progress::Mode::kSnapshot) progress.last_sent = now;
-  // Rule 11: an append promises nothing, so it may overtake our own disk.
+  // Rule 11: an append promises nothing, so it need not wait for our own save.
   Send(peer, std::move(append), SaveId(), out);
 }
 
@@ -302,7 +306,8 @@ void Consensus::BeginRound(SlowInstant now) {
 // True if what carried `read_round` was sent within the last election timeout.
 bool Consensus::IsRecent(SlowInstant now, uint64_t read_round) const {
   const Leader& leader = std::get<Leader>(role_);
-  // Rounds of reads in between began after the one of heartbeats before them.
+  // `rounds` has those of heartbeats alone. A round of reads began after the
+  // round of heartbeats before it.
   const auto after = std::upper_bound(
       leader.rounds.begin(), leader.rounds.end(), read_round,
       [](uint64_t wanted, const auto& round) { return wanted < round.first; });
@@ -310,16 +315,15 @@ bool Consensus::IsRecent(SlowInstant now, uint64_t read_round) const {
          now - std::prev(after)->second < options_.election_timeout;
 }
 
-// An answer says that its sender hears us only if what it answers was sent just
-// now: it may have waited in a stream for as long as a cut lasted, with the
-// sender cut off still.
+// An answer proves that its sender hears us only if it answers something
+// recent: it may have waited in a stream during a partition that still lasts.
 void Consensus::NoteAnswer(SlowInstant now, Progress& progress,
                            uint64_t read_round) {
-  // More than was asked is no proof of anything.
+  // A round that was never begun proves nothing.
   if (read_round > std::get<Leader>(role_).read_round) return;
   progress.read_round = std::max(progress.read_round, read_round);
   if (!IsRecent(now, read_round)) return;
-  // Who fell silent has to keep up anew before it may vote.
+  // A follower that fell silent has to keep up again before it may vote.
   if (now - progress.last_answer >= options_.election_timeout) {
     progress.close_since = SlowInstant::Never();
   }
@@ -364,7 +368,7 @@ void Consensus::Handle(SlowInstant now, NodeId from, const AppendReply& m,
            progress.in_flight.front() <= progress.match) {
       progress.in_flight.pop_front();
     }
-    // That logs agree before their first entry says nothing.
+    // That two logs agree at index 0 proves nothing.
     const bool waits_for_snapshot =
         progress.mode == Progress::Mode::kSnapshot &&
         (progress.match < log_.base_index() || progress.match == LogIndex());
@@ -379,7 +383,7 @@ void Consensus::Handle(SlowInstant now, NodeId from, const AppendReply& m,
   }
   switch (progress.mode) {
     case Progress::Mode::kReplicate:
-      if (m.rejected <= progress.match) return;  // an old one, overtaken
+      if (m.rejected <= progress.match) return;  // delayed: rule 13
       progress.BecomeProbe();
       break;
     case Progress::Mode::kProbe:
@@ -395,6 +399,7 @@ void Consensus::Handle(SlowInstant now, NodeId from, const AppendReply& m,
     BeginSnapshot(from, progress);
     return;
   }
+  // Rule 13: both sides skip the entries of later terms than the other's.
   const LogIndex agreed = log_.LastNotAbove(
       std::min(m.index,
                m.rejected == LogIndex() ? LogIndex() : m.rejected.Previous()),
@@ -440,11 +445,13 @@ void Consensus::NoteLinkDown(NodeId peer) {
   if (found == nullptr) return;
   Progress& progress = *found;
   if (progress.mode == Progress::Mode::kReplicate) progress.BecomeProbe();
-  // What was out is lost. Where nobody listens, a link breaks as soon as
-  // something is sent: the next heartbeat is early enough to try again.
+  // What was in flight is lost. If nobody listens at the address, a new stream
+  // would break as soon as something is sent: try again with the next
+  // heartbeat.
   progress.awaits_answer = true;
 }
 
+// CheckQuorum (rule 8; dissertation, 6.2).
 bool Consensus::HeardFromQuorum(SlowInstant now) const {
   const Leader& leader = std::get<Leader>(role_);
   return HasQuorum(configuration(), [&](NodeId id) {
@@ -499,7 +506,7 @@ void Consensus::OnCommitted(SlowInstant now, LogIndex from, LogIndex to,
     Send(id, LeaveReply{.term = term_, .asked_at = leaver.asked_at}, SaveId(),
          out);
   }
-  // Those who are out are out, and are told so.
+  // Tell the voters that were removed.
   for (auto& [peer, progress] : std::get<Leader>(role_).followers) {
     const bool is_out = !IsVoter(peer) && log_.VotesSince(from, peer);
     if (is_out) SendAppend(now, peer, progress, /*with_entries=*/false, out);
@@ -516,6 +523,8 @@ void Consensus::RequestRead(uint64_t read) {
   flush_requested_ = true;
 }
 
+// ReadIndex: a read is confirmed by a quorum that has answered a round which
+// began after the read came (rule 2).
 void Consensus::ConfirmReads() {
   Leader& leader = std::get<Leader>(role_);
   if (leader.reads.empty()) return;
@@ -527,7 +536,7 @@ void Consensus::ConfirmReads() {
                                                : found->second.read_round;
       });
   while (!leader.reads.empty() && leader.reads.front().first <= confirmed) {
-    // What was committed when the read came is committed now.
+    // commit_ covers all that was committed when the read arrived.
     waiting_reads_.emplace_back(commit_, leader.reads.front().second);
     leader.reads.pop_front();
   }
@@ -555,11 +564,12 @@ bool Consensus::NeedsFlush() const {
          HasCommittedInTerm();
 }
 
+// All that the turn has to save becomes one order (rule 10).
 std::optional<SaveState> Consensus::Flush(SlowInstant now, Outbox& out) {
   flush_requested_ = false;
   if (Leader* leader = std::get_if<Leader>(&role_)) {
     bool new_round = false;
-    // Rule 2: no read before this term has committed something.
+    // Rule 2: no read before this term has committed an entry.
     if (!leader->new_reads.empty() && HasCommittedInTerm()) {
       new_round = true;
       ++leader->read_round;

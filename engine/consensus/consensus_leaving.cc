@@ -9,26 +9,28 @@
 #include "engine/observer.h"
 #include "engine/wire/message.h"
 
-// How a member goes without being missed: Consensus's part.
+// Consensus's part of leaving: a member goes only when no majority needs it.
 
 namespace cachalot {
 namespace {
 
-// A leaver asks ten times a second. A leader that has not heard it for so long
-// takes it for a member like others: its process may have started again.
+// A leaver asks ten times a second. A leader that has not heard it for this
+// long treats it like any other member: its process may have restarted from its
+// disk.
 constexpr absl::Duration LeaverMemory() { return absl::Seconds(4); }
-// Permission to go that was asked for longer ago has lapsed. Counted from
-// before the leader's memory begins, on a clock that differs by a rate of 10 %
-// at most: less than LeaverMemory().
+// A leaver ignores a permission that it asked for longer ago than this. It
+// counts from before the leader received the intent, and their clocks differ in
+// rate by 10 % at most, so a permission ends before the leader's LeaverMemory()
+// does.
 constexpr absl::Duration PermissionAgeMax() { return absl::Seconds(2); }
 
 }  // namespace
 
-// A node that was let go must never be made a voter after that: if it goes, it
-// may be missing from a majority. The leader that lets it go will not do so in
-// its term, as long as it remembers the intent; a later one needs the node's
-// answers in its own term first, and who has answered in a later term ignores
-// the permission.
+// A node that has permission to leave must not be made a voter afterwards: it
+// may be gone, and a majority may need it. The leader that gave the permission
+// does not make it a voter in its term while it remembers the intent. A later
+// leader needs the node's answers in its own term first, and a node that has
+// answered in a later term ignores the permission.
 void Consensus::Handle(SlowInstant now, NodeId from, const LeaveIntent& m,
                        Outbox& out) {
   if (!leads()) return;
@@ -46,7 +48,7 @@ void Consensus::Handle(SlowInstant now, NodeId /*from*/, const LeaveReply& m,
   const auto clock = static_cast<uint64_t>(now.nanoseconds());
   const auto age_max =
       static_cast<uint64_t>(absl::ToInt64Nanoseconds(PermissionAgeMax()));
-  // The leader may have forgotten by now that we leave.
+  // The leader may have forgotten by now that this node leaves.
   if (m.asked_at > clock || clock - m.asked_at > age_max) return;
   let_go_in_ = m.term;
 }
@@ -62,9 +64,9 @@ void Consensus::ForgetSilentLeavers(SlowInstant now) {
   }
 }
 
-// Not a voter any more: whoever is furthest takes over, and of several the one
-// that answered last, so that nobody has to wait for a time-out (dissertation,
-// 4.2.2 and 3.10).
+// This leader is no longer a voter: the voter with the highest match takes
+// over, of several the one that answered last, so that no election timeout
+// passes without a leader (dissertation, 4.2.2 and 3.10).
 void Consensus::HandOver(SlowInstant now, Outbox& out) {
   NodeId heir;
   std::pair<LogIndex, SlowInstant> furthest;
@@ -80,15 +82,17 @@ void Consensus::HandOver(SlowInstant now, Outbox& out) {
     return absl::StrCat("no voter any more -> hand over to ",
                         heir.ToShortString());
   });
-  // The heir must know that the configuration is committed only to finish what
-  // we began; it will commit it again with its own first entry.
+  // The heir need not know that the configuration is committed: it commits it
+  // again with its own first entry.
+  // From here on this node takes no proposals (rule 9).
   Send(heir, TimeoutNow{.term = term_}, SaveId(), out);
   ObserveStepDown(LeadershipLost::Reason::kNoVoter, heir);
   BecomeFollower(now, term_, NodeId());
   let_go_in_ = term_;
 }
 
-// It does not vote now, nor will it by anything that is in the log.
+// Whether `id` votes neither in the committed configuration nor in any later
+// one in the log.
 bool Consensus::DoesNotVote(NodeId id) const {
   return HasCommittedInTerm() && !log_.VotesSince(commit_, id);
 }

@@ -31,6 +31,7 @@ void Consensus::BecomeFollower(SlowInstant now, Term term, NodeId leader) {
     leaving_.clear();
     wants_snapshot_ = false;
   }
+  // A vote of this term stays: stepping down does not clear it (rule 6).
   if (term > term_) SetTerm(term, NodeId());
   role_ = Follower{};
   leader_ = leader;
@@ -65,17 +66,24 @@ void Consensus::HearLeader(SlowInstant now, Term term, NodeId leader) {
   ResetElectionTimer(now);
 }
 
+// While this is true the node refuses its vote to others (rule 8; dissertation,
+// 4.2.3).
 bool Consensus::HearsLeader(SlowInstant now) const {
   if (leads()) return true;
   return has_heard_leader_ && !leader_.IsNone() &&
          now - last_heard_leader_ < options_.election_timeout;
 }
 
+// Raft, 5.4.1: of two logs the one with the later last term is more up to date;
+// if these are equal, the longer one.
 bool Consensus::IsUpToDate(LogIndex last_index, Term last_term) const {
   if (last_term != log_.last_term()) return last_term > log_.last_term();
   return last_index >= log_.last_index();
 }
 
+// A pre-vote raises no term and promises nothing, so it is sent at once. A vote
+// request implies this node's own vote: it waits for the save of that (rule
+// 11).
 void Consensus::Campaign(SlowInstant now, bool is_pre_vote, bool is_transfer,
                          Outbox& out) {
   const Term term = term_.Next();
@@ -138,11 +146,14 @@ void Consensus::CountVotes(SlowInstant now, Outbox& out) {
   }
 }
 
+// Does not depend on this node's role: a learner, or a node without a log,
+// votes when it is asked (rule 5).
 void Consensus::Handle(SlowInstant now, NodeId from, const VoteRequest& m,
                        Outbox& out) {
   VoteReply reply{.is_pre_vote = m.is_pre_vote};
-  // Leader stickiness: while a leader is heard nobody else is helped, so that a
-  // voter that was cut off, or replaced, does no harm when it comes back.
+  // Leader stickiness (rule 8): while this node hears a leader it votes for no
+  // other, so a voter that was cut off, or removed, deposes nobody when it
+  // comes back.
   const bool sticks = HearsLeader(now) && !m.is_transfer;
   if (m.is_pre_vote) {
     reply.granted =
@@ -190,12 +201,15 @@ void Consensus::Handle(SlowInstant now, NodeId from, const VoteReply& m,
   }
   Candidacy* candidacy = std::get_if<Candidacy>(&role_);
   if (candidacy == nullptr || candidacy->is_pre_vote != m.is_pre_vote) return;
+  // A reply to an earlier request of this node does not count.
   const Term asked_for = m.is_pre_vote ? term_.Next() : term_;
   if (!m.granted || m.term != asked_for) return;
   candidacy->granted.insert(from);
   CountVotes(now, out);
 }
 
+// Without a pre-vote: the leader has stepped down in favour of this node, and
+// voters that still hear it grant a transfer (rule 9).
 void Consensus::Handle(SlowInstant now, NodeId /*from*/, const TimeoutNow& m,
                        Outbox& out) {
   if (m.term != term_ || leads() || !IsVoter(self_)) return;

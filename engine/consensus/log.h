@@ -14,8 +14,9 @@ namespace cachalot {
 
 // The entries that are kept, by index, after a base: the last entry that was
 // compacted away. Also knows which configuration is in force at each entry: a
-// configuration counts from the moment it is appended, and when it is truncated
-// the one before counts again (rule 4; the base's is kept outside the entries).
+// configuration is in force from its append on, and if it is truncated the one
+// before is in force again (rule 4). That of the base is kept apart from the
+// entries.
 //
 // Invariants: indexes are dense; terms and times do not fall.
 class Log {
@@ -30,7 +31,7 @@ class Log {
   }
   Term last_term() const;
   ClusterTime last_time() const;
-  // Of the payloads kept.
+  // The sum of the sizes of the payloads that are kept.
   uint64_t bytes() const { return bytes_; }
   size_t size() const { return entries_.size(); }
 
@@ -45,7 +46,8 @@ class Log {
   // at most `term`: where two logs may begin to agree (rule 13).
   LogIndex LastNotAbove(LogIndex index, Term term) const;
 
-  // The newest configuration, and the entry that set it (the base, at most).
+  // The newest configuration, and the index of the entry that set it: the
+  // base's if that entry was compacted.
   const Configuration& configuration() const;
   LogIndex configuration_index() const;
   // The one in force at `index`. REQUIRES: base_index() <= index.
@@ -62,7 +64,7 @@ class Log {
   // Drops the entries up to `index`, which becomes the base.
   // REQUIRES: base_index() <= index <= last_index().
   void Compact(LogIndex index);
-  // Forgets everything and starts behind a snapshot.
+  // Forgets everything and starts after a snapshot.
   void Reset(const Snapshot& snapshot);
 
   friend bool operator==(const Log&, const Log&) = default;

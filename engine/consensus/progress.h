@@ -11,8 +11,8 @@
 
 namespace cachalot {
 
-// What a leader knows of one follower. Begins with its term and ends with it;
-// what it sends and what is answered changes it (consensus_leader.cc).
+// What a leader knows of one follower, for one term. The leader changes it when
+// it sends and when it is answered (consensus_leader.cc).
 //
 // Invariant: match < next, and match <= the leader's last index.
 struct Progress {
@@ -24,7 +24,7 @@ struct Progress {
 
   Mode mode = Mode::kProbe;
   // The follower's log agrees with the leader's up to here and is saved up to
-  // here: what it counts for towards commitment. Never falls in a term.
+  // here. A voter counts towards commitment with this. Never falls in a term.
   LogIndex match;
   // The first entry of the next append. kReplicate: runs ahead of the answers.
   // A refusal or a broken stream moves it back, never below match + 1.
@@ -46,7 +46,8 @@ struct Progress {
   // When it last answered something that was sent within the last election
   // timeout; at first, when the leader first knew it. CheckQuorum counts it.
   SlowInstant last_answer;
-  // last_answer is that of an answer. Never false again in a term.
+  // The follower has answered in this term, so last_answer is not the initial
+  // value. Never becomes false again.
   bool has_answered = false;
   // When it was last sent an append or a chunk; an empty append to a follower
   // in kSnapshot does not count.

@@ -14,7 +14,7 @@ namespace cachalot {
 
 inline constexpr size_t MajorityOf(size_t voters) { return voters / 2 + 1; }
 
-// True if `agrees(id)` holds for a majority of `voters`. Nobody is no majority.
+// True if `agrees(id)` holds for a majority of `voters`; false for no voters.
 template <typename Agrees>
 bool HasMajority(const std::vector<Voter>& voters, const Agrees& agrees) {
   size_t count = 0;
@@ -22,7 +22,8 @@ bool HasMajority(const std::vector<Voter>& voters, const Agrees& agrees) {
   return count >= MajorityOf(voters.size());
 }
 
-// ... and, in a joint configuration, of both lists.
+// True if `agrees(id)` holds for a majority of the voters and, in a joint
+// configuration, for a majority of the outgoing ones, too.
 template <typename Agrees>
 bool HasQuorum(const Configuration& configuration, const Agrees& agrees) {
   return HasMajority(configuration.voters, agrees) &&
@@ -41,6 +42,7 @@ Value MajorityValue(const std::vector<Voter>& voters, const ValueOf& value_of) {
   return values[values.size() - MajorityOf(values.size())];
 }
 
+// The highest value that a quorum of `configuration` has reached.
 template <typename Value, typename ValueOf>
 Value QuorumValue(const Configuration& configuration, const ValueOf& value_of) {
   const Value of_voters = MajorityValue<Value>(configuration.voters, value_of);

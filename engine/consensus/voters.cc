@@ -48,8 +48,7 @@ std::optional<std::vector<Voter>> ChooseVoters(
   std::sort(chosen.begin(), chosen.end());
   if (chosen == present) return std::nullopt;
   if (someone_leaves) return chosen;
-  // Everybody is there, or nobody can take the place of the crashed: change
-  // only for what survives more.
+  // Nobody leaves: change the voters only if the new ones survive more losses.
   const size_t before = LossesSurvived(staying, present.size());
   const size_t after = LossesSurvived(count, count);
   if (after > before) return chosen;

@@ -8,13 +8,14 @@
 
 namespace cachalot {
 
-// What the leader knows of one member when it thinks about who should vote.
+// What the leader knows of one member when it chooses the voters.
 struct VoterHealth {
   enum class State : uint8_t {
-    kPresent,  // alive, or at least not known to be gone
-    kReady,    // a learner that has kept up for long enough
-    kCrashed,  // gone without a word, for longer than the hold-down
-    kLeaving,  // said goodbye, or its process was replaced by another
+    kPresent,  // a voter that is not known to be gone
+    kReady,    // a learner that may be promoted now
+    kCrashed,  // a voter that failed and has been silent for
+               // replace_voter_after, or whose address another process has
+    kLeaving,  // a voter that asked to leave, or has left
   };
 
   Voter voter;
@@ -22,15 +23,15 @@ struct VoterHealth {
   bool is_leader = false;
 };
 
-// Who should vote next, or nothing if the present voters will do: an odd number
-// of members, at most `voters_max`, and as many as there are fit to vote.
+// Who should vote next; nothing if the present voters are to stay. The number
+// of voters is odd, at most `voters_max`, and as large as the members allow.
 //
-// `health` lists the present voters and any learners, those to be preferred
-// first. A voter that is leaving goes at once. One that crashed goes when
-// somebody is ready to take its place, or when fewer voters would survive more
-// losses than the present ones do; otherwise it stays, since without a
-// substitute its removal gains nothing. The configuration decides, never the
-// member list alone (engine/membership/README.md, R10).
+// `health` lists the present voters and any learners, the preferred ones first.
+// A voter that is leaving is removed at once. One that crashed is removed when
+// a learner is ready to take its place, or when fewer voters would survive more
+// losses than the present ones do; otherwise it stays, since its removal would
+// gain nothing. The configuration decides, never the member list alone
+// (engine/membership/README.md, R10).
 //
 // REQUIRES: the present configuration is not joint.
 std::optional<std::vector<Voter>> ChooseVoters(

@@ -13,17 +13,17 @@
 
 namespace cachalot {
 
-// Which sessions are over, so that an OpenSession that was under way for long
-// does not bring one back. Per node the highest closed number: a node numbers
-// its sessions upwards and does not go back to one below.
+// Which sessions are over, so that a delayed OpenSession does not open one
+// again. Keeps the highest closed number of each node: a node numbers its
+// sessions upwards and does not return to a lower one.
 //
-// Nodes come and go under new ids, so what is old is forgotten: nothing of a
-// process is under way for longer than Memory().
+// Nodes come and go under new ids, so old records are dropped: no message of a
+// process is delayed for longer than Memory().
 class ClosedSessions {
  public:
   struct Closed {
     uint64_t number = 0;
-    ClusterTime time;  // when the highest was closed
+    ClusterTime time;  // when that session was closed
   };
   using ByNode = absl::btree_map<NodeId, Closed>;
 
@@ -40,7 +40,9 @@ class ClosedSessions {
  private:
   void ForgetOldest();
 
+  // At most limits::kSessionsMax. Within one node the number rises.
   ByNode by_node_;
+  // The same records, the oldest first.
   absl::btree_set<std::pair<ClusterTime, NodeId>> by_age_;
 };
 

@@ -35,15 +35,16 @@ struct Claim {
 // One lock: who holds it and who waits.
 struct Lock {
   std::string key;
-  // Of the holder's grant. Above that of every earlier grant of the cluster.
-  // None while the lock is free, which it never is between two entries.
+  // The token of the present grant, above that of every earlier grant of the
+  // cluster. None while the lock is free, which is the case only while an entry
+  // is being applied.
   FencingToken token;
   Claim holder;
-  // From then on an Expire that names `token` ends the grant. Set by the grant
-  // to its time + ttl; a Renew moves it, never to an earlier time.
+  // From this cluster time on an Expire that names `token` ends the grant. Set
+  // by the grant to its time + ttl; a Renew moves it, never to an earlier time.
   ClusterTime deadline;
-  // Why the grant is revoked: it is not renewed any more. Empty: it is not.
-  // Set once for each grant: the first reason stands.
+  // Why the grant is revoked, so that it can no longer be renewed. Empty: it is
+  // not revoked. Set once for each grant: the first reason stays.
   std::string revoke_reason;
   // Who waits; the lowest ticket is served first. At most
   // limits::kWaitersPerLockMax.
@@ -96,7 +97,7 @@ class Locks {
   absl::Status Audit() const;
 
  private:
-  // The token settles ties in the same way on every node.
+  // Ordered by time; the token breaks ties in the same way on every node.
   struct Deadline {
     ClusterTime time;
     FencingToken token;
@@ -111,8 +112,8 @@ class Locks {
   ByKey by_key_;
   // One for each lock that is held.
   absl::btree_set<Deadline> deadlines_;
-  // The last that was given out. Rises, over all locks; differs between equal
-  // tables, so nothing may show it.
+  // The last ticket of any lock; rises. It differs between equal tables, so
+  // nothing that the table says or decides may depend on it.
   Ticket last_ticket_;
 };
 

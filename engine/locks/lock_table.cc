@@ -13,12 +13,12 @@
 namespace cachalot {
 namespace {
 
-// Tokens are one number only while the epoch is small (ids.h), and an epoch is
-// a time in seconds: what is above did not come from one of us.
+// Tokens fit one number only while the epoch is below 2^48 (ids.h). Epochs are
+// seconds of wall-clock time, so no correct node proposes one from here on.
 constexpr Epoch kEpochEnd = Epoch(uint64_t{1} << 40);
 
-// A length of lease within the limits. Another one is refused and not cut to
-// them: the holder would believe in the length that it asked for.
+// Whether a lease may be this long. Others are refused and not shortened to the
+// limits: the holder would believe in the length that it asked for.
 bool IsTtl(absl::Duration ttl) {
   return limits::TtlMin() <= ttl && ttl <= limits::TtlMax();
 }
@@ -187,7 +187,7 @@ void LockTable::Do(const OpenSession& command, Turn& turn) {
                    .ttl = command.ttl,
                    .deadline = turn.time + command.ttl});
   }
-  // The table's own epoch is the highest that most openers have seen.
+  // Most openers have seen no epoch above the table's own.
   if (command.epoch_floor > epoch_) RaiseEpoch(command.epoch_floor.Next());
   turn.replies.push_back(
       MakeReply(Reply::Kind::kOpened, command.session, turn.index));
@@ -203,7 +203,8 @@ void LockTable::Do(const KeepAlive& command, Turn& turn) {
   if (!session.has_value()) return;
   sessions_.Renew(*session, command.renewal, turn.time);
   sessions_.memos(*session).ForgetBelow(command.first_outstanding);
-  // Before a refusal that is repeated: the holder has to learn the reason.
+  // Before the repeated answers, which may include a refusal to renew: the
+  // holder has to learn the reason first.
   const Session& kept = sessions_[*session];
   size_t room = kRepeatedPerKeepAlive;
   for (const FencingToken& token : kept.revoked) {
@@ -220,7 +221,7 @@ void LockTable::Do(const CloseSession& command, Turn& turn) {
   if (session.has_value()) {
     End(*session, turn);
   } else {
-    // Its OpenSession may be under way yet.
+    // Its OpenSession may still arrive.
     closed_.Add(command.session, turn.time);
   }
 }
@@ -264,7 +265,8 @@ void LockTable::Do(const Acquire& command, Turn& turn) {
 }
 
 void LockTable::Do(const Renew& command, Turn& turn) {
-  // Before the refusal, first or repeated: the holder has to learn the reason.
+  // Before the refusal, new or repeated: the holder has to learn the reason
+  // first.
   const std::optional<SessionSlot> holder = sessions_.Find(command.session);
   if (holder.has_value() &&
       sessions_[*holder].revoked.contains(command.token)) {
@@ -317,7 +319,8 @@ void LockTable::Do(const Withdraw& command, Turn& turn) {
     Decide(*session, command.acquire, {.outcome = Outcome::kWithdrawn}, turn);
   }
   Decide(*session, command.sequence, {.outcome = Outcome::kOk}, turn);
-  // Not by the memo: it may be forgotten while the lock is held.
+  // The lock decides, not the memo, which may be forgotten while the lock is
+  // held.
   const std::optional<LockSlot> lock = locks_.Find(command.key);
   if (!lock.has_value()) return;
   const Claim& holder = locks_[*lock].holder;
@@ -362,6 +365,9 @@ void LockTable::Do(const Revoke& command, Turn& turn) {
   TellRevoked(*slot, turn);
 }
 
+// Has no effect if the session was renewed since the leader proposed this, or
+// if the entry's own time is before the deadline (engine/client/README.md,
+// lemma 2).
 void LockTable::ExpireSession(const Expire::OfSession& part, Turn& turn) {
   const std::optional<SessionSlot> slot = sessions_.Find(part.session);
   if (!slot.has_value()) return;
@@ -373,6 +379,8 @@ void LockTable::ExpireSession(const Expire::OfSession& part, Turn& turn) {
   End(*slot, turn);
 }
 
+// The same for a lock: it names the grant, and a renewal has moved the
+// deadline.
 void LockTable::ExpireLock(const Expire::OfLock& part, Turn& turn) {
   const std::optional<LockSlot> slot = locks_.Find(part.key);
   if (!slot.has_value()) return;
@@ -419,8 +427,8 @@ std::optional<SessionSlot> LockTable::Admit(const Command& command,
   return std::nullopt;
 }
 
-// Only a request that waited can be decided below the window without the
-// session's knowledge: it asks again, and the lock itself knows the answer.
+// Only a request that waited can be decided below the window before its session
+// knows. The session asks again, and the lock itself has the answer.
 void LockTable::RepeatForgotten(SessionSlot session, const Acquire& command,
                                 Turn& turn) {
   Decided decided{.outcome = Outcome::kWithdrawn};
@@ -438,7 +446,7 @@ void LockTable::RepeatForgotten(SessionSlot session, const Acquire& command,
 std::optional<LockSlot> LockTable::FindHeld(SessionSlot session,
                                             absl::string_view key,
                                             const FencingToken& token) const {
-  // By the token: there are fewer of them to look through than keys.
+  // By the token: the session's own grants are fewer than all locks.
   const auto& held = sessions_[session].held;
   const auto found = held.find(token);
   if (found == held.end() || locks_[found->second].key != key) {
@@ -465,7 +473,7 @@ void LockTable::LeaveQueues(SessionSlot session) {
 }
 
 void LockTable::End(SessionSlot session, Turn& turn) {
-  // First of all, or the session would be granted the locks that it gives up.
+  // First, or the session would be granted the locks that it releases.
   LeaveQueues(session);
   const auto& held = sessions_[session].held;
   while (!held.empty()) PassOn(held.begin()->second, turn);
@@ -473,6 +481,8 @@ void LockTable::End(SessionSlot session, Turn& turn) {
   sessions_.Remove(session);
 }
 
+// The token is above all earlier ones: the epoch never falls, the index rises
+// with each entry, and the count with each grant of this entry.
 void LockTable::Grant(LockSlot lock, Claim claim, Turn& turn) {
   const FencingToken token{epoch_, turn.index, turn.grants++};
   auto& held = sessions_.held(claim.session);
@@ -517,8 +527,8 @@ void LockTable::RepeatDecided(SessionSlot session, Turn& turn) const {
   }
 }
 
-// A waiter is told who holds the lock: if its wait ends first, its caller wants
-// to know.
+// A waiter is told who holds the lock, so that its caller can be told if the
+// wait ends first.
 void LockTable::TellQueued(const SessionId& session, Sequence sequence,
                            LockSlot lock, Turn& turn) const {
   Reply reply = MakeReply(Reply::Kind::kQueued, session, turn.index);

@@ -34,43 +34,44 @@ namespace cachalot {
 //    order of their arrival, in the same entry in which the lock came free.
 //  - A lock ends with its release, its deadline or its session. Deadlines take
 //    effect by an Expire command alone, and one that is late does no harm.
-//  - Each request takes effect once. A retry is told the same and changes
-//    nothing. What was decided is forgotten when its session moves
-//    first_outstanding past it, and takes no effect any more. What waits is
-//    remembered for as long as it waits.
-//  - A session that is over does not come back, and takes along its locks and
-//    its places in queues.
-//  - A lock that is revoked stays with its holder until that releases it, or
-//    its deadline or session ends as usual: the holder may believe in it until
-//    it hears. But it is not renewed any more. The holder's node is told with
-//    the Revoke, with each KeepAlive and with each Renew of the lock. So nobody
-//    else is granted it while its holder believes in it, one that listens gives
-//    it back within a round trip, and one that does not has it for no longer
-//    than the lease that it had. The first reason stands.
+//  - Each request takes effect once. A retry gets the same answer and changes
+//    nothing. The answer is forgotten when the session moves first_outstanding
+//    past the request, which can then no longer take effect. A request that
+//    waits is remembered for as long as it waits.
+//  - A session that is over does not come back. Its locks and its places in
+//    queues end with it.
+//  - A lock that is revoked stays with its holder until the holder releases it,
+//    or its deadline or session ends as usual: the holder may believe in it
+//    until it is told. But it can no longer be renewed. The holder's node is
+//    told with the Revoke, with each KeepAlive and with each Renew of the lock.
+//    So nobody else is granted the lock while its holder believes in it. A
+//    holder that can be reached releases it within a round trip; one that
+//    cannot be reached keeps it until the end of the lease that it had. The
+//    first reason stays.
 //
-// Each Reply carries the index of the entry that called for it, also where it
-// repeats what was decided before. The index of a grant is that of its token.
+// Each Reply carries the index of the entry that caused it, also if it repeats
+// an earlier answer. The index of a grant is that of its token.
 //
-// A copyable value. Bounded by engine/limits.h: beyond, requests are refused.
+// A copyable value. Requests beyond the limits of engine/limits.h are refused.
 class LockTable {
  public:
-  // Decided requests that a KeepAlive repeats, the oldest first: heals the
-  // loss of a reply without a retry.
+  // How many answers of decided requests a KeepAlive repeats, the oldest first:
+  // so the loss of a reply is repaired without a retry.
   static constexpr size_t kRepeatedPerKeepAlive = 256;
 
   // Empty, in the first epoch of its cluster.
   explicit LockTable(Epoch epoch) : epoch_(epoch) {}
 
-  // Applies the commands of one entry, in order. Returns what the sessions
-  // concerned are to be told, in order; only the leader tells them.
+  // Applies the commands of one entry, in order. Returns the replies to the
+  // sessions concerned, in order; only the leader sends them.
   // REQUIRES: index rises, time does not fall, from call to call.
   std::vector<Reply> Apply(LogIndex index, ClusterTime time,
                            absl::Span<const LockCommand> commands);
 
   // The earliest deadline of a session or lock; nothing if there is none.
   std::optional<ClusterTime> NextDeadline() const;
-  // What is due at `time`, earliest first, at most `limit` of each kind: for
-  // the leader to propose.
+  // The sessions and locks that are due at `time`, earliest first, at most
+  // `limit` of each: for the leader to propose.
   Expire Due(ClusterTime time, size_t limit) const;
 
   // One page of locks, ordered by key; sets `*more`.
@@ -82,18 +83,18 @@ class LockTable {
   std::vector<WaiterInfo> ListWaiters(const ListWaitersRequest& request,
                                       bool* more) const;
   Epoch epoch() const { return epoch_; }
-  // The last entry and its time; whoever decodes a table compares them with
-  // what came with it.
+  // The last entry that was applied, and its time. Whoever decodes a table
+  // compares them with those of its snapshot.
   LogIndex applied() const { return applied_; }
   ClusterTime time() const { return time_; }
   size_t session_count() const { return sessions_.size(); }
   size_t lock_count() const { return locks_.size(); }
 
   // The whole table as bytes, the same for equal tables; and back. A decoded
-  // table behaves as the encoded one for ever after.
+  // table behaves exactly as the encoded one.
   //
-  // Errors: InvalidArgument (not a table, or one that could not have come to
-  // be).
+  // Errors: InvalidArgument (not an encoded table, or a table that no log can
+  // produce).
   std::string Encode() const;
   static absl::StatusOr<LockTable> Decode(absl::string_view bytes);
 
@@ -113,7 +114,7 @@ class LockTable {
   struct Turn {
     LogIndex index;
     ClusterTime time;
-    uint32_t grants = 0;  // so far
+    uint32_t grants = 0;  // so far; the last part of the next token
     std::vector<Reply> replies;
   };
 
@@ -131,13 +132,13 @@ class LockTable {
   void ExpireSession(const Expire::OfSession& part, Turn& turn);
   void ExpireLock(const Expire::OfLock& part, Turn& turn);
 
-  // Exactly once: the session for which the request is to be carried out now;
-  // nothing if there is none or the request needs no more than a reply.
+  // Makes requests exactly-once. The session for which the request is to be
+  // carried out now; nothing if there is none or a reply was all it needed.
   template <typename Command>
   std::optional<SessionSlot> Admit(const Command& command, Turn& turn);
-  // What an Acquire whose memo is gone has come to.
+  // Answers an Acquire whose memo was forgotten.
   void RepeatForgotten(SessionSlot session, const Acquire& command, Turn& turn);
-  // Nobody waits for the answer to any other request.
+  // No session waits for the answer to another forgotten request.
   template <typename Command>
   void RepeatForgotten(SessionSlot, const Command&, Turn&) {}
   // The lock of `key` if `token` holds it for `session`.
@@ -147,12 +148,12 @@ class LockTable {
   void RaiseEpoch(Epoch epoch);  // never lowers it
   // Takes the session's requests out of the queues they wait in.
   void LeaveQueues(SessionSlot session);
-  // The session is over; the caller has told it so.
+  // Ends the session. The caller adds the reply that tells its node.
   void End(SessionSlot session, Turn& turn);
   void Grant(LockSlot lock, Claim claim, Turn& turn);
   // Takes the lock from its holder and grants it to the first who waits.
   void PassOn(LockSlot lock, Turn& turn);
-  // Keeps what the request came to, and tells.
+  // Remembers the outcome of the request and replies with it.
   void Decide(SessionSlot session, Sequence sequence, Decided decided,
               Turn& turn);
   void RepeatDecided(SessionSlot session, Turn& turn) const;

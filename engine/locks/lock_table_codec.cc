@@ -1,4 +1,6 @@
-// LockTable as bytes: engine/locks/lock_table.fbs.
+// LockTable::Encode() and LockTable::Decode(): the table as a FlatBuffer, by
+// the schema of engine/locks/lock_table.fbs. What is decoded may come from
+// anybody.
 
 #include <cstddef>
 #include <cstdint>
@@ -22,7 +24,7 @@ namespace {
 
 using Bytes = flatbuffers::Vector<uint8_t>;
 
-// What the offsets of FlatBuffers can reach.
+// The largest buffer that FlatBuffers can address.
 constexpr size_t kEncodedBytesMax = FLATBUFFERS_MAX_BUFFER_SIZE - 1;
 
 saved::SessionId Save(const SessionId& id) {
@@ -41,7 +43,7 @@ FencingToken Load(const saved::Token& token) {
   return {Epoch(token.epoch()), LogIndex(token.index()), token.sequence()};
 }
 
-// Not there is empty.
+// A missing vector is an empty string.
 std::string Load(const Bytes* bytes) {
   if (bytes == nullptr) return std::string();
   return std::string(bytes->begin(), bytes->end());
@@ -52,8 +54,8 @@ size_t SizeOf(const Vector* vector) {
   return vector == nullptr ? 0 : vector->size();
 }
 
-// Verifier looks at the alignment of fields, and not at that of structs in a
-// vector (FlatBuffers 2.0.8).
+// The Verifier of FlatBuffers 2.0.8 checks the alignment of fields, but not
+// that of structs in a vector.
 template <typename Struct>
 bool IsAligned(const flatbuffers::Vector<const Struct*>* vector) {
   return SizeOf(vector) == 0 ||
@@ -64,7 +66,8 @@ bool IsTtl(absl::Duration ttl) {
   return limits::TtlMin() <= ttl && ttl <= limits::TtlMax();
 }
 
-// What a request of the table's own can come to.
+// Whether the table itself can decide a request with this outcome. The others
+// are the client's.
 bool IsOutcomeOfTable(uint8_t outcome) {
   switch (static_cast<Outcome>(outcome)) {
     case Outcome::kOk:
@@ -83,6 +86,7 @@ bool IsOutcomeOfTable(uint8_t outcome) {
   return false;
 }
 
+// A copy of `bytes` that is aligned for every type of the schema.
 std::vector<uint64_t> Align(absl::string_view bytes) {
   std::vector<uint64_t> aligned(bytes.size() / sizeof(uint64_t) + 1);
   bytes.copy(reinterpret_cast<char*>(aligned.data()), bytes.size());
@@ -121,10 +125,12 @@ class LockTable::Encoder {
   template <typename T>
   using Offset = flatbuffers::Offset<T>;
 
-  // A key and an owner of ordinary length.
+  // The usual size of a lock's key and owner together.
   static constexpr size_t kGuessedTextBytes = 40;
-  static constexpr size_t kAhead = 8;
+  // How many locks ahead GatherLocks() prefetches.
+  static constexpr size_t kPrefetchDistance = 8;
 
+  // The sessions, by id. Fills places_.
   std::vector<Offset<saved::Session>> Sessions() {
     std::vector<Offset<saved::Session>> sessions;
     for (const auto& [id, slot] : table_.sessions_.by_id()) {
@@ -145,13 +151,13 @@ class LockTable::Encoder {
     return closed;
   }
 
-  // Enough for most tables: one that grows is copied.
+  // Large enough for most tables: a builder that has to grow copies its bytes.
   static size_t GuessBytes(size_t locks) {
     return 4096 + locks * (sizeof(saved::Lock) + kGuessedTextBytes);
   }
 
-  // Of many locks each is far from the one before in memory, and the wait for
-  // it is most of the work: they are asked for ahead of time.
+  // Locks that follow each other by key are far apart in memory, and with many
+  // of them cache misses take most of the time: so each is prefetched early.
   void GatherLocks() {
     std::vector<std::pair<const char*, const Lock*>> locks;
     locks.reserve(table_.locks_.size());
@@ -161,7 +167,9 @@ class LockTable::Encoder {
     locks_.reserve(locks.size());
     texts_.reserve(locks.size() * kGuessedTextBytes);
     for (size_t i = 0; i < locks.size(); ++i) {
-      if (i + kAhead < locks.size()) Prefetch(locks[i + kAhead]);
+      if (i + kPrefetchDistance < locks.size()) {
+        Prefetch(locks[i + kPrefetchDistance]);
+      }
       Gather(*locks[i].second);
     }
   }
@@ -175,6 +183,7 @@ class LockTable::Encoder {
     }
   }
 
+  // Adds the lock, its texts and its waiters, in the order of lock_table.fbs.
   void Gather(const Lock& lock) {
     AddText(lock.key);
     const saved::Claim holder = Gather(lock.holder);
@@ -239,14 +248,15 @@ class LockTable::Encoder {
 
   const LockTable& table_;
   flatbuffers::FlatBufferBuilder builder_;
-  std::vector<uint32_t> places_;  // in LockTable.sessions, by slot
+  std::vector<uint32_t> places_;  // by slot: the place in LockTable.sessions
   std::vector<saved::Lock> locks_;
   std::vector<saved::Claim> waiters_;
   std::string texts_;
 };
 
-// Checks on the way what the table's own parts require of each other, and the
-// limits; Audit() says the rest.
+// Fills an empty table. Checks the limits, and what the parts of the table
+// require when they are filled (no CHECK of theirs may fail); Audit() checks at
+// the end whether the parts agree.
 class LockTable::Decoder {
  public:
   absl::StatusOr<LockTable> Run(const saved::LockTable& saved) {
@@ -299,7 +309,7 @@ class LockTable::Decoder {
 
   absl::Status LoadMemos(const saved::Session& saved, Memos& memos) {
     memos.ForgetBelow(Sequence(saved.first_outstanding()));
-    if (!IsAligned(saved.memos())) return Bad("memos out of line");
+    if (!IsAligned(saved.memos())) return Bad("memos are not aligned");
     size_t holders = 0;
     for (size_t i = 0; i < SizeOf(saved.memos()); ++i) {
       const saved::Memo& memo =
@@ -319,7 +329,8 @@ class LockTable::Decoder {
           decided.outcome == Outcome::kHeld || decided.outcome == Outcome::kOk;
       const bool must_have_holder = decided.outcome == Outcome::kHeld;
       if (memo.has_holder() ? !may_have_holder : must_have_holder) {
-        return Bad("a refusal without holder, or a holder seen for nothing");
+        return Bad(
+            "a refusal without holder, or a holder with another outcome");
       }
       if ((decided.outcome == Outcome::kBusy) !=
           (decided.limit != Limit::kNone)) {
@@ -333,12 +344,12 @@ class LockTable::Decoder {
             LoadHolder(*saved.holders_seen()->Get(
                            static_cast<flatbuffers::uoffset_t>(holders++)),
                        decided.token);
-        if (decided.holder == nullptr) return Bad("a holder seen as nobody");
+        if (decided.holder == nullptr) return Bad("a holder beyond the limits");
       }
       memos.Put(sequence, std::move(decided));
     }
     if (holders != SizeOf(saved.holders_seen())) {
-      return Bad("a holder seen by nobody");
+      return Bad("a holder without its memo");
     }
     return absl::OkStatus();
   }
@@ -361,14 +372,16 @@ class LockTable::Decoder {
   }
 
   absl::Status LoadClosed(const saved::LockTable& saved) {
-    if (!IsAligned(saved.closed())) return Bad("closed sessions out of line");
+    if (!IsAligned(saved.closed())) {
+      return Bad("closed sessions are not aligned");
+    }
     for (size_t i = 0; i < SizeOf(saved.closed()); ++i) {
       const saved::ClosedSession& closed =
           *saved.closed()->Get(static_cast<flatbuffers::uoffset_t>(i));
       table_.closed_.Add(Load(closed.session()), ClusterTime(closed.time_ns()));
-      // One that was not news, or pushed another out.
+      // Add() had no effect, or dropped an older record.
       if (table_.closed_.by_node().size() != i + 1) {
-        return Bad("closed sessions that could not be together");
+        return Bad("closed sessions that no table keeps together");
       }
     }
     return absl::OkStatus();
@@ -379,7 +392,7 @@ class LockTable::Decoder {
       return Bad("too many locks");
     }
     if (!IsAligned(saved.locks()) || !IsAligned(saved.waiters())) {
-      return Bad("locks out of line");
+      return Bad("locks are not aligned");
     }
     waiters_ = saved.waiters();
     if (saved.texts() != nullptr) {
@@ -392,8 +405,10 @@ class LockTable::Decoder {
           LoadLock(*saved.locks()->Get(static_cast<flatbuffers::uoffset_t>(i)));
       if (!status.ok()) return status;
     }
-    if (!texts_.empty()) return Bad("texts of nothing");
-    if (waiters_read_ != SizeOf(waiters_)) return Bad("waiters for nothing");
+    if (!texts_.empty()) return Bad("more texts than its locks have");
+    if (waiters_read_ != SizeOf(waiters_)) {
+      return Bad("more waiters than its locks have");
+    }
     return absl::OkStatus();
   }
 
@@ -459,7 +474,8 @@ class LockTable::Decoder {
     return claim;
   }
 
-  // The next text; nothing if it is longer than what is left, or than `max`.
+  // The next `size` bytes of the texts; nothing if fewer are left, or `size` is
+  // above `max`.
   std::optional<std::string> TakeText(size_t size, size_t max) {
     if (size > max || size > texts_.size()) return std::nullopt;
     std::string text(texts_.substr(0, size));
@@ -468,23 +484,24 @@ class LockTable::Decoder {
   }
 
   LockTable table_{Epoch()};
-  std::vector<SessionSlot> places_;
+  std::vector<SessionSlot> places_;  // by place in LockTable.sessions
+  // All waiters, and how many of them the locks so far have taken.
   const flatbuffers::Vector<const saved::Claim*>* waiters_ = nullptr;
   size_t waiters_read_ = 0;
-  absl::string_view texts_;  // not taken yet
+  absl::string_view texts_;  // the rest, not taken yet
 };
 
 std::string LockTable::Encode() const { return Encoder(*this).Run(); }
 
 absl::StatusOr<LockTable> LockTable::Decode(absl::string_view bytes) {
   if (bytes.size() > kEncodedBytesMax) return Bad("too long");
-  // FlatBuffers reads numbers where they lie, which must be aligned for them:
-  // memory of our own is.
+  // FlatBuffers reads numbers in place, so they must be aligned: `bytes` may
+  // not be, the copy is.
   const std::vector<uint64_t> aligned = Align(bytes);
   const auto* data = reinterpret_cast<const uint8_t*>(aligned.data());
   flatbuffers::Verifier::Options options;
-  // No more tables than fit side by side: a few bytes that name one table many
-  // times must not keep us busy.
+  // A valid buffer has fewer tables than bytes. Without this limit a short
+  // buffer that refers to one table many times would take very long to verify.
   options.max_tables = static_cast<flatbuffers::uoffset_t>(bytes.size());
   flatbuffers::Verifier verifier(data, bytes.size(), options);
   if (!saved::VerifyLockTableBuffer(verifier)) return Bad("not a table");

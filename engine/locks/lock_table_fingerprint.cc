@@ -1,5 +1,5 @@
-// A hash of all that LockTable::Encode() writes, without the bytes: whoever
-// compares tables after each entry asks often.
+// A hash of all that LockTable::Encode() writes, without encoding it: the
+// simulator compares tables after each entry.
 
 #include <algorithm>
 #include <cstddef>
@@ -37,7 +37,8 @@ class LockTable::Hasher {
   }
 
  private:
-  // A round of splitmix64's finish. The same in every build, unlike absl::Hash.
+  // Mixes in one word, in the manner of splitmix64. The same in every build,
+  // unlike absl::Hash.
   void Add(uint64_t word) {
     hash_ = (hash_ ^ word) * 0x9e3779b97f4a7c15u;
     hash_ = (hash_ ^ (hash_ >> 32)) * 0xd6e8feb86659fd93u;

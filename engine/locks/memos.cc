@@ -14,7 +14,7 @@ Sequence Memos::end() const {
 }
 
 bool Memos::HasRoomFor(Sequence sequence) const {
-  // end() must be above it.
+  // end() must be above `sequence`.
   if (sequence == Sequence(UINT64_MAX)) return false;
   return !IsForgotten(sequence) &&
          sequence.value() - first_.value() < limits::kRequestsPerSessionMax;
@@ -63,7 +63,8 @@ void Memos::ForgetBelow(Sequence first) {
     forgotten_ += first.value() - first_.value();
   }
   first_ = first;
-  // Half of it at a time: each memo is moved once at most, on average.
+  // Erased only when half of it is forgotten: on average each memo is moved
+  // once at most.
   if (forgotten_ * 2 >= kept_.size()) {
     kept_.erase(kept_.begin(),
                 kept_.begin() + static_cast<ptrdiff_t>(forgotten_));

@@ -17,8 +17,8 @@
 
 namespace cachalot {
 
-// What the session was told of one of its requests, kept so that a retry is
-// told the same and does nothing (Raft dissertation, 6.3).
+// A memo: what the session was told about one of its requests, kept so that a
+// retry gets the same answer and does nothing (Raft dissertation, 6.3).
 
 // It has not arrived.
 struct Unseen {};
@@ -50,9 +50,9 @@ struct Decided {
 using Memo = std::variant<Unseen, Waiting, Decided>;
 
 // The memos of one session: a window of limits::kRequestsPerSessionMax
-// sequences that begins at the session's first outstanding request, and the
-// requests that wait, however old: one of them may wait for an hour while
-// thousands of others come and go.
+// sequences that begins at the session's first outstanding request, and, below
+// it, the requests that wait: one of them may wait for an hour while thousands
+// of others come and go.
 class Memos {
  public:
   Sequence first() const { return first_; }
@@ -78,11 +78,12 @@ class Memos {
   }
 
  private:
-  // The session's first outstanding request, as far as it has said. Rises.
+  // The session's first outstanding request, by its latest command. Rises.
   Sequence first_ = Sequence(1);
+  // Requests below first_ that wait; each memo is Waiting.
   absl::btree_map<Sequence, Memo> waiting_below_;
-  // The memo of first_ is kept_[forgotten_]: what is before it waits to be
-  // erased together with others.
+  // The memo of first_ is kept_[forgotten_]. Those before it are forgotten and
+  // are erased later, many at once.
   std::vector<Memo> kept_;
   size_t forgotten_ = 0;
   size_t waiting_ = 0;  // in the window and below it

@@ -19,7 +19,7 @@
 
 namespace cachalot {
 
-// A node's standing with the table.
+// One open session: a node with its leases, locks and remembered requests.
 struct Session {
   SessionId id;
   std::string name;  // the member's
@@ -27,16 +27,16 @@ struct Session {
   absl::Duration ttl;
   // The number of the last KeepAlive that took effect; 0 at first. Rises.
   uint64_t renewal = 0;
-  // From then on an Expire that names `renewal` ends it. The opening and each
-  // effective KeepAlive set it to their time + ttl; never moves to an earlier
-  // time.
+  // From this cluster time on an Expire that names `renewal` ends the session.
+  // The opening and each effective KeepAlive set it to their time + ttl, and
+  // BeginTerm may extend it. Never moves to an earlier time.
   ClusterTime deadline;
   // A new leader has extended the deadline since that KeepAlive (BeginTerm).
   bool grace_used = false;
   // What it holds, in the order of the grants. At most
   // limits::kLocksPerSessionMax unless queues grant it more.
   absl::btree_map<FencingToken, LockSlot> held;
-  // Those of them that an administrator took.
+  // Those of them that an administrator has revoked.
   absl::btree_set<FencingToken> revoked;
   Memos memos;
 };
@@ -67,7 +67,8 @@ class Sessions {
   // REQUIRES: it holds nothing.
   void Remove(SessionSlot slot);
 
-  // A keep-alive at `time`, unless `renewal` is not news.
+  // Renews the session at `time`. Without effect unless `renewal` is above the
+  // last one.
   void Renew(SessionSlot slot, uint64_t renewal, ClusterTime time);
   // See BeginTerm. To extend a deadline is always safe
   // (engine/client/README.md, lemma 2); once per renewal, so that frequent

@@ -9,13 +9,14 @@
 
 namespace cachalot {
 
-// Places in the lock table's pools: how its parts point at each other, so that
-// a copy of the table is a table. Slots are used again and differ between
-// equal tables; nothing that the table says or decides may depend on them.
+// Indexes into the lock table's pools. The parts of the table refer to each
+// other by them, not by pointers, so that a copy of the table is valid. Slots
+// are reused and differ between equal tables; nothing that the table says or
+// decides may depend on them.
 enum class LockSlot : uint32_t {};
 enum class SessionSlot : uint32_t {};
 
-// Values that stay where they are from Add to Remove.
+// A pool whose values keep their slot and address from Add to Remove.
 template <typename Slot, typename Value>
 class SlotPool {
  public:
@@ -42,8 +43,8 @@ class SlotPool {
   }
 
  private:
-  std::deque<Value> values_;  // grows without a copy of what it has
-  std::vector<Slot> free_;
+  std::deque<Value> values_;  // grows without moving its elements
+  std::vector<Slot> free_;    // removed, and used again by Add
 };
 
 }  // namespace cachalot

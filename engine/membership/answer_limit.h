@@ -10,18 +10,18 @@
 
 namespace cachalot {
 
-// Lets each peer be corrected once a second, so that two members who disagree
-// do not flood each other (R2 of README.md; foca #25).
+// Limits corrections to one a second for each peer, so that two members that
+// disagree do not flood each other (R2 of README.md; foca #25).
 class AnswerLimit {
  public:
-  // Peers that are remembered at once; beyond them nobody new is answered.
+  // How many peers are remembered at once; beyond them no new one is answered.
   static constexpr size_t kMax = 4096;
 
-  // True if `peer` may be answered, which then counts as done.
+  // True if `peer` may be answered now; counts as an answer.
   bool Allow(SlowInstant now, NodeId peer);
 
-  // True if one more peer that is not known may be answered on a stream that
-  // is opened for it: kStrangersMax in each period of kStrangersPeriod.
+  // True if a stream may be opened to answer one more unknown peer: at most
+  // kStrangersMax in each kStrangersPeriod. Counts as an answer.
   bool AllowStranger(SlowInstant now);
 
   void AddTo(Fingerprint& hash) const;
@@ -30,10 +30,13 @@ class AnswerLimit {
   static constexpr size_t kForgetAtMin = 64;
   static constexpr int kStrangersMax = 16;
 
+  // When each peer may be answered again. At most kMax.
   absl::btree_map<NodeId, SlowInstant> again_at_;
-  size_t forget_at_ = kForgetAtMin;  // so many, and the old ones are dropped
-  SlowInstant strangers_since_;      // when the present period began
-  int strangers_ = 0;                // answered in it
+  // At this size, the peers that may be answered again are dropped from it.
+  // [kForgetAtMin, kMax]
+  size_t forget_at_ = kForgetAtMin;
+  SlowInstant strangers_since_;  // when the present period began
+  int strangers_ = 0;            // answered in it
 };
 
 }  // namespace cachalot

@@ -16,21 +16,21 @@ namespace cachalot {
 // News on its way to the others: each fact is sent a bounded number of times,
 // and a newer fact about a member takes the place of an older one (SWIM 4.1).
 //
-// First goes what is about ourselves, since it may be a denial; then who is
-// suspect, failed or has left; then who is alive. Among equals, what was sent
-// the least, then the newest.
+// Facts about this node go first, since they may be denials; then suspect,
+// failed and left members; then those that are alive. Among equals the fact
+// that was sent least often goes first, then the newest.
 class GossipQueue {
  public:
   explicit GossipQueue(NodeId self) : self_(self) {}
 
-  // Starts to spread `fact`, from the beginning.
+  // Starts to spread `fact`, as one that was never sent.
   void Put(const MemberFact& fact);
-  // Nothing more about `member`.
+  // Sends nothing more about `member`.
   void Drop(NodeId member);
 
   // Adds to `facts` what `receiver` should hear, as long as all of them fit in
-  // `bytes_max`; each counts as sent, and is forgotten after `sends_max` times.
-  // Members that `facts` already speaks of are passed over, and so is that the
+  // `bytes_max`. Each counts as sent and is dropped after `sends_max` times.
+  // Skips members about which `facts` already has a fact, and the fact that the
   // receiver itself is alive.
   void Take(NodeId receiver, int sends_max, size_t bytes_max,
             std::vector<MemberFact>& facts);
@@ -45,9 +45,9 @@ class GossipQueue {
  private:
   // Its order is the order of sending.
   struct Place {
-    int urgency = 0;
-    int sends = 0;
-    uint64_t age = 0;  // falls with each Put: the newest first
+    int urgency = 0;   // [0, 2]; 0 goes first
+    int sends = 0;     // how often it was sent
+    uint64_t age = 0;  // lower for each later Put(): the newest goes first
 
     friend auto operator<=>(const Place&, const Place&) = default;
   };
@@ -64,7 +64,7 @@ class GossipQueue {
   absl::btree_map<NodeId, Place> places_;
 };
 
-// What `facts` take in a datagram at most.
+// How many bytes `facts` take in a datagram at most.
 size_t EncodedSizeMax(const std::vector<MemberFact>& facts);
 
 }  // namespace cachalot

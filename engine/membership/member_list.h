@@ -16,14 +16,17 @@
 
 namespace cachalot {
 
-// A jump beyond this is damage, not news: a member raises its incarnation by
-// one for each accusation (memberlist #359).
+// Limits of how far an incarnation may rise at once. A member raises its own by
+// one for each accusation, so a greater jump is damage (memberlist #359).
+//
+// In what others say of a member.
 inline constexpr uint64_t kIncarnationJumpMax = uint64_t{1} << 20;
-// A member's own word goes further: it may have been accused often.
+// In what a member says of itself: it may have been accused often meanwhile.
 inline constexpr uint64_t kOwnJumpMax = uint64_t{1} << 24;
-// The accused goes further yet, so that it can deny whatever others believe.
+// In an accusation of this node: higher than what others believe of a member,
+// so that it can deny all that.
 inline constexpr uint64_t kDenialJumpMax = uint64_t{1} << 28;
-// Nobody lives to be accused so often before it is first heard of.
+// In the first thing that a member says of itself: an absolute limit.
 inline constexpr uint64_t kIncarnationMax = uint64_t{1} << 40;
 
 // Alive or suspect: probed, gossiped to, counted.
@@ -36,8 +39,8 @@ constexpr bool IsPresent(MemberState state) {
 // alive again only in a higher incarnation. Left is final.
 bool Supersedes(const MemberFact& news, const MemberFact& known);
 
-// The others, as far as this node knows, with the failed and the left among
-// them, so that old news does not bring those back.
+// The other members, as far as this node knows. Failed and left members are
+// kept, too, so that old news does not make them alive again.
 class MemberList {
  public:
   explicit MemberList(size_t members_max) : members_max_(members_max) {}
@@ -55,12 +58,13 @@ class MemberList {
   size_t present() const { return present_; }
   bool full() const { return members_.size() >= members_max_; }
 
-  // Within kIncarnationJumpMax of what is known; in a member's own word, within
-  // kOwnJumpMax, or kIncarnationMax if nothing is known.
+  // Whether the incarnation in `news` is within kIncarnationJumpMax of what is
+  // known. In a member's own word: within kOwnJumpMax, or up to kIncarnationMax
+  // if nothing is known.
   bool IsPlausible(const MemberFact& news, bool is_own_word) const;
 
-  // Takes in what is new in `news`: within one incarnation name and address
-  // stay, since only the owner sets them.
+  // Adopts `news`. Within one incarnation the name and the address stay, since
+  // only the member itself sets them.
   // REQUIRES: it supersedes what is known, or nothing is and it is not full.
   const MemberFact& Set(SlowInstant now, const MemberFact& news);
 
@@ -78,12 +82,12 @@ class MemberList {
  private:
   void Forget(NodeId id);
 
-  size_t members_max_;
-  // At most members_max_. Of each, what supersedes everything that was heard of
-  // it (R2). Set() adds and changes; Reap(), ForgetGone() and EvictOldestGone()
-  // take out only the failed and the left.
+  size_t members_max_;  // fixed
+  // At most members_max_. Of each member the fact that supersedes all others
+  // that were heard (R2). Set() adds and changes; Reap(), ForgetGone() and
+  // EvictOldestGone() remove failed and left members only.
   absl::btree_map<NodeId, MemberFact> members_;
-  // One for each that has failed or left.
+  // One for each member that has failed or left: since when.
   absl::btree_map<NodeId, SlowInstant> gone_since_;
   // members_.size() - gone_since_.size().
   size_t present_ = 0;

@@ -20,7 +20,7 @@ bool MemberProofs::Prove(SlowInstant now, NodeId member) {
   if (found == members_.end()) return false;
   Record& record = found->second;
   if (record.proven_since != SlowInstant::Never()) return false;
-  Settle(record);
+  StopCounting(record);
   record.proven_since = now;
   return record.is_newcomer;
 }
@@ -35,7 +35,7 @@ void MemberProofs::Demote(SlowInstant now, NodeId member) {
 void MemberProofs::Remove(NodeId member) {
   const auto found = members_.find(member);
   if (found == members_.end()) return;
-  Settle(found->second);
+  StopCounting(found->second);
   members_.erase(found);
 }
 
@@ -51,8 +51,7 @@ size_t MemberProofs::unproven() const {
   return sum;
 }
 
-// `record` counts against its source no longer.
-void MemberProofs::Settle(const Record& record) {
+void MemberProofs::StopCounting(const Record& record) {
   if (record.proven_since != SlowInstant::Never()) return;
   const auto found = unproven_.find(record.introduced_by);
   if (--found->second == 0) unproven_.erase(found);

@@ -13,10 +13,10 @@
 
 namespace cachalot {
 
-// Which of the members that are present have shown that they exist, and since
-// when: they answered a probe, or spoke on a stream from the address at which
-// they listen. Whoever is only spoken of may be invented, so such members are
-// few: each source may introduce kUnprovenMax of them at a time.
+// Which of the members that are present have proven that they exist, and since
+// when: they answered a probe, or sent a message on a stream from the address
+// at which they listen. A member that only others speak of may be invented, so
+// each source may introduce at most kUnprovenMax such members at a time.
 class MemberProofs {
  public:
   static constexpr size_t kUnprovenMax = 128;
@@ -26,15 +26,15 @@ class MemberProofs {
   // `source` told of `member`, which was not present before; `is_newcomer` if
   // it was not known either.
   void Add(NodeId member, const Address& source, bool is_newcomer);
-  // `member` has shown that it exists. Without effect if it is not present.
-  // True if this is the first sign of a newcomer.
+  // `member` has proven that it exists. Without effect if it is not present.
+  // True if this is the first proof of a newcomer.
   bool Prove(SlowInstant now, NodeId member);
   // `member` keeps its place among the proven, but as the last of them.
   void Demote(SlowInstant now, NodeId member);
   // `member` is not present any more.
   void Remove(NodeId member);
 
-  // Never if it has not.
+  // Since when `member` is proven; never if it is not.
   SlowInstant ProvenSince(NodeId member) const;
   // Present and not proven.
   size_t unproven() const;
@@ -50,10 +50,15 @@ class MemberProofs {
     SlowInstant proven_since = SlowInstant::Never();
   };
 
-  void Settle(const Record& record);
+  // `record`, if it is not proven, counts against its source no longer.
+  void StopCounting(const Record& record);
 
+  // One for each member that is present.
   absl::btree_map<NodeId, Record> members_;
-  absl::btree_map<Ip, size_t> unproven_;  // of each source; no zeros
+  // How many unproven members each source has introduced; at least 1. It may
+  // exceed kUnprovenMax: Add() is also called for members that come back, and
+  // for the first ones that this node meets.
+  absl::btree_map<Ip, size_t> unproven_;
 };
 
 }  // namespace cachalot

@@ -14,8 +14,8 @@
 #include "engine/overloaded.h"
 #include "engine/wire/codec.h"
 
-// Hearing, believing and telling. Probing and suspecting are in
-// membership_probing.cc.
+// What is received, what is believed, and what is sent. Probes and suspicions
+// are in membership_probing.cc.
 
 namespace cachalot {
 namespace {
@@ -25,21 +25,22 @@ using Channel = Outgoing::Channel;
 // A deadline in the very next step.
 constexpr absl::Duration kSoon = absl::Nanoseconds(1);
 constexpr size_t kFactBytesMax = limits::kDatagramBytesMax - kEnvelopeBytesMax;
-// Goodbyes: reliably to a few, who pass it on; by datagram to more at once.
+// To whom a node that leaves says so: reliably to a few, who pass it on, and by
+// datagram to more.
 constexpr size_t kStreamGoodbyesMax = 3;
 constexpr size_t kDatagramGoodbyesMax = 64;
-// What a request to ping may ask for.
+// The limits of the time that a request to ping may name.
 constexpr absl::Duration kRelayTimeMin = absl::Milliseconds(1);
 constexpr absl::Duration kRelayTimeMax = absl::Minutes(1);
-// A failed member of which there was never a sign but what others said of it.
+// How long a failed member is remembered that never proved that it exists.
 constexpr absl::Duration kGhostMemory = absl::Minutes(1);
 
 bool Accuses(const MemberFact& fact) {
   return fact.state != MemberState::kAlive;
 }
 
-// Who says `news` has missed `known`, and will not hear of it otherwise: that
-// the member is gone, or that it has denied the accusation.
+// Whether a member that says `news` must be told `known`, because gossip may
+// not tell it any more: that the member is gone, or has denied the accusation.
 bool IsOutdatedBy(const MemberFact& news, const MemberFact& known) {
   if (!Supersedes(known, news)) return false;
   return !IsPresent(known.state) || Accuses(news);
@@ -68,7 +69,7 @@ Membership::Membership(MembershipOptions options, NodeId self, Address address,
       gossip_at_(now),
       join_at_(now + kSoon),
       join_retry_(options_.join_retry_min) {
-  // Nodes that start together do not go in step.
+  // Random, so that nodes that start together do not fire at the same times.
   probe_at_ = now + JitterUpTo(options_.probe_interval);
   push_pull_at_ = now + JitterUpTo(options_.push_pull_interval);
   reconnect_at_ = now + JitterUpTo(options_.reconnect_interval);
@@ -140,7 +141,7 @@ void Membership::Receive(SlowInstant now, NodeId from, const Origin& origin,
       message);
   NoteSpeaker(receipt);
   AnswerSender(receipt, out);
-  // The accused does not wait for the next turn of gossip.
+  // A denial does not wait for gossip_at_.
   if (std::exchange(denies_, false)) SendGossip(out);
   deadline_ = FindDeadline();
 }
@@ -152,7 +153,7 @@ void Membership::NoteHeard(SlowInstant now, NodeId from) {
 }
 
 void Membership::TakePing(const Ping& ping, Receipt& receipt, Outbox& out) {
-  // First: a denial then goes out with the answer.
+  // Before the answer, which then carries a denial if one is needed.
   LearnAll(ping.facts, receipt);
   Answer(receipt, Ack{.probe = ping.probe, .facts = FactsFor(receipt.from)},
          out);
@@ -184,8 +185,8 @@ void Membership::TakePingRequest(const PingRequest& request, Receipt& receipt,
     ++stats_.unserved;
     return;
   }
-  // Nobody is pinged at an address that only the request names. Of somebody
-  // unknown the asker hears that there is no answer.
+  // Nobody is pinged at an address that only the request names. If the target
+  // is unknown the asker gets a Nack.
   const MemberFact* target = list_.Find(request.target);
   if (target == nullptr) {
     ++stats_.unserved;
@@ -229,17 +230,17 @@ void Membership::TakePushPull(const PushPull& message, Receipt& receipt,
   PushPull reply = WholeList();
   reply.is_reply = true;
   Answer(receipt, std::move(reply), out);
-  receipt.corrections.clear();  // the whole list says it all
+  receipt.corrections.clear();  // the whole list contains them
 }
 
-// Tells the sender what it has missed: facts that its message contradicts, that
-// it is itself taken for gone, or who this node is if neither knows the other.
+// Tells the sender what it has missed: facts that its message contradicts, or
+// that it is itself believed to be gone. An unknown sender gets the whole list.
 void Membership::AnswerSender(Receipt& receipt, Outbox& out) {
   const MemberFact* sender = list_.Find(receipt.from);
   if (sender == nullptr) {
     if (receipt.is_whole_list || list_.full() || has_left()) return;
     if (!answers_.Allow(receipt.now, receipt.from)) return;
-    // By datagram this opens a stream to somebody unknown.
+    // The answer to a datagram opens a stream to an unknown sender.
     if (!receipt.origin.on_stream && !answers_.AllowStranger(receipt.now)) {
       return;
     }
@@ -258,9 +259,9 @@ void Membership::AnswerSender(Receipt& receipt, Outbox& out) {
   Answer(receipt, Gossip{.facts = std::move(facts)}, out);
 }
 
-// Back to where the message came from. What does not fit a datagram goes on a
-// stream, which is opened only to the very machine that the datagram came from:
-// else one datagram could make us speak to anybody.
+// Sends the answer to where the message came from. A list does not fit a
+// datagram and goes on a stream. That is opened only to the machine from which
+// the datagram came: otherwise a datagram could make us connect to any address.
 void Membership::Answer(const Receipt& receipt, Message message, Outbox& out) {
   const Origin& origin = receipt.origin;
   if (origin.on_stream) {
@@ -277,7 +278,7 @@ void Membership::Answer(const Receipt& receipt, Message message, Outbox& out) {
   }
 }
 
-// A stream proves from which machine it comes.
+// A message on a stream from the sender's own address proves that it exists.
 void Membership::NoteSpeaker(const Receipt& receipt) {
   if (!receipt.origin.on_stream) return;
   const MemberFact* sender = list_.Find(receipt.from);
@@ -293,6 +294,7 @@ void Membership::LearnAll(const std::vector<MemberFact>& facts,
   for (const MemberFact& news : facts) Learn(news, receipt);
 }
 
+// A fact about another member, by SWIM's order of facts (R2).
 void Membership::Learn(const MemberFact& news, Receipt& receipt) {
   if (news.id == self_.id) return LearnOfSelf(news, receipt);
   const bool is_plausible = list_.IsPlausible(news, news.id == receipt.from);
@@ -322,8 +324,8 @@ void Membership::Learn(const MemberFact& news, Receipt& receipt) {
   Adopt(receipt.now, news, receipt.from);
 }
 
-// Somebody speaks of this node: denied if it is an accusation, and overtaken if
-// it comes from an earlier life under the same id (R1).
+// A fact about this node. An accusation is denied; a higher incarnation, of an
+// earlier process with this id, is exceeded (R1).
 void Membership::LearnOfSelf(const MemberFact& news, Receipt& receipt) {
   if (has_left()) return;
   if (news.incarnation < self_.incarnation) {
@@ -351,8 +353,8 @@ void Membership::LearnOfSelf(const MemberFact& news, Receipt& receipt) {
   denies_ = true;
 }
 
-// A member that shares a machine with the sender, and is known there by its
-// loopback address. Whoever is gone is no news worth telling.
+// The member is on the sender's machine and is known there by its loopback
+// address. Only members that are present are reported to the observer.
 void Membership::RefuseAddress(const MemberFact& news, const Receipt& receipt) {
   ++stats_.misplaced;
   if (!IsPresent(news.state)) return;
@@ -365,15 +367,15 @@ void Membership::RefuseAddress(const MemberFact& news, const Receipt& receipt) {
   });
 }
 
-// The first fact about a member that is not known, or not any more.
+// The first fact about a member that is unknown, or was forgotten.
 void Membership::Meet(const MemberFact& news, const Receipt& receipt) {
   if (!IsPresent(news.state)) {
-    // Whole lists also name members that are long gone. If members learnt of
-    // those from each other's lists, nobody would ever forget them.
+    // Whole lists also name members that have been gone for long. If members
+    // learnt of those from each other's lists, they would never be forgotten.
     if (receipt.is_whole_list || list_.full()) return;
     return Adopt(receipt.now, news, receipt.from);
   }
-  // Its own word, on a stream from where it listens, proves itself.
+  // What a member says of itself on a stream from its own address is proof.
   const bool is_proof = receipt.origin.on_stream && news.id == receipt.from &&
                         news.address.ip == receipt.origin.source.ip;
   if (!is_proof && !receipt.is_welcome &&
@@ -395,9 +397,9 @@ void Membership::Meet(const MemberFact& news, const Receipt& receipt) {
   Adopt(receipt.now, news, receipt.from);
 }
 
-// Each member lets a suspicion run its time. A failure that is new to us may be
-// old: after a partition the other side has called all members of ours failed,
-// and those are to be heard first.
+// Another member says that a member which we believe present has failed. That
+// makes it suspect here, for the minimal time: after a partition the other side
+// reports all members of our side as failed, and they need time to deny it.
 void Membership::HearFailed(const MemberFact& news, const Receipt& receipt) {
   MemberFact suspect = news;
   suspect.state = MemberState::kSuspect;
@@ -414,10 +416,10 @@ void Membership::Prove(SlowInstant now, NodeId id) {
   FailPredecessorsAt(now, newcomer);
 }
 
-// A port has one owner and an id lives as long as its process: whoever had the
-// newcomer's address before is gone. Only once the newcomer has shown that it
-// is there, and only for its first sign of life, so that two processes that
-// claim one address by mistake do not push each other out for ever.
+// A port has one owner and an id lives as long as its process, so a process
+// that had the newcomer's address before is gone. This is done when the
+// newcomer has proven that it exists, and only for its first proof: otherwise
+// two processes that claim one address would replace each other for ever.
 void Membership::FailPredecessorsAt(SlowInstant now,
                                     const MemberFact& newcomer) {
   std::vector<MemberFact> gone;
@@ -516,7 +518,7 @@ void Membership::NoteSuspicion(SlowInstant now, const MemberFact& member,
 
 void Membership::Spread(SlowInstant now, const MemberFact& fact) {
   gossip_.Put(fact);
-  // A random part of the period, as if the timer had run all the time.
+  // A random part of the interval, as if the timer had never stopped.
   if (gossip_at_ <= now)
     gossip_at_ = now + JitterUpTo(options_.gossip_interval);
 }
@@ -525,17 +527,18 @@ void Membership::FireGossip(SlowInstant now, Outbox& out) {
   if (now < gossip_at_ || gossip_.empty() || is_alone()) return;
   SendGossip(out);
   gossip_at_ = now + options_.gossip_interval;
-  // With one other left there is nobody to tell of that one.
+  // With only one other member there is nobody to tell about that one.
   if (list_.present() == 1) gossip_.Drop(PresentMembers().front());
 }
 
+// To the next members of the rota, not to random ones (R8).
 void Membership::SendGossip(Outbox& out) {
   const size_t targets = std::min(static_cast<size_t>(options_.gossip_fanout),
                                   gossip_rota_.size());
   std::vector<NodeId> chosen;
   while (chosen.size() < targets) {
     const NodeId target = *gossip_rota_.Next(random_);
-    // A new round may begin with one that ended the last.
+    // A new round of the rota may begin with the member that ended the last.
     if (absl::c_linear_search(chosen, target)) continue;
     chosen.push_back(target);
     std::vector<MemberFact> facts = FactsFor(target);
@@ -545,8 +548,8 @@ void Membership::SendGossip(Outbox& out) {
   }
 }
 
-// All seeds at once, and without end: the seed for which all others wait may be
-// the last to start.
+// Asks all seeds at once, and does so for ever: the seed that all others wait
+// for may be the last to start.
 void Membership::FireJoin(SlowInstant now, Outbox& out) {
   if (now < join_at_ || !is_alone() || seeds_.empty()) return;
   Note([&] {
@@ -574,8 +577,8 @@ void Membership::FirePushPull(SlowInstant now, Outbox& out) {
          out);
 }
 
-// Looks for those who were lost, so that partitions heal and a seed that
-// started anew is found.
+// Contacts the addresses of failed members and of missing seeds, so that
+// partitions heal and a seed that was restarted is found.
 void Membership::FireReconnect(SlowInstant now, Outbox& out) {
   if (now < reconnect_at_) return;
   reconnect_at_ = now + options_.reconnect_interval;
@@ -600,7 +603,7 @@ void Membership::ReapGone(SlowInstant now) {
   ReapGhosts(now);
 }
 
-// Whoever invents members cannot make us remember them for long.
+// Invented members must not be remembered for long.
 void Membership::ReapGhosts(SlowInstant now) {
   for (auto it = ghosts_.begin(); it != ghosts_.end();) {
     if (now - it->second < kGhostMemory) {
@@ -613,8 +616,8 @@ void Membership::ReapGhosts(SlowInstant now) {
   }
 }
 
-// Where failed members were and nobody else is. In isolation everybody is
-// looked for: the processes behind all the addresses may have been replaced.
+// The addresses of failed members at which no other member is present. While
+// isolated, those of all members: the processes may have been replaced.
 std::vector<Address> Membership::LostAddresses() const {
   std::vector<Address> lost;
   for (const auto& [id, member] : list_.members()) {
@@ -635,6 +638,7 @@ std::vector<Address> Membership::LostSeeds() const {
   return lost;
 }
 
+// Only a member itself says that it leaves (R7).
 void Membership::Leave(SlowInstant now, Outbox& out) {
   if (has_left()) return;
   self_.state = MemberState::kLeft;
@@ -653,11 +657,11 @@ void Membership::Leave(SlowInstant now, Outbox& out) {
   deadline_ = FindDeadline();
 }
 
-// What to tell `receiver` on this occasion. If it is suspected it hears that in
-// any case, so that it can deny it.
+// The facts to send to `receiver` with this message. If it is accused, that is
+// always among them, so that it can deny it.
 std::vector<MemberFact> Membership::FactsFor(NodeId receiver) {
   std::vector<MemberFact> facts;
-  // After the goodbyes, those who ask still hear it.
+  // After the goodbyes are sent, members that ask are still told.
   if (has_left() && gossip_.Find(self_.id) == nullptr) facts.push_back(self_);
   const MemberFact* known = list_.Find(receiver);
   if (known != nullptr && Accuses(*known)) facts.push_back(*known);
@@ -685,7 +689,7 @@ void Membership::SendTo(NodeId to, const Address& address, Channel channel,
             .message = std::move(message)});
 }
 
-// To whoever listens at `address`: it may be another process by now.
+// Addressed to no id: another process may listen at `address` by now.
 void Membership::SendIntroduction(const Address& address, bool is_join,
                                   Outbox& out) const {
   PushPull list = WholeList();

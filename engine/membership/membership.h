@@ -30,16 +30,17 @@
 
 namespace cachalot {
 
-// Who is in the cluster and who seems alive: SWIM with Lifeguard, and the rules
-// that keep a node which is itself deaf, slow or cut off from accusing others
-// (R1 to R8 of README.md in this folder).
+// Who is in the cluster and who seems alive: SWIM with Lifeguard, and rules by
+// which a node that cannot receive, is slow or is cut off accuses nobody (R1 to
+// R8 of README.md in this folder).
 //
-// It hints: nothing that must be safe may rest on it (R11). Every member finds
-// for itself that another has failed, after a suspicion that the accused had
-// time to deny; what others say shortens that time to its minimum and no
-// further. Only a member itself says that it left or is alive again.
+// Its results are hints: safety must not depend on them (R11). Each member
+// decides by itself that another has failed, after a suspicion that the accused
+// had time to deny. What others say shortens that time to its minimum, but not
+// further. Only a member itself says that it has left or is alive again.
 //
-// A value: a copy goes on by itself. No message makes it fail.
+// Not thread-safe. A value: a copy is independent of the original. No message
+// makes a CHECK fail.
 class Membership {
  public:
   struct Change {
@@ -48,7 +49,7 @@ class Membership {
     bool is_new = false;
   };
 
-  // What an introduction says of our own cluster; kept by Node.
+  // What this node tells others about its own cluster; Node sets it.
   struct Introduction {
     Epoch epoch;
     bool is_led = false;
@@ -64,10 +65,10 @@ class Membership {
     uint64_t invented = 0;     // members beyond MemberProofs::kUnprovenMax
     uint64_t unserved = 0;     // requests to ping beyond Relays::kMax, or to
                                // ping somebody unknown
-    uint64_t misdirected = 0;  // answers that were wanted elsewhere than where
-                               // the question came from
+    uint64_t misdirected = 0;  // lists not sent: the datagram came from another
+                               // address than its sender claims
     uint64_t denials = 0;      // times that this node was accused and denied it
-    uint64_t unsure = 0;       // probes that blamed this node, not the other
+    uint64_t unsure = 0;       // probes whose silence may be this node's fault
 
     friend bool operator==(const Stats&, const Stats&) = default;
   };
@@ -79,9 +80,10 @@ class Membership {
 
   void Introduce(const Introduction& introduction);
   void SetSeeds(SlowInstant now, std::vector<Address> seeds);
-  // `from` is the sender of the envelope, already checked to be of our cluster,
-  // or without one as we are. Answers go to where the message came from, and on
-  // its stream if it came on one; never to an address that it only names.
+  // `from` is the sender of the envelope. The node has checked that it is in
+  // our cluster or, like us, in none. Answers go to where the message came
+  // from, on its stream if it came on one; never to an address that it only
+  // names.
   void Receive(SlowInstant now, NodeId from, const Origin& origin,
                const MembershipMessage& message, Outbox& out);
   void FireTimers(SlowInstant now, Outbox& out);
@@ -102,17 +104,17 @@ class Membership {
   const MemberFact& self() const { return self_; }
   // Since when a member has been failed or left; never if it is present.
   SlowInstant GoneSince(NodeId id) const { return list_.GoneSince(id); }
-  // Everybody known and ourselves, as an introduction to whoever asks.
+  // All known members and this node, as an introduction.
   PushPull WholeList() const;
   // Since when `id` has been present and has shown that it exists
   // (MemberProofs). Never if it has not.
   SlowInstant ProvenSince(NodeId id) const { return proofs_.ProvenSince(id); }
-  // Puts `id` behind all others that are proven now.
+  // Ranks `id` after all others that are proven now.
   void Demote(SlowInstant now, NodeId id) { proofs_.Demote(now, id); }
 
   // --- For watching only ----------------------------------------------------
 
-  // Nothing is heard from anybody: what the list says may be old.
+  // This node hears nobody, so its list may be out of date.
   bool isolated() const { return isolated_since_.has_value(); }
   // Lifeguard's local health: 0 is well, 7 is worst.
   int health() const { return health_; }
@@ -124,13 +126,15 @@ class Membership {
   uint64_t Fingerprint() const;
 
  private:
-  // One message on its way in, and what its sender has to be told about it.
+  // One received message, and the facts with which its sender is corrected.
   struct Receipt {
     SlowInstant now;
     NodeId from;
     Origin origin;
     bool is_whole_list = false;
-    bool is_welcome = false;  // what we are told when we knew nobody
+    // A list on a stream that came while this node knew nobody: it may
+    // introduce more than MemberProofs::kUnprovenMax members.
+    bool is_welcome = false;
     std::vector<MemberFact> corrections;
   };
 
@@ -214,16 +218,16 @@ class Membership {
     ObserveTo(observer_, observation);
   }
 
-  MembershipOptions options_;
+  MembershipOptions options_;  // fixed
   // What this node says of itself: alive, or left once Leave() was called. Its
   // incarnation never falls; LearnOfSelf() raises it above each accusation.
   MemberFact self_;
   // Where to ask for a cluster, never this node's own address. At most
   // limits::kSeedsMax. SetSeeds().
   std::vector<Address> seeds_;
-  Random random_;
-  Observer* observer_;
-  Introduction introduction_;
+  Random random_;       // for the order of members, seeds' retries and jitter
+  Observer* observer_;  // not owned; may be null
+  Introduction introduction_;  // Introduce()
 
   // --- What is believed of the others ---------------------------------------
 
@@ -234,9 +238,11 @@ class Membership {
   absl::btree_map<NodeId, Suspicion> suspicions_;
   // One for each that is present.
   MemberProofs proofs_;
-  // Who failed without ever having shown that it exists, and since when;
-  // ReapGhosts() forgets them.
+  // Members that failed without ever having proven that they exist, and since
+  // when. ReapGhosts() forgets them.
   absl::btree_map<NodeId, SlowInstant> ghosts_;
+  // The news that is still to be spread. Of each member it has the fact that is
+  // in list_ or self_. Spread() adds.
   GossipQueue gossip_;
   // Both hold exactly the members that are present.
   Rota probe_rota_;
@@ -244,9 +250,11 @@ class Membership {
 
   // --- Probing --------------------------------------------------------------
 
-  // The round that is under way, of a member that is present.
+  // The present round; its target is present.
   std::optional<Probe> probe_;
+  // Pings that this node sends for others.
   Relays relays_;
+  // How often others may still be corrected.
   AnswerLimit answers_;
   // The number of the last probe or relayed ping. Even, rises by two; one above
   // is the number of the ping on a stream.
@@ -271,17 +279,17 @@ class Membership {
 
   // --- Timers, each set again when it fires ---------------------------------
 
-  SlowInstant probe_at_;   // the next round; counts while there is none
-  SlowInstant gossip_at_;  // counts while there is news and somebody to hear
-  SlowInstant join_at_;    // all seeds are asked; counts while alone
-  // The longest pause before the next time: doubles from join_retry_min to
-  // join_retry_max.
+  SlowInstant probe_at_;   // the next round; used while there is none
+  SlowInstant gossip_at_;  // used while there is news and a member to tell
+  SlowInstant join_at_;    // all seeds are asked; used while alone
+  // The longest pause until the seeds are asked again: doubles from
+  // join_retry_min to join_retry_max.
   absl::Duration join_retry_;
   SlowInstant push_pull_at_;  // a whole list is exchanged with one member
   SlowInstant reconnect_at_;  // one failed member's address is asked
 
-  // The earliest of all of these. Found after each change: it is asked for more
-  // often.
+  // The earliest of all these deadlines. Computed after each change, since it
+  // is read more often.
   SlowInstant deadline_;
 
   // Since the last TakeChanges().

@@ -6,8 +6,8 @@
 #include "engine/membership/membership.h"
 #include "engine/membership/timing.h"
 
-// How Membership finds out who is silent: probes, helpers, suspicions, and its
-// doubts about itself.
+// How Membership finds out who is silent: probes, helpers and suspicions, and
+// how it notices that this node itself is slow or isolated.
 
 namespace cachalot {
 namespace {
@@ -49,18 +49,19 @@ void Membership::StartProbe(SlowInstant now, Outbox& out) {
          Ping{.probe = probe_->number(), .facts = FactsFor(*target)}, out);
 }
 
-// The direct answer is late: others may reach it, and so may a stream.
+// The answer is late: asks others to ping the target, and pings it on a stream.
 void Membership::AskHelpers(SlowInstant now, Outbox& out) {
   const NodeId target = probe_->target();
   const Address address = list_.Find(target)->address;
   std::vector<NodeId> possible = PresentMembers();
   possible.erase(absl::c_find(possible, target));
   random_.Shuffle(possible);
-  // Suspects help too, if there is nobody better.
+  // Suspects are asked only if too few members are alive.
   std::stable_partition(possible.begin(), possible.end(), [this](NodeId id) {
     return list_.Find(id)->state == MemberState::kAlive;
   });
-  // Whoever is only spoken of may be invented, and its silence says nothing.
+  // Members that are not proven come last: they may be invented, and then their
+  // silence means nothing.
   std::stable_partition(possible.begin(), possible.end(), [this](NodeId id) {
     return proofs_.ProvenSince(id) != SlowInstant::Never();
   });
@@ -87,6 +88,7 @@ void Membership::AskHelpers(SlowInstant now, Outbox& out) {
   probe_->NoteHelpers(std::move(possible), helpers_possible);
 }
 
+// A silent target is accused only if this node can receive (R3).
 void Membership::ConcludeProbe(SlowInstant now) {
   switch (probe_->Judge()) {
     case Probe::Verdict::kAnswered:
@@ -97,7 +99,8 @@ void Membership::ConcludeProbe(SlowInstant now) {
       return;
     case Probe::Verdict::kUnsure:
       ++stats_.unsure;
-      // Known in isolation, and no reason to be slow when it ends.
+      // While isolated this is expected, and this node shall not be slow when
+      // the isolation ends.
       if (!isolated()) WorsenHealth();
       Note([&] {
         return absl::StrCat(NameOf(probe_->target()),
@@ -129,6 +132,8 @@ void Membership::FireRelays(SlowInstant now, Outbox& out) {
   }
 }
 
+// Suspicions that have run out become failures, but not while this node is
+// isolated (R4).
 void Membership::FireSuspicions(SlowInstant now) {
   if (isolated()) return;
   std::vector<NodeId> expired;
@@ -147,8 +152,8 @@ void Membership::FireSuspicions(SlowInstant now) {
   }
 }
 
-// One that hears nobody cannot tell whether the others are gone or it is itself
-// cut off; with one other member only, there is nobody else to hear (R3c).
+// A node that hears nobody cannot tell whether the others are gone or it is
+// itself cut off. With only one other member there is no isolation (R3c).
 void Membership::FireIsolation(SlowInstant now) {
   if (IsolationDeadline() > now) return;
   isolated_since_ = now;
@@ -159,8 +164,8 @@ void Membership::FireIsolation(SlowInstant now) {
   });
 }
 
-// Suspicions go on where they stopped, but not before a denial that was missed
-// had the time to come again.
+// Suspicions continue where they stopped, but none ends before a denial that
+// was missed can have come again.
 void Membership::EndIsolation(SlowInstant now, NodeId heard) {
   const absl::Duration lost = now - *isolated_since_;
   isolated_since_.reset();
@@ -175,8 +180,8 @@ void Membership::EndIsolation(SlowInstant now, NodeId heard) {
   }
 }
 
-// Messages that came in the meantime are not read yet: nothing that ran out
-// while this node slept may be held against others.
+// Messages that arrived while this node was stopped are not read yet, so the
+// deadlines that passed meanwhile prove nothing about others.
 void Membership::NoteStall(SlowInstant now, absl::Duration lateness) {
   if (lateness <= absl::ZeroDuration()) return;
   WorsenHealth();

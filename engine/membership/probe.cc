@@ -49,10 +49,11 @@ bool Probe::NoteNack(NodeId from, uint64_t number) {
 Probe::Verdict Probe::Judge() const {
   if (answered_) return Verdict::kAnswered;
   if (!asked_) return Verdict::kVoid;
-  // With nobody else to hear from, silence is all there is (R3c).
+  // Without other members there is only the silence to go by (R3c).
   if (helpers_possible_ == 0) return Verdict::kAccused;
-  // Two helpers do not both fail to nack unless this node is deaf (R3a); one
-  // may, so any sign of hearing will do (R3b).
+  // If two helpers were asked and none sent a Nack, this node probably cannot
+  // receive (R3a). A single helper may itself have failed, so then a message
+  // from any other member is enough (R3b).
   const bool can_hear = helpers_.size() >= 2 ? nacked_ : heard_another_;
   return can_hear ? Verdict::kAccused : Verdict::kUnsure;
 }

@@ -11,20 +11,20 @@
 
 namespace cachalot {
 
-// Numbers that go out in Ping and come back in Ack. A ping on a stream has an
-// odd number and is answered on a stream: the one whose datagrams are lost
-// could not be heard otherwise.
+// A Ping carries a number and its Ack returns it. A ping on a stream has an odd
+// number and is answered on the stream, since an answer by datagram might be
+// lost as the first one was.
 inline constexpr uint64_t kStreamBit = 1;
 
 constexpr bool IsOnStream(uint64_t probe_number) {
   return (probe_number & kStreamBit) != 0;
 }
 
-// One round of asking one member whether it is there (SWIM 4.1): first
-// directly, then through helpers and by stream, then the verdict.
+// One round of asking one member whether it is alive (SWIM 4.1): first
+// directly, then through helpers and on a stream, then the verdict.
 //
-// Who is accused by its silence alone is often accused by the deaf: the probe
-// also keeps what shows that this node can hear (R3).
+// The target's silence alone proves nothing, since this node may be the one
+// that cannot receive. So the probe also records signs that it can (R3).
 class Probe {
  public:
   struct Schedule {
@@ -35,8 +35,8 @@ class Probe {
   enum class Verdict {
     kAnswered,
     kAccused,  // silent, while others could be heard
-    kUnsure,   // silent, but it may be this node that cannot hear
-    kVoid,     // nobody had the time to help
+    kUnsure,   // silent, but this node may be unable to receive
+    kVoid,     // the round ended before helpers were asked
   };
 
   // REQUIRES: `number` is even.
@@ -45,18 +45,18 @@ class Probe {
   NodeId target() const { return target_; }
   uint64_t number() const { return number_; }
   SlowInstant end() const { return schedule_.end; }
-  // When it next wants to be looked at.
+  // When WantsHelp() or Judge() is due.
   SlowInstant deadline() const;
 
   bool WantsHelp(SlowInstant now) const;
   // `helpers` were asked, out of `helpers_possible`.
   void NoteHelpers(std::vector<NodeId> helpers, size_t helpers_possible);
 
-  // Any message from a member: a sign that this node can hear.
+  // Any message from a member: a sign that this node can receive.
   void NoteHeard(NodeId from);
-  // True if this is the answer, directly or through a helper.
+  // True if this is the target's answer, sent directly or through a helper.
   bool NoteAck(NodeId from, uint64_t number);
-  // True if a helper says that it too got no answer.
+  // True if a helper says that it got no answer either.
   bool NoteNack(NodeId from, uint64_t number);
 
   Verdict Judge() const;
@@ -70,12 +70,13 @@ class Probe {
   NodeId target_;
   uint64_t number_;  // even
   Schedule schedule_;
-  // NoteHelpers() was called: who was asked, of how many who could have been.
+  // Set by NoteHelpers(): which helpers were asked, of how many possible ones.
   bool asked_ = false;
   std::vector<NodeId> helpers_;
   size_t helpers_possible_ = 0;
-  // What came since, each from false to true only: any message of another
-  // member than the target; a helper's Nack; the target's Ack.
+  // What has arrived since the start; each only changes from false to true: any
+  // message from a member other than the target; a helper's Nack; the target's
+  // Ack.
   bool heard_another_ = false;
   bool nacked_ = false;
   bool answered_ = false;

@@ -14,11 +14,10 @@
 
 namespace cachalot {
 
-// The pings that this node sends for others (PingRequest), by the numbers that
-// it gave them.
+// The pings that this node sends for other members (PingRequest).
 class Relays {
  public:
-  // Beyond so many at once, requests are not served.
+  // At most so many at once; further requests are not served.
   static constexpr size_t kMax = 256;
 
   struct Relay {
@@ -27,16 +26,17 @@ class Relays {
     uint64_t asker_number = 0;
     NodeId target;
     SlowInstant nack_at;  // when the asker is told that there is no answer yet
-    SlowInstant end;      // an answer after this is of no use to the asker
-    bool nacked = false;
+    SlowInstant end;      // after this the asker's probe is over
+    bool nacked = false;  // the Nack was sent; an Ack may still follow
   };
 
   // False if there are too many.
   bool Add(SlowInstant now, uint64_t number, const Relay& relay);
-  // The relay that `from` answers in time, which ends with it.
+  // The relay that `from` answers in time; it is removed. Nothing if there is
+  // none.
   std::optional<Relay> TakeAnswered(SlowInstant now, NodeId from,
                                     uint64_t number);
-  // Those whose asker is now to be told that there is no answer.
+  // Those whose asker is to be sent a Nack now.
   std::vector<Relay> TakeOverdue(SlowInstant now);
 
   // When the next is overdue.

@@ -11,12 +11,13 @@
 
 namespace cachalot {
 
-// Members in turn, in an order that is drawn anew each round (SWIM 4.3): none
-// waits for more than two rounds, and no two nodes go in step.
+// Visits all members in turn, in an order that is drawn again for each round
+// (SWIM 4.3): no member waits for more than two rounds, and different nodes
+// visit the members in different orders.
 class Rota {
  public:
-  // A newcomer gets a random place, so that those who join together are not
-  // all visited together. REQUIRES: not in it.
+  // Gives `id` a random place, so that members that join together are not all
+  // visited together. REQUIRES: not in it.
   void Add(NodeId id, Random& random);
   // REQUIRES: in it.
   void Remove(NodeId id);
@@ -33,7 +34,8 @@ class Rota {
  private:
   // Each member once, in the order of this round.
   std::vector<NodeId> order_;
-  // The members before it had their turn in this round. [0, order_.size()]
+  // The place of the next member. Those before it had their turn in this round.
+  // [0, order_.size()]
   size_t next_ = 0;
 };
 

@@ -11,8 +11,9 @@ namespace {
 
 constexpr int kConfirmationsMax = 3;
 
-// How much of the way from max to min has been gone, in thousandths:
-// log(confirmations + 1) / log(wanted + 1), Lifeguard's formula.
+// How far the duration has shrunk from max to min, in thousandths, by
+// [wanted][confirmations]: log(confirmations + 1) / log(wanted + 1),
+// Lifeguard's formula.
 constexpr std::array<std::array<int, kConfirmationsMax + 1>,
                      kConfirmationsMax + 1>
     kShrinkPerMille = {{{1000, 1000, 1000, 1000},

@@ -14,26 +14,27 @@ namespace cachalot {
 // "failed" (Lifeguard, section IV-B).
 //
 // It lasts `max` at first and `min` once enough other members are known to
-// share it: a member that hears from several others is not itself the one
-// that is cut off. The accused may deny it all the while.
+// share it: a node that hears this from several others is not itself cut off.
+// The accused may deny it until its end.
 class Suspicion {
  public:
   struct Terms {
     absl::Duration min;
     absl::Duration max;
-    int confirmations_wanted = 0;  // [0, 3]
+    int confirmations_wanted = 0;  // for `min`; [0, 3]
   };
 
-  // `accuser` is who it was heard from first; it confirms nothing later.
+  // `accuser` is the member from which it was heard first. It does not count as
+  // a confirmation.
   Suspicion(SlowInstant start, const Terms& terms, NodeId accuser);
 
   // Another member shares it. Each counts once.
   void Confirm(NodeId member);
-  // A member has held it to its end: as good as all confirmations.
+  // Another member's suspicion has run out: counts as all confirmations.
   void ConfirmFully();
-  // Time in which nothing could be heard does not count.
+  // Extends it by a time in which nothing could be heard.
   void Postpone(absl::Duration lost);
-  // Not before `instant`, whatever else says so.
+  // It does not end before `instant`.
   void HoldUntil(SlowInstant instant);
 
   SlowInstant deadline() const { return deadline_; }
@@ -44,15 +45,19 @@ class Suspicion {
  private:
   void FindDeadline();
 
+  // When it began; Postpone() moves it to later times.
   SlowInstant start_;
-  Terms terms_;
-  // [0, terms_.confirmations_wanted]. Only rises; each one shortens it.
+  Terms terms_;  // fixed
+  // [0, terms_.confirmations_wanted]. Only rises; each one shortens the
+  // suspicion.
   int confirmations_ = 0;
-  // The first accuser and those who were counted: at most one more than wanted.
+  // The first accuser and the members that were counted: at most one more than
+  // wanted. Each counts once.
   std::vector<NodeId> heard_from_;
-  // The deadline is not before it. HoldUntil().
+  // The earliest possible deadline. Only moves to later times. HoldUntil().
   SlowInstant held_until_;
-  // What FindDeadline() found last: it is asked for in each step.
+  // Computed by FindDeadline() after each change, since it is read in each
+  // step.
   SlowInstant deadline_;
 };
 

@@ -8,18 +8,19 @@
 
 namespace cachalot {
 
-// How long and how often, given how many members there are: alive or suspect,
-// oneself included. Integers only: the same in every build.
+// How long and how often, depending on the number of members: those that are
+// alive or suspect, and this node. Integers only, so the same in every build.
 
 // The least k with 2^k >= n. REQUIRES: n > 0.
 int Log2Ceiling(size_t n);
 
-// How many times each member passes a fact on: ceil(3 * ln(members + 1)).
-// With targets taken in turn that leaves nobody out but for heavy loss (R8).
+// How many times each member sends a fact: ceil(3 * ln(members + 1)). Since
+// targets are taken in turn, this reaches all members unless many datagrams are
+// lost (R8).
 int GossipSendsMax(size_t members);
 
-// How many members have to share a suspicion before it is held for the minimum
-// only. None in a group so small that nobody may be left to share it.
+// How many other members have to share a suspicion before it lasts only for the
+// minimum. 0 in a group so small that nobody may be left to share it.
 int ConfirmationsWanted(size_t members);
 
 // How long an accusation takes to reach the accused, and the denial to come
@@ -29,8 +30,8 @@ absl::Duration DenialTime(const MembershipOptions& options, size_t members);
 // How long a suspicion lasts at least.
 absl::Duration SuspicionMin(const MembershipOptions& options, size_t members);
 
-// Between two exchanges of whole lists. Grows with the lists beyond 64 members,
-// so that the bytes of each member's exchanges do not grow with their square.
+// The time between two exchanges of whole lists. Above 64 members it grows with
+// the logarithm of their number, to limit the bytes that each member sends.
 absl::Duration PushPullInterval(const MembershipOptions& options,
                                 size_t members);
 

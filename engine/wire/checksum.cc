@@ -12,7 +12,7 @@ constexpr uint64_t kPrime3 = 0x165667b19e3779f9u;
 constexpr uint64_t kPrime4 = 0x85ebca77c2b2ae63u;
 constexpr uint64_t kPrime5 = 0x27d4eb2f165667c5u;
 
-// Reads the `Word` at `next`, little-endian, and moves on behind it.
+// Reads the little-endian `Word` at `next` and moves `next` past it.
 template <typename Word>
 Word Take(const char*& next) {
   static_assert(std::endian::native == std::endian::little);

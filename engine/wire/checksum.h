@@ -7,12 +7,12 @@
 
 namespace cachalot {
 
-// XXH64 of `bytes` with seed 0 (Collet, xxHash specification 0.1.1): finds
-// damage, the same in every build. Not against forgery.
+// XXH64 of `bytes` with seed 0 (Collet, xxHash specification 0.1.1), the same
+// in every build. It detects damage, but no forgery.
 //
-// TCP's and UDP's own sums are 16 bits wide and miss about one damaged packet
-// in 65536 (Stone and Partridge, "When the CRC and TCP checksum disagree"); a
-// term or an index changed in that way would break every promise made on it.
+// TCP's and UDP's own checksums have 16 bits and miss about one damaged packet
+// in 65536 (Stone and Partridge, "When the CRC and TCP checksum disagree"). A
+// term or an index that was damaged in this way would break Raft's safety.
 uint64_t Checksum(absl::string_view bytes);
 
 }  // namespace cachalot

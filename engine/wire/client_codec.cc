@@ -13,7 +13,7 @@
 namespace cachalot::codec {
 namespace {
 
-// What is left of a lease may be negative, while nobody has expired it yet.
+// The rest of a lease is negative if it is over but has not been expired yet.
 absl::Duration ReadRemaining(Reader& reader, int64_t value) {
   return reader.Nanoseconds(value, -limits::WaitMax(), limits::WaitMax(),
                             "remaining");

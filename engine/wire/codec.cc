@@ -23,18 +23,18 @@ using codec::Offset;
 using codec::Reader;
 using codec::Writer;
 
-// What a buffer begins with, after the offset of its root.
+// The file identifiers of payloads: the four bytes after the root's offset.
 constexpr char kCommandsIdentifier[] = "CMDS";
 constexpr char kConfigurationIdentifier[] = "CONF";
 
-// Envelope, message, element of a list, element of an Expire in it, and one to
-// spare.
+// The deepest nesting: an envelope, a message, an element of a list, an element
+// of an Expire in it; and one more.
 constexpr flatbuffers::uoffset_t kDepthMax = 5;
-// A table and the offset that leads to it take four bytes each at least.
+// A table and the offset that refers to it take at least four bytes each.
 constexpr size_t kTableBytesMin = 8;
 
-// What a command, an entry and the like take apart from their texts: tables,
-// vtables shared by all of a kind, offsets and padding, rounded up.
+// The most bytes that a command, an entry or the like takes apart from its
+// texts: the table, its share of a vtable, offsets and padding, rounded up.
 constexpr size_t kTableBytesMax = 160;
 
 // --- Sizes ------------------------------------------------------------------
@@ -48,10 +48,10 @@ size_t SizeOf(const Expire& expire) {
   return size;
 }
 
-// What most messages without lists fit into.
+// Most messages without lists take less.
 constexpr size_t kSmall = 512;
 
-// How much room to reserve: about what the message will take.
+// About how many bytes the message will take.
 size_t SizeHint(const Message& message) {
   return std::visit(
       Overloaded{[](const Append& append) {
@@ -77,7 +77,8 @@ size_t SizeHint(const Message& message) {
 
 // --- Verification -----------------------------------------------------------
 
-// The bytes at an address that suits every type: where they are, or a copy.
+// The same bytes at an address that is aligned for every type: in place if they
+// are aligned already, else a copy.
 class Aligned {
  public:
   explicit Aligned(absl::string_view bytes) : bytes_(bytes) {
@@ -101,8 +102,8 @@ class Aligned {
   std::vector<uint64_t> copy_;
 };
 
-// The root table of `bytes`, or null if a part of it would lie outside of them
-// or they take more than linear time to look at.
+// The root table of `bytes`; null if a part of it would lie outside of them, or
+// if verifying it would take more than linear time.
 template <typename Root>
 const Root* Verified(const Aligned& bytes, const char* identifier) {
   flatbuffers::Verifier::Options options;
@@ -118,7 +119,7 @@ absl::Status NotOurs(absl::string_view what) {
   return absl::InvalidArgumentError(what);
 }
 
-// A root that is kept within an entry: commands or a configuration.
+// Decodes the payload of an entry: commands or a configuration.
 template <typename Root, typename ReadRoot>
 auto DecodePayload(absl::string_view payload, const char* identifier,
                    ReadRoot read)
@@ -202,7 +203,7 @@ Envelope FromTable(Reader& reader, const wire::Envelope& envelope) {
                      .from = codec::ToId<NodeId>(envelope.from()),
                      .to = codec::ToId<NodeId>(envelope.to()),
                      .from_address = codec::ToAddress(envelope.from_address())};
-  // A kind may come without its table.
+  // The verifier accepts a kind without its table.
   if (reader.Require(envelope.message() != nullptr, "message")) {
     result.message = FromUnion(reader, envelope);
   }
@@ -218,7 +219,7 @@ std::string WithChecksum(absl::string_view body) {
   return bytes;
 }
 
-// Takes the checksum off the end of `bytes`; false if it is not theirs.
+// Removes the checksum from the end of `bytes`; false if it does not match.
 bool TakeChecksum(absl::string_view& bytes) {
   uint64_t sum = 0;
   if (bytes.size() < sizeof(sum)) return false;
@@ -303,7 +304,8 @@ absl::StatusOr<Configuration> DecodeConfiguration(absl::string_view bytes) {
 }
 
 size_t EncodedSizeMax(const MemberFact& fact) {
-  // The table with its padding, the offset to it, the name's length and end.
+  // The table with its padding, the offset to it, the name's length and final
+  // 0.
   constexpr size_t kFactBytesMax = 80;
   return kFactBytesMax + fact.name.size();
 }

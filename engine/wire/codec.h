@@ -14,16 +14,18 @@
 
 namespace cachalot {
 
-// Bytes for typed messages and back: the only reader of generated code.
+// Encodes typed messages as bytes and decodes them. The rest of the engine does
+// not include the code that is generated from wire.fbs.
 //
-// Whatever is decoded may come from anybody. It is verified before it is read,
-// every size is held to engine/limits.h, every enum and duration to its range,
-// and nothing unfolds to more than the bytes that came: Decode(Encode(x)) == x
-// for x within the limits, and Decode of anything else is a message within
-// them or an error, never a crash. Damaged bytes are an error, but for one in
-// 2^64.
+// The bytes to decode may come from anybody. They are verified before they are
+// read, sizes are checked against engine/limits.h, and enums and durations
+// against their ranges. A message never decodes to more bytes than it has.
+// Decode(Encode(x)) == x for every x within the limits. Decode() of other bytes
+// is a message within the limits or an error, never a crash. Random damage is
+// missed with a probability of 2^-64.
 
-// Spoken by this build. A peer with another version is told apart from noise.
+// The protocol version of this build. Messages of other versions are refused as
+// such (Unimplemented), not as malformed.
 inline constexpr uint16_t kProtocolVersion = 2;
 
 std::string Encode(const Envelope& envelope);
@@ -32,13 +34,13 @@ std::string Encode(const Envelope& envelope);
 // Unimplemented (a message of another protocol version).
 absl::StatusOr<Envelope> Decode(absl::string_view bytes);
 
-// The kind of message that `bytes` are, as Message::index() has it, at a
-// glance: nothing is verified. REQUIRES: Encode() returned them.
+// The Message::index() of the message in `bytes`, without decoding it. Nothing
+// is verified. REQUIRES: Encode() returned `bytes`.
 size_t KindOfEncoded(const std::string& bytes);
 
-// The payload of an entry of kind kCommands. What is larger than
-// limits::kEntryBytesMax does not decode: the sum of the commands'
-// EncodedSizeMax() is to stay below it.
+// The payload of an entry of kind kCommands. A payload above
+// limits::kEntryBytesMax does not decode, so the caller keeps the sum of the
+// commands' EncodedSizeMax() below it.
 std::string EncodeCommands(const std::vector<LockCommand>& commands);
 absl::StatusOr<std::vector<LockCommand>> DecodeCommands(
     absl::string_view bytes);
@@ -47,12 +49,14 @@ absl::StatusOr<std::vector<LockCommand>> DecodeCommands(
 std::string EncodeConfiguration(const Configuration& configuration);
 absl::StatusOr<Configuration> DecodeConfiguration(absl::string_view bytes);
 
-// How many bytes one fact takes in a datagram at most: for filling datagrams
-// up to limits::kDatagramBytesMax.
+// The most bytes that one fact takes in a datagram: for filling datagrams up to
+// limits::kDatagramBytesMax.
 size_t EncodedSizeMax(const MemberFact& fact);
-// The same of one command in an entry or a Forward, with its share of the rest.
+// The most bytes that one command takes in an entry or a Forward, including its
+// share of the list.
 size_t EncodedSizeMax(const LockCommand& command);
-// What an envelope and a message take at most, apart from such lists.
+// The most bytes that an envelope and its message take without facts or
+// commands.
 inline constexpr size_t kEnvelopeBytesMax = 256;
 
 }  // namespace cachalot

@@ -184,7 +184,7 @@ Revoke FromTable(Reader& reader, const wire::Revoke& revoke) {
           reader.Text(revoke.reason(), limits::kReasonBytesMax, "reason")};
 }
 
-// `Table` is what the verifier has found to be of its kind.
+// REQUIRES: `table` is a `Table`, as the verifier has checked.
 template <typename Table>
 LockCommand FromUntyped(Reader& reader, const void* table) {
   return FromTable(reader, *static_cast<const Table*>(table));
@@ -229,7 +229,8 @@ CommandVectors ToVectors(Writer& writer,
   kinds.reserve(commands.size());
   tables.reserve(commands.size());
   const auto add = [&]<typename Table>(Offset<Table> table) {
-    // A copy: the constant has no definition to refer to.
+    // A copy: push_back() takes a reference, and the generated constant has no
+    // definition to refer to.
     constexpr wire::LockCommand kKind =
         wire::LockCommandTraits<Table>::enum_value;
     kinds.push_back(kKind);
@@ -245,7 +246,7 @@ std::vector<LockCommand> FromVectors(Reader& reader,
                                      const Vector<wire::LockCommand>* kinds,
                                      const Vector<Offset<void>>* tables) {
   std::vector<LockCommand> commands;
-  // The verifier has seen that there are both or neither, and as many of each.
+  // The verifier has checked that there are both or neither, of the same size.
   if (kinds == nullptr || tables == nullptr) return commands;
   if (!reader.Require(tables->size() <= limits::kProposalsPerTurnMax,
                       "commands")) {

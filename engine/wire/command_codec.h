@@ -13,8 +13,8 @@ namespace cachalot::codec {
 Offset<wire::ExpireLock> ToTable(Writer& writer, const Expire::OfLock& lock);
 Expire::OfLock FromTable(Reader& reader, const wire::ExpireLock& lock);
 
-// A list of commands: FlatBuffers keeps a vector of unions as two, of kinds and
-// of tables. They are fields of Commands and of Forward.
+// A list of commands. FlatBuffers stores a vector of unions as two vectors: one
+// of kinds and one of tables. Both are fields of Commands and of Forward.
 struct CommandVectors {
   Offset<Vector<wire::LockCommand>> kinds;
   Offset<Vector<Offset<void>>> tables;

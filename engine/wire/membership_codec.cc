@@ -7,7 +7,7 @@
 namespace cachalot::codec {
 namespace {
 
-// Above every probe interval that options allow.
+// The highest probe interval that the options allow (MembershipOptions).
 constexpr absl::Duration kProbeTimeoutMax = absl::Minutes(1);
 
 std::vector<MemberFact> ReadFacts(

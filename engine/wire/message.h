@@ -19,8 +19,8 @@
 
 namespace cachalot {
 
-// The typed messages that nodes speak, decoded and held to the limits. Each
-// names the machine that reads it; engine/README.md has the table.
+// The typed messages between nodes, decoded and within the limits, by the
+// machine that handles them. engine/README.md says who sends each, and when.
 
 // --- Membership -------------------------------------------------------------
 
@@ -36,15 +36,15 @@ struct MemberFact {
   friend bool operator==(const MemberFact&, const MemberFact&) = default;
 };
 
-// Are you there? Answered by Ack with the same number.
+// Asks whether the receiver is alive. Answered by Ack with the same number.
 struct Ping {
-  uint64_t probe = 0;
+  uint64_t probe = 0;  // odd: sent and answered on a stream
   std::vector<MemberFact> facts;
   friend bool operator==(const Ping&, const Ping&) = default;
 };
 
-// Is `target` there? Answered by Ack if it is, by Nack when half of `timeout`
-// has passed without its answer.
+// Asks the receiver to ping `target`. Answered by Ack if `target` answers, by
+// Nack when half of `timeout` has passed without its answer.
 struct PingRequest {
   uint64_t probe = 0;
   NodeId target;
@@ -66,23 +66,23 @@ struct Nack {
   friend bool operator==(const Nack&, const Nack&) = default;
 };
 
-// News and nothing else.
+// Facts, sent by themselves.
 struct Gossip {
   std::vector<MemberFact> facts;
   friend bool operator==(const Gossip&, const Gossip&) = default;
 };
 
-// The whole list, on a stream. The one message that is also exchanged with
-// strangers: a node without a cluster introduces itself to a seed with it, and
-// members of two clusters learn of each other.
+// The whole list of members, on a stream. The only message that is also
+// exchanged with strangers: with it a node without a cluster introduces itself
+// to a seed, and members of two clusters learn of each other.
 struct PushPull {
   bool is_reply = false;
   bool is_join = false;  // the sender wants to become a member
   Epoch epoch;           // of the sender's cluster; none if it has none
   // The sender's cluster has a leader, or had one until a moment ago.
   bool is_led = false;
-  // NodeOptions::bootstrap_expect of a sender without a cluster, or of one that
-  // invites to found his.
+  // NodeOptions::bootstrap_expect of a sender without a cluster, or of a
+  // founder that invites others to its cluster. Else 0.
   uint32_t bootstrap_expect = 0;
   std::vector<MemberFact> members;
   friend bool operator==(const PushPull&, const PushPull&) = default;
@@ -94,7 +94,8 @@ struct VoteRequest {
   Term term;
   LogIndex last_index;
   Term last_term;
-  bool is_pre_vote = false;  // Raft dissertation, 9.6: would you?
+  // Asks only whether the voter would grant a vote (Raft dissertation, 9.6).
+  bool is_pre_vote = false;
   bool is_transfer = false;  // the leader asked for this election (3.10)
   friend bool operator==(const VoteRequest&, const VoteRequest&) = default;
 };
@@ -111,7 +112,8 @@ struct Append {
   LogIndex previous_index;
   Term previous_term;
   LogIndex commit;
-  // The highest read round that the leader has begun; echoed (ReadIndex, 6.4).
+  // The highest round that the leader has begun; the answer returns it
+  // (ReadIndex, 6.4).
   uint64_t read_round = 0;
   std::vector<Entry> entries;
   friend bool operator==(const Append&, const Append&) = default;
@@ -120,9 +122,9 @@ struct Append {
 struct AppendReply {
   Term term;
   bool accepted = false;
-  // Accepted: the last index known to match. Rejected: where to try next, with
-  // the term found there: hints by index and term on both sides
-  // (engine/consensus/README.md, rule 13).
+  // Accepted: the last index that is known to match. Rejected: the follower's
+  // last index that may still match, and its term (engine/consensus/README.md,
+  // rule 13).
   LogIndex index;
   Term hint_term;
   LogIndex rejected;  // Rejected: the previous_index that did not match
@@ -130,15 +132,15 @@ struct AppendReply {
   friend bool operator==(const AppendReply&, const AppendReply&) = default;
 };
 
-// Part of a snapshot. `table` is cut into chunks; everything else is repeated.
+// Part of a snapshot: some bytes of its table. Every chunk repeats the rest.
 struct SnapshotChunk {
-  Term term;
+  Term term;  // the leader's
   LogIndex index;
-  Term index_term;
+  Term index_term;  // Snapshot::term
   ClusterTime time;
   Configuration configuration;
-  uint64_t offset = 0;
-  uint64_t total = 0;
+  uint64_t offset = 0;  // of `bytes` in the table, in bytes
+  uint64_t total = 0;   // bytes of the table
   std::string bytes;
   uint64_t read_round = 0;
   friend bool operator==(const SnapshotChunk&, const SnapshotChunk&) = default;
@@ -147,21 +149,22 @@ struct SnapshotChunk {
 struct SnapshotReply {
   Term term;
   LogIndex index;
-  uint64_t received = 0;  // bytes in hand; all of them: installed
+  uint64_t received = 0;  // bytes of the table; all of them: it is installed
   uint64_t read_round = 0;
   friend bool operator==(const SnapshotReply&, const SnapshotReply&) = default;
 };
 
-// Stand for election now (dissertation, 3.10).
+// Asks the receiver to stand for election now (dissertation, 3.10).
 struct TimeoutNow {
   Term term;
   friend bool operator==(const TimeoutNow&, const TimeoutNow&) = default;
 };
 
-// From a member that leaves to the leader, again and again until it is answered
-// with LeaveReply: it is not to vote any more, and not to be made a voter.
+// From a member that leaves to the leader, repeated until a LeaveReply comes:
+// the member asks not to be a voter any more, nor to be made one.
 struct LeaveIntent {
-  uint64_t asked_at = 0;  // by the sender's clock; echoed
+  // The sender's slow clock, in nanoseconds; the answer returns it.
+  uint64_t asked_at = 0;
   friend bool operator==(const LeaveIntent&, const LeaveIntent&) = default;
 };
 
@@ -176,10 +179,9 @@ struct LeaveReply {
 
 // --- Clients ----------------------------------------------------------------
 
-// A linearizable look at the leader's table, or at its members. Numbered by the
-// asker.
+// A linearizable read of the leader's table, or of its list of members.
 struct Read {
-  uint64_t number = 0;
+  uint64_t number = 0;  // given by the node that asks; its answer returns it
   std::variant<ListLocksRequest, ListMembersRequest, ListWaitersRequest> what;
   friend bool operator==(const Read&, const Read&) = default;
 };
@@ -194,26 +196,28 @@ struct ReadResult {
   friend bool operator==(const ReadResult&, const ReadResult&) = default;
 };
 
-// To the leader: what this node's callers want, all of one turn.
+// To the leader: the commands and reads of the sender's callers, of one turn.
 struct Forward {
   std::vector<LockCommand> commands;
   std::vector<Read> reads;
   friend bool operator==(const Forward&, const Forward&) = default;
 };
 
-// From the leader: what came of it.
+// From the leader: the answers to commands and reads.
 struct Replies {
   std::vector<Reply> replies;
   std::vector<ReadResult> reads;
   friend bool operator==(const Replies&, const Replies&) = default;
 };
 
-// Not the leader. Nothing of the Forward was done; ask `leader` if it is known.
+// The answer to a Forward of which nothing was carried out: the sender does not
+// lead, or is busy.
 struct Redirect {
   Term term;
-  NodeId leader;
-  Address address;
-  bool busy = false;  // the leader itself, with too much to do: come back later
+  NodeId leader;    // as far as the sender knows; none: unknown
+  Address address;  // the leader's
+  // The sender leads but has too much to do: try again later.
+  bool busy = false;
   friend bool operator==(const Redirect&, const Redirect&) = default;
 };
 

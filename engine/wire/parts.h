@@ -6,8 +6,8 @@
 #include "engine/wire/reader.h"
 #include "engine/wire/wire_generated.h"
 
-// The small structs of which messages are made, in both directions. A pointer
-// that is null is a field that was left out: none.
+// Conversions of the small structs in messages, in both directions. A null
+// pointer is a field that was left out: its value is none.
 namespace cachalot::codec {
 
 template <typename Kind>

@@ -8,7 +8,7 @@ namespace cachalot::codec {
 absl::Status Reader::status() const {
   if (ok()) return absl::OkStatus();
   return absl::InvalidArgumentError(
-      absl::StrCat(breach_, ": missing or beyond its limit"));
+      absl::StrCat(broken_field_, ": missing or beyond its limit"));
 }
 
 std::string Reader::Bytes(const Vector<uint8_t>* bytes, size_t size_max,
@@ -40,12 +40,12 @@ absl::Duration Reader::Ttl(int64_t value) {
 }
 
 ClusterTime Reader::Time(uint64_t nanoseconds) {
-  // Half of the range, 292 years: differences then fit a signed number.
+  // Half of the range, 292 years, so that differences fit a signed number.
   constexpr uint64_t kMax = INT64_MAX;
   return ClusterTime(Require(nanoseconds <= kMax, "time") ? nanoseconds : 0);
 }
 
-bool Reader::Spend(size_t size) {
+bool Reader::TakeBytes(size_t size) {
   if (!Require(size <= unread_, "shared parts")) return false;
   unread_ -= size;
   return true;
@@ -53,7 +53,7 @@ bool Reader::Spend(size_t size) {
 
 std::string Reader::Copy(const uint8_t* data, size_t size, size_t size_max,
                          const char* field) {
-  if (!Require(size <= size_max, field) || !Spend(size)) return {};
+  if (!Require(size <= size_max, field) || !TakeBytes(size)) return {};
   return std::string(reinterpret_cast<const char*>(data), size);
 }
 

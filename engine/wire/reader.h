@@ -17,31 +17,33 @@
 
 namespace cachalot::codec {
 
-// Terms, indexes, epochs and other numbers that count up from 1 are far below
-// this in any real cluster. Beyond it is nonsense, and sums could wrap.
+// Indexes, sequences and other numbers that count up from 1 are far below this
+// in any real cluster. Greater ones are errors, since sums of them could
+// overflow.
 inline constexpr uint64_t kOrdinalMax = (uint64_t{1} << 48) - 1;
-// The same for numbers of which nothing else is made, so that there is more
-// room: terms, and what names a session, a probe, a read.
+// The same for numbers from which no others are computed, so that their range
+// may be larger: terms, and the numbers of sessions, probes and reads.
 inline constexpr uint64_t kNumberMax = uint64_t{1} << 62;
 
-// Turns verified bytes into typed values and holds them to the limits.
+// Turns verified bytes into typed values and checks them against the limits.
 //
-// The first breach is kept and nothing is believed after it, so a message is
-// read in one expression and judged once, at the end.
+// It remembers the first error; values that are read after it have no meaning.
+// So a message is read in one expression, and ok() is checked once, at the end.
 class Reader {
  public:
-  // `size` is that of the bytes that are read. FlatBuffers may point to one
-  // part from many places; we never do, so whatever unfolds to more than the
-  // bytes that came was made to exhaust us.
+  // `size` is the size of the bytes that are read. In a FlatBuffer several
+  // fields may refer to the same part. Our writer never does that, so a message
+  // that decodes to more bytes than it has was made to exhaust memory: an
+  // error.
   explicit Reader(size_t size) : unread_(size) {}
 
-  bool ok() const { return breach_ == nullptr; }
-  // InvalidArgument, with the first breach, if there was one.
+  bool ok() const { return broken_field_ == nullptr; }
+  // InvalidArgument, naming the first field that broke a limit, if one did.
   absl::Status status() const;
 
-  // Notes a breach concerning `field`, unless `condition` holds.
+  // Unless `condition` holds, `field` breaks a limit. Returns `condition`.
   bool Require(bool condition, const char* field) {
-    if (!condition && breach_ == nullptr) breach_ = field;
+    if (!condition && broken_field_ == nullptr) broken_field_ = field;
     return condition;
   }
 
@@ -74,7 +76,7 @@ class Reader {
     return Require(value <= value_max, "number") ? value : 0;
   }
 
-  // `Ours` and `Theirs` list the same values in the same order.
+  // REQUIRES: `Ours` and `Theirs` list the same values in the same order.
   template <typename Ours, typename Theirs>
   Ours Enum(Theirs value, Theirs value_max, const char* field) {
     return static_cast<Ours>(Require(value <= value_max, field) ? value
@@ -95,16 +97,15 @@ class Reader {
     return values;
   }
 
-  // A value for each struct, made by `from_struct`. The verifier does not look
-  // at where a vector's structs lie, so they are copied out before they are
-  // read.
+  // A value for each struct, made by `from_struct`. The verifier does not check
+  // the alignment of structs in a vector, so each is copied before it is read.
   template <typename Struct, typename FromStruct>
   auto Structs(const Vector<const Struct*>* structs, size_t count_max,
                const char* field, FromStruct from_struct) {
     std::vector<decltype(from_struct(Struct()))> values;
     if (structs == nullptr) return values;
     if (!Require(structs->size() <= count_max, field)) return values;
-    if (!Spend(structs->size() * sizeof(Struct))) return values;
+    if (!TakeBytes(structs->size() * sizeof(Struct))) return values;
     values.reserve(structs->size());
     for (size_t i = 0; i < structs->size(); ++i) {
       Struct aligned;
@@ -116,12 +117,15 @@ class Reader {
   }
 
  private:
-  bool Spend(size_t size);
+  // Counts `size` bytes as read; an error if fewer are left.
+  bool TakeBytes(size_t size);
   std::string Copy(const uint8_t* data, size_t size, size_t size_max,
                    const char* field);
 
+  // How many bytes may still be read. Falls.
   size_t unread_;
-  const char* breach_ = nullptr;
+  // The first field that broke a limit; null: none did. Set once.
+  const char* broken_field_ = nullptr;
 };
 
 }  // namespace cachalot::codec

@@ -2,16 +2,17 @@
 
 namespace cachalot::codec {
 
-// All of this is out of line, so that the builder's small functions are not.
+// These are not inline, so that the compiler inlines the builder's small
+// functions instead.
 uint8_t* WriterMemory::allocate(size_t size) {
-  if (is_taken_ || size > sizeof(at_hand_)) return new uint8_t[size];
-  is_taken_ = true;
-  return at_hand_;
+  if (inline_is_used_ || size > sizeof(inline_)) return new uint8_t[size];
+  inline_is_used_ = true;
+  return inline_;
 }
 
 void WriterMemory::deallocate(uint8_t* memory, size_t /*size*/) {
-  if (memory == at_hand_) {
-    is_taken_ = false;
+  if (memory == inline_) {
+    inline_is_used_ = false;
   } else {
     delete[] memory;
   }

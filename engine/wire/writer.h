@@ -9,7 +9,8 @@
 #include "flatbuffers/flatbuffers.h"
 
 // The parts of the codec. Each typed value X has a ToTable(Writer&, const X&)
-// and a FromTable(Reader&, const wire::X&); the two stand together, by machine.
+// and a FromTable(Reader&, const wire::X&), in the same *_codec.cc: one for
+// each machine.
 namespace cachalot::codec {
 
 template <typename T>
@@ -17,22 +18,23 @@ using Offset = flatbuffers::Offset<T>;
 template <typename T>
 using Vector = flatbuffers::Vector<T>;
 
-// Memory for one FlatBuffer: what most messages fit into is at hand, and the
-// rest comes from the heap.
+// Memory for one FlatBuffer. A buffer of up to 1024 bytes, which suffices for
+// most messages, is inside the object; larger ones come from the heap.
 class WriterMemory : public flatbuffers::Allocator {
  public:
   uint8_t* allocate(size_t size) override;
   void deallocate(uint8_t* memory, size_t size) override;
 
  private:
-  alignas(std::max_align_t) uint8_t at_hand_[1024];
-  bool is_taken_ = false;
+  alignas(std::max_align_t) uint8_t inline_[1024];
+  bool inline_is_used_ = false;
 };
 
-// Lays typed values out as one FlatBuffer. What is empty or none is left out.
+// Writes typed values as one FlatBuffer. Values that are empty or none are left
+// out.
 class Writer {
  public:
-  // No bytes are copied for growth while the result stays below `size_hint`.
+  // The buffer does not have to grow while the result stays below `size_hint`.
   explicit Writer(size_t size_hint);
   ~Writer();
   Writer(const Writer&) = delete;
@@ -78,7 +80,7 @@ class Writer {
     return builder_.CreateVector(elements);
   }
 
-  // The whole buffer; good while the writer is.
+  // The whole buffer; valid as long as the writer lives.
   template <typename Root>
   absl::string_view Finish(Offset<Root> root, const char* identifier) {
     builder_.Finish(root, identifier);
@@ -91,8 +93,9 @@ class Writer {
   flatbuffers::FlatBufferBuilder builder_;
 };
 
-// For a field that holds `value`, laid out as `as_struct`, unless it is none.
-// The result may point to a temporary: good until the end of the statement.
+// The field for `value`: a pointer to `as_struct`, or null if `value` is none,
+// so that the field is left out. The result may point to a temporary: valid
+// until the end of the statement.
 template <typename Value, typename Struct>
 const Struct* UnlessNone(const Value& value, const Struct& as_struct) {
   return value == Value() ? nullptr : &as_struct;
