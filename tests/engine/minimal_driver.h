@@ -26,7 +26,7 @@ class MinimalDriver {
   void Hand(const Address& to, Event event) {
     events_.emplace_back(to, std::move(event));
   }
-  // False if `condition` does not come to hold within so many events.
+  // False if `condition` does not hold within so many events.
   bool RunUntil(const std::function<bool()>& condition, int events = 100000) {
     for (; !condition() && events > 0; --events) TakeOne();
     return events > 0;

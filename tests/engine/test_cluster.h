@@ -41,7 +41,7 @@ class TestCluster {
   void Reconnect(int node) { cut_off_.erase(node); }
 
   void Run(absl::Duration time);
-  // True if `condition` came to hold within `time`.
+  // Runs until `condition` holds, for `time` at most. True if it holds.
   bool RunUntil(const std::function<bool()>& condition,
                 absl::Duration time = absl::Seconds(30));
 

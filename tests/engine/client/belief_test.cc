@@ -564,7 +564,8 @@ TEST(LossTest, ARenewalOnItsWayFindsTheLockTakenAway) {
   EXPECT_EQ(lone.Told(request), Strings({"LOST revoked (it hangs)"}));
 }
 
-// Its caller was told that nobody knows; whoever looks at the lease is told.
+// The renewal's caller was told kUnknown; the holder is told of the longer
+// lease.
 TEST(RenewTest, AnAnswerThatComesTooLateMovesTheLease) {
   LoneClient lone;
   lone.Open();

@@ -531,7 +531,7 @@ TEST(OutstandingTest, NothingIsSentAgainThatWasCalledOver) {
             lone.Queued(sequence, ++index);
             break;
           }
-          // Its Acquire is over with it, whatever came of that.
+          // Its Acquire ends with it, whatever the result.
           const auto* withdraw = std::get_if<Withdraw>(&chosen->second);
           if (withdraw != nullptr) open.erase(withdraw->acquire);
           open.erase(sequence);

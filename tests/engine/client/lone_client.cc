@@ -150,7 +150,7 @@ void LoneClient::Do(const std::function<void(Client&, FastInstant)>& event) {
   Collect();
 }
 
-// --- What came of it --------------------------------------------------------
+// --- Results ----------------------------------------------------------------
 
 void LoneClient::Collect() {
   Client::Output output = client_.Take();

@@ -79,7 +79,7 @@ class LoneClient {
   void SessionGone();
   void Do(const std::function<void(Client&, FastInstant)>& event);
 
-  // --- What came of it ------------------------------------------------------
+  // --- Results --------------------------------------------------------------
 
   // Takes the oldest command of that type that was sent.
   template <typename Command>

@@ -346,7 +346,7 @@ TEST(ElectionTest, ANewcomerWithoutALogVotes) {
   EXPECT_TRUE(Grants(lone, 2, Standing(1, 0, 0)));
 }
 
-// --- Whoever hears a leader helps nobody else (rule 8) ----------------------
+// --- A node that hears a leader grants no votes (rule 8) --------------------
 
 TEST(ElectionTest, RefusesEverybodyWhileItHearsALeader) {
   LoneConsensus lone = Voter1();

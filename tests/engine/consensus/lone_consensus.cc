@@ -157,7 +157,7 @@ void LoneConsensus::AcknowledgeAll(const std::vector<uint64_t>& from) {
   for (const uint64_t node : from) Acknowledge(node, machine_.last_index());
 }
 
-// --- What came of it --------------------------------------------------------
+// --- Results ----------------------------------------------------------------
 
 void LoneConsensus::Collect(Outbox out) {
   for (Outgoing& outgoing : out.sends) {

@@ -73,7 +73,7 @@ class LoneConsensus {
   // As above, for the whole log, by each of them.
   void AcknowledgeAll(const std::vector<uint64_t>& from);
 
-  // --- What came of it ------------------------------------------------------
+  // --- Results --------------------------------------------------------------
 
   // Takes the oldest message of a type that was sent to `to`, or to anybody.
   template <typename Message>

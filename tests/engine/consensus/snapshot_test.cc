@@ -417,7 +417,8 @@ TEST(SnapshotOutTest, GoesWhereTheReceiverSays) {
   EXPECT_EQ(lone.Take<SnapshotChunk>(3)->offset, 0u);
 }
 
-// Whoever waits for a chunk hears the heartbeat, or it would stand.
+// A follower that waits for a chunk gets heartbeats, or it would start an
+// election.
 TEST(SnapshotOutTest, TheHeartbeatGoesOn) {
   LoneConsensus lone = LeaderWithANewcomer();
   lone.Ignore();

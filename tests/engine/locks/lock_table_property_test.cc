@@ -103,7 +103,7 @@ std::vector<LockCommand> Draw(History& history, const LockTable& table) {
   return commands;
 }
 
-// What the histories came to, so that an agreement about nothing shows.
+// Counts what happened, so that histories in which nothing happens show.
 struct Seen {
   uint64_t granted = 0;
   uint64_t granted_after_wait = 0;
