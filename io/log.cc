@@ -70,8 +70,6 @@ struct Logger::State {
   void Run() ABSL_LOCKS_EXCLUDED(mutex);
   // Hands over what is queued. True if nothing will be queued any more.
   bool WriteQueue() ABSL_LOCKS_EXCLUDED(mutex);
-  void BeginToStop() ABSL_LOCKS_EXCLUDED(mutex);
-  bool IsOverdue() const ABSL_LOCKS_EXCLUDED(mutex);
   bool HasEnded() const {
     return end.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
   }
@@ -86,8 +84,6 @@ struct Logger::State {
   uint64_t lost ABSL_GUARDED_BY(mutex) = 0;       // in all
   uint64_t lost_told ABSL_GUARDED_BY(mutex) = 0;  // of these
   bool is_stopping ABSL_GUARDED_BY(mutex) = false;
-  std::chrono::steady_clock::time_point stop_by ABSL_GUARDED_BY(mutex) =
-      std::chrono::steady_clock::time_point::max();
 
   // Not a condition of the mutex: Abseil's timed waits end when the wall clock
   // says so, which may be set back.
@@ -113,30 +109,9 @@ bool Logger::State::WriteQueue() {
     newly_lost = lost - std::exchange(lost_told, lost);
     is_last = is_stopping;
   }
-  while (!records.empty() && !IsOverdue()) {
-    write(records.front());
-    records.pop_front();
-  }
-  if (!records.empty()) {
-    newly_lost += records.size();
-    const absl::MutexLock lock(&mutex);
-    lost += records.size();
-    lost_told += records.size();
-  }
+  for (const LogRecord& record : records) write(record);
   if (newly_lost > 0) write(LinesLost(newly_lost));
   return is_last;
-}
-
-void Logger::State::BeginToStop() {
-  const absl::MutexLock lock(&mutex);
-  is_stopping = true;
-  stop_by = std::chrono::steady_clock::now() +
-            absl::ToChronoNanoseconds(kLastWordsMax);
-}
-
-bool Logger::State::IsOverdue() const {
-  const absl::MutexLock lock(&mutex);
-  return is_stopping && std::chrono::steady_clock::now() >= stop_by;
 }
 
 absl::StatusOr<std::unique_ptr<Logger>> Logger::Create(LogLevel level,
@@ -195,13 +170,19 @@ bool Logger::Stop(absl::Duration patience) {
     return true;
   }
   if (!state_->has_thread) {
-    state_->BeginToStop();
+    {
+      const absl::MutexLock lock(&state_->mutex);
+      state_->is_stopping = true;
+    }
     state_->WriteQueue();
     return true;
   }
   // Left to itself, or joined, before: it is not waited for again.
   if (!state_->thread.joinable()) return state_->HasEnded();
-  state_->BeginToStop();
+  {
+    const absl::MutexLock lock(&state_->mutex);
+    state_->is_stopping = true;
+  }
   if (patience == absl::InfiniteDuration() ||
       state_->end.wait_for(absl::ToChronoNanoseconds(patience)) ==
           std::future_status::ready) {

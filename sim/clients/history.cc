@@ -65,7 +65,7 @@ std::string ToJsonLine(const Operation& operation) {
   return line.dump();
 }
 
-// Of `all`, the one that is called `name`.
+// The value in `all` whose name is `name`.
 template <typename Values, typename NameOf>
 std::optional<typename Values::value_type> FindNamed(const Values& all,
                                                      const std::string& name,
@@ -77,15 +77,15 @@ std::optional<typename Values::value_type> FindNamed(const Values& all,
   return *found;
 }
 
-// One line that is being read. The first thing that is found wrong stays.
+// Parses one line. Keeps the first error.
 class LineReader {
  public:
   Operation Read(absl::string_view line);
-  const std::string& wrong() const { return wrong_; }
+  const std::string& error() const { return error_; }
 
  private:
-  void Wrong(absl::string_view what) {
-    if (wrong_.empty()) wrong_ = std::string(what);
+  void Fail(absl::string_view what) {
+    if (error_.empty()) error_ = std::string(what);
   }
   void Parse(absl::string_view line);
   std::string Text(const char* field);
@@ -95,20 +95,20 @@ class LineReader {
   void CheckTogether(const Operation& operation);
 
   json fields_;
-  std::string wrong_;
+  std::string error_;
 };
 
 Operation LineReader::Read(absl::string_view line) {
   Operation operation;
   Parse(line);
-  if (!wrong_.empty()) return operation;
+  if (!error_.empty()) return operation;
   operation.client = Text("client");
   operation.key = Text("key");
   operation.called = Instant("call_ns");
   operation.returned = Instant("return_ns");
   operation.token = Token(Text("token"));
   const auto kind = FindNamed(kKinds, Text("op"), OperationName);
-  if (!kind.has_value()) Wrong("op: none of ours");
+  if (!kind.has_value()) Fail("op: unknown");
   operation.kind = kind.value_or(OperationKind::kTry);
   ReadResult(operation);
   CheckTogether(operation);
@@ -116,7 +116,7 @@ Operation LineReader::Read(absl::string_view line) {
 }
 
 void LineReader::Parse(absl::string_view line) {
-  // nlohmann would let the last of two fields of one name win.
+  // nlohmann silently keeps the last of two fields with the same name.
   size_t names = 0;
   const auto count = [&names](int, json::parse_event_t event, json&) {
     if (event == json::parse_event_t::key) ++names;
@@ -124,24 +124,24 @@ void LineReader::Parse(absl::string_view line) {
   };
   fields_ = json::parse(line.begin(), line.end(), count,
                         /*allow_exceptions=*/false);
-  if (fields_.is_discarded()) return Wrong("not JSON");
-  if (!fields_.is_object()) return Wrong("not an object");
+  if (fields_.is_discarded()) return Fail("not JSON");
+  if (!fields_.is_object()) return Fail("not an object");
   for (const char* field : kFields) {
-    if (!fields_.contains(field)) return Wrong(absl::StrCat("no ", field));
+    if (!fields_.contains(field)) return Fail(absl::StrCat("no ", field));
   }
-  if (fields_.size() != std::size(kFields)) return Wrong("unknown fields");
-  if (names != std::size(kFields)) Wrong("a field is given twice");
+  if (fields_.size() != std::size(kFields)) return Fail("unknown fields");
+  if (names != std::size(kFields)) Fail("a field is given twice");
 }
 
 std::string LineReader::Text(const char* field) {
   const json& value = fields_[field];
   if (value.is_string()) return value.get<std::string>();
-  Wrong(absl::StrCat(field, ": not a text"));
+  Fail(absl::StrCat(field, ": not a string"));
   return "";
 }
 
 RealInstant LineReader::Instant(const char* field) {
-  // What is above would be taken for Never(), or wrap.
+  // A larger number would wrap, or be read as Never().
   constexpr uint64_t kEnd =
       static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
   const json& value = fields_[field];
@@ -150,18 +150,18 @@ RealInstant LineReader::Instant(const char* field) {
     return RealInstant::FromNanoseconds(
         static_cast<int64_t>(value.get<uint64_t>()));
   }
-  Wrong(absl::StrCat(field, ": not a whole number from 0 to 2^63 - 2"));
+  Fail(absl::StrCat(field, ": not a whole number from 0 to 2^63 - 2"));
   return RealInstant();
 }
 
 FencingToken LineReader::Token(const std::string& text) {
   if (text.empty()) return FencingToken();
   const std::optional<FencingToken> token = FencingToken::Parse(text);
-  // The one number that is also read elsewhere is not what we write.
+  // Parse() accepts other spellings too, but we write one only.
   if (token.has_value() && !token->IsNone() && token->ToString() == text) {
     return *token;
   }
-  Wrong("token: not epoch.index.sequence");
+  Fail("token: not epoch.index.sequence");
   return FencingToken();
 }
 
@@ -169,29 +169,29 @@ void LineReader::ReadResult(Operation& operation) {
   const std::string name = Text("result");
   if (operation.kind == OperationKind::kLost) {
     const auto loss = FindNamed(kLosses, name, LossName);
-    if (!loss.has_value()) return Wrong("result: no reason for a loss");
+    if (!loss.has_value()) return Fail("result: not a loss reason");
     operation.loss = *loss;
     return;
   }
   const auto outcome = FindNamed(kOutcomes, name, OutcomeName);
-  if (!outcome.has_value()) return Wrong("result: none of ours");
+  if (!outcome.has_value()) return Fail("result: unknown");
   operation.outcome = *outcome;
 }
 
 void LineReader::CheckTogether(const Operation& operation) {
   if (operation.called == RealInstant::Never() &&
       operation.kind != OperationKind::kLost) {
-    Wrong("call_ns is null, and nothing was lost");
+    Fail("call_ns is null, and nothing was lost");
   }
   if (operation.returned < operation.called) {
-    Wrong("it returned before it was called");
+    Fail("it returned before it was called");
   }
   const bool is_answered = operation.returned != RealInstant::Never();
   if (!is_answered && std::string(ResultName(operation)) != "unknown") {
-    Wrong("a result, but return_ns is null");
+    Fail("a result, but return_ns is null");
   }
   if (operation.NeedsToken() && operation.token.IsNone()) {
-    Wrong("token: none is given");
+    Fail("token: none is given");
   }
 }
 
@@ -270,9 +270,9 @@ absl::StatusOr<History> ReadHistory(absl::string_view text) {
     if (line.empty()) continue;
     LineReader reader;
     Operation operation = reader.Read(line);
-    if (!reader.wrong().empty()) {
+    if (!reader.error().empty()) {
       return absl::InvalidArgumentError(
-          absl::StrCat("line ", number, ": ", reader.wrong()));
+          absl::StrCat("line ", number, ": ", reader.error()));
     }
     history.push_back(std::move(operation));
   }

@@ -17,13 +17,13 @@
 namespace cachalot::sim {
 namespace {
 
-bool NamesItsOwn(const Operation& operation) {
+bool NamesOwnToken(const Operation& operation) {
   return operation.kind == OperationKind::kRenew ||
          operation.kind == OperationKind::kRelease ||
          operation.kind == OperationKind::kLost;
 }
 
-// Whether the lock may come free by it, or as it says.
+// Whether the lock may become free by this operation, or has by this loss.
 bool MayEnd(const Operation& operation) {
   return operation.kind == OperationKind::kRelease ||
          operation.kind == OperationKind::kLost;
@@ -34,8 +34,8 @@ bool Releases(const Operation& operation) {
          operation.outcome == Outcome::kOk;
 }
 
-// Whether it shows, at some instant of its own, who holds the lock.
-bool SeesHolder(const Operation& operation) {
+// Whether it shows who holds the lock, at some instant between call and return.
+bool ShowsHolder(const Operation& operation) {
   switch (operation.kind) {
     case OperationKind::kTry:
     case OperationKind::kLock:
@@ -52,7 +52,7 @@ bool SeesHolder(const Operation& operation) {
   return false;
 }
 
-bool SeesFree(const Operation& operation) {
+bool ShowsFree(const Operation& operation) {
   if (operation.kind == OperationKind::kRevoke) {
     return operation.outcome == Outcome::kNotHeld;
   }
@@ -62,9 +62,9 @@ bool SeesFree(const Operation& operation) {
 
 // --- Each answer by itself ---------------------------------------------------
 
-class Answers {
+class AnswerChecker {
  public:
-  explicit Answers(const History& history) : history_(history) {}
+  explicit AnswerChecker(const History& history) : history_(history) {}
 
   Complaint Check();
 
@@ -77,12 +77,12 @@ class Answers {
   const History& history_;
   absl::btree_map<FencingToken, const Operation*> grants_;
   absl::btree_map<FencingToken, const Operation*> releases_;
-  // The earliest moment at which each may have come to an end.
+  // The earliest instant at which each grant may have ended.
   absl::btree_map<FencingToken, RealInstant> ends_;
   std::set<std::pair<absl::string_view, RealInstant>> withdrawals_;
 };
 
-Complaint Answers::Check() {
+Complaint AnswerChecker::Check() {
   for (const Operation& operation : history_) {
     Complaint complaint = Note(operation);
     if (complaint.has_value()) return complaint;
@@ -96,7 +96,7 @@ Complaint Answers::Check() {
   return std::nullopt;
 }
 
-Complaint Answers::Note(const Operation& operation) {
+Complaint AnswerChecker::Note(const Operation& operation) {
   if (operation.NeedsToken() && operation.token.IsNone()) {
     return Say("it names no token: ", operation);
   }
@@ -126,8 +126,8 @@ Complaint Answers::Note(const Operation& operation) {
   return std::nullopt;
 }
 
-Complaint Answers::CheckOwner(const Operation& operation) const {
-  if (!NamesItsOwn(operation)) return std::nullopt;
+Complaint AnswerChecker::CheckOwner(const Operation& operation) const {
+  if (!NamesOwnToken(operation)) return std::nullopt;
   const bool has_effect = operation.kind == OperationKind::kLost ||
                           operation.outcome == Outcome::kOk;
   if (!has_effect) return std::nullopt;
@@ -142,7 +142,7 @@ Complaint Answers::CheckOwner(const Operation& operation) const {
   return Say("it was granted to somebody else: ", operation, "; but ", granted);
 }
 
-Complaint Answers::CheckEnd(const Operation& operation) const {
+Complaint AnswerChecker::CheckEnd(const Operation& operation) const {
   if (operation.kind != OperationKind::kRenew) return std::nullopt;
   if (operation.outcome != Outcome::kNotHeld) return std::nullopt;
   const auto grant = grants_.find(operation.token);
@@ -156,7 +156,7 @@ Complaint Answers::CheckEnd(const Operation& operation) const {
              "; but ", *grant->second);
 }
 
-Complaint Answers::CheckWithdrawn(const Operation& operation) const {
+Complaint AnswerChecker::CheckWithdrawn(const Operation& operation) const {
   if (operation.outcome != Outcome::kWithdrawn) return std::nullopt;
   const auto withdrawal = withdrawals_.lower_bound(
       {absl::string_view(operation.client), operation.called});
@@ -170,7 +170,7 @@ Complaint Answers::CheckWithdrawn(const Operation& operation) const {
 
 // --- The order, by tokens ----------------------------------------------------
 
-// An instant, and the operation that says so.
+// An instant, and the operation that it follows from.
 struct Bound {
   RealInstant at;
   const Operation* because = nullptr;
@@ -188,8 +188,8 @@ std::string Until(const Bound& bound) {
 Bound Later(const Bound& a, const Bound& b) { return a.at < b.at ? b : a; }
 Bound Earlier(const Bound& a, const Bound& b) { return b.at < a.at ? b : a; }
 
-// What is known of one grant: between which instants the lock was taken, and
-// between which it came free.
+// What is known of one grant: the earliest and latest instants at which the
+// lock can have been taken, and at which it can have become free.
 struct Tenure {
   Bound begin_min;
   Bound begin_max;
@@ -197,14 +197,14 @@ struct Tenure {
   Bound end_max;
 };
 
-// A grant whose turn is found: it ends at `end` at the earliest.
-struct Placed {
+// A tenure with its place in the order; it ends at `end` at the earliest.
+struct PlacedTenure {
   FencingToken token;
   Bound begin_max;
   Bound end;
 };
 
-// One key.
+// Checks the order of the operations on one key.
 class KeyOrder {
  public:
   KeyOrder(absl::string_view key, const HistoryRules& rules)
@@ -216,16 +216,16 @@ class KeyOrder {
  private:
   void NoteGrants();
   void NoteEnd(const Operation& operation);
-  Complaint NoteSight(const Operation& operation);
+  Complaint NoteSeenHolder(const Operation& operation);
   Complaint PlaceTenures();
-  Complaint PlaceSightOfFree(const Operation& operation) const;
+  Complaint PlaceSeenFree(const Operation& operation) const;
 
   absl::string_view key_;
   HistoryRules rules_;
   std::vector<const Operation*> operations_;
   Bound first_asked_ = {RealInstant::Never()};
   absl::btree_map<FencingToken, Tenure> tenures_;
-  std::vector<Placed> placed_;  // in the order of tokens
+  std::vector<PlacedTenure> placed_;  // in the order of tokens
 };
 
 Complaint KeyOrder::Check() {
@@ -234,15 +234,15 @@ Complaint KeyOrder::Check() {
     if (MayEnd(*operation)) NoteEnd(*operation);
   }
   for (const Operation* operation : operations_) {
-    if (!SeesHolder(*operation)) continue;
-    Complaint complaint = NoteSight(*operation);
+    if (!ShowsHolder(*operation)) continue;
+    Complaint complaint = NoteSeenHolder(*operation);
     if (complaint.has_value()) return complaint;
   }
   Complaint complaint = PlaceTenures();
   if (complaint.has_value()) return complaint;
   for (const Operation* operation : operations_) {
-    if (!SeesFree(*operation)) continue;
-    complaint = PlaceSightOfFree(*operation);
+    if (!ShowsFree(*operation)) continue;
+    complaint = PlaceSeenFree(*operation);
     if (complaint.has_value()) return complaint;
   }
   return std::nullopt;
@@ -254,7 +254,7 @@ void KeyOrder::NoteGrants() {
     first_asked_ = Earlier(first_asked_, {operation->called, operation});
     if (!operation->Grants()) continue;
     const Bound called = {operation->called, operation};
-    // Held for ever, if nothing is said of an end.
+    // Held for ever, unless an operation ends it.
     const Bound never = {RealInstant::Never(), operation};
     tenures_[operation->token] = {
         .begin_min = called,
@@ -266,7 +266,7 @@ void KeyOrder::NoteGrants() {
 
 void KeyOrder::NoteEnd(const Operation& operation) {
   const auto found = tenures_.find(operation.token);
-  // What names another's token has no effect.
+  // An operation with another client's token has no effect.
   if (found == tenures_.end()) return;
   Tenure& tenure = found->second;
   if (tenure.begin_min.because->client != operation.client) return;
@@ -277,7 +277,7 @@ void KeyOrder::NoteEnd(const Operation& operation) {
     tenure.end_max = Earlier(tenure.end_max, returned);
     return;
   }
-  // Its leader had given it away already.
+  // The leader had already given the lock to another client.
   if (operation.loss == LossReason::kRevoked) {
     tenure.end_max = Earlier(tenure.end_max, returned);
   }
@@ -286,13 +286,13 @@ void KeyOrder::NoteEnd(const Operation& operation) {
   }
 }
 
-Complaint KeyOrder::NoteSight(const Operation& operation) {
+Complaint KeyOrder::NoteSeenHolder(const Operation& operation) {
   const Bound called = {operation.called, &operation};
   const Bound returned = {operation.returned, &operation};
   const auto [found, is_unseen] = tenures_.try_emplace(operation.token);
   Tenure& tenure = found->second;
   if (is_unseen) {
-    // Whoever it was granted to was never told.
+    // Its holder was never told of the grant.
     if (first_asked_.because == nullptr) {
       return Say("nobody had asked for the lock that it names: ", operation);
     }
@@ -308,7 +308,8 @@ Complaint KeyOrder::NoteSight(const Operation& operation) {
   return std::nullopt;
 }
 
-// Each as early as it can be: if that is too late, any other order is as well.
+// Places each tenure as early as possible: if even that is too late, no order
+// explains the history.
 Complaint KeyOrder::PlaceTenures() {
   Bound free;  // from here on
   FencingToken before;
@@ -337,11 +338,12 @@ Complaint KeyOrder::PlaceTenures() {
   return std::nullopt;
 }
 
-// It lies before the first grant that cannot have ended by then: there is no
-// later gap, and in an earlier one it would push more out of place.
-Complaint KeyOrder::PlaceSightOfFree(const Operation& operation) const {
+// Checks that the lock can have been free at some instant of the operation. The
+// last possible gap is the one before the first tenure that cannot have ended
+// by the operation's return.
+Complaint KeyOrder::PlaceSeenFree(const Operation& operation) const {
   const auto next = std::partition_point(
-      placed_.begin(), placed_.end(), [&operation](const Placed& tenure) {
+      placed_.begin(), placed_.end(), [&operation](const PlacedTenure& tenure) {
         return tenure.end.at <= operation.returned;
       });
   if (next == placed_.end()) return std::nullopt;
@@ -354,7 +356,7 @@ Complaint KeyOrder::PlaceSightOfFree(const Operation& operation) const {
 }  // namespace
 
 Complaint CheckAnswers(const History& history) {
-  return Answers(history).Check();
+  return AnswerChecker(history).Check();
 }
 
 Complaint CheckOrder(const History& history, const HistoryRules& rules) {

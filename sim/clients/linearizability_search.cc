@@ -13,28 +13,27 @@
 #include "sim/world/instant.h"
 
 // The search through all orders. It shares nothing with linearizability.cc but
-// the description of the lock, so that the two may be held against each other.
+// the description of the lock, so that the two can be compared.
 
 namespace cachalot::sim {
 namespace {
 
-// What happens to the lock at one instant. An operation is one of these, or
-// two, or none.
+// A step of the lock at one instant. An operation gives none, one or two.
 struct Move {
-  enum class Kind : uint8_t { kGrant, kEnd, kSeeHeld, kSeeOver, kSeeFree };
+  enum class Kind : uint8_t { kGrant, kEnd, kSeeHeld, kSeeEnded, kSeeFree };
   Kind kind = Kind::kGrant;
   FencingToken token;
   RealInstant called;
-  // Of what may never happen: Never().
+  // Never() if the move may happen at any time, or never.
   RealInstant returned = RealInstant::Never();
-  bool is_sure = false;
+  bool must_happen = false;
 };
 
 struct Lock {
   FencingToken holder;  // none: free
   FencingToken last;
 
-  // False if it cannot happen to it.
+  // Returns false if the move is impossible in this state.
   bool Do(const Move& move) {
     switch (move.kind) {
       case Move::Kind::kGrant:
@@ -47,7 +46,7 @@ struct Lock {
         return true;
       case Move::Kind::kSeeHeld:
         return holder == move.token;
-      case Move::Kind::kSeeOver:
+      case Move::Kind::kSeeEnded:
         return last >= move.token && holder != move.token;
       case Move::Kind::kSeeFree:
         return holder.IsNone();
@@ -66,9 +65,9 @@ class Moves {
 
  private:
   void AddMoves(const Operation& operation);
-  void AddSure(Move::Kind kind, const Operation& operation) {
+  void AddRequired(Move::Kind kind, const Operation& operation) {
     moves_.push_back({kind, operation.token, operation.called,
-                      operation.returned, /*is_sure=*/true});
+                      operation.returned, /*must_happen=*/true});
   }
   void AddPossible(Move::Kind kind, FencingToken token, RealInstant called) {
     moves_.push_back({.kind = kind, .token = token, .called = called});
@@ -96,34 +95,34 @@ void Moves::AddMoves(const Operation& operation) {
   switch (operation.kind) {
     case OperationKind::kTry:
     case OperationKind::kLock:
-      if (is_ok) AddSure(Move::Kind::kGrant, operation);
+      if (is_ok) AddRequired(Move::Kind::kGrant, operation);
       if (is_ok && !rules_.leases_hold) {
         AddPossible(Move::Kind::kEnd, operation.token, operation.called);
       }
       if (operation.outcome == Outcome::kHeld) {
-        AddSure(Move::Kind::kSeeHeld, operation);
+        AddRequired(Move::Kind::kSeeHeld, operation);
       }
       return;
     case OperationKind::kRenew:
-      if (is_ok) AddSure(Move::Kind::kSeeHeld, operation);
+      if (is_ok) AddRequired(Move::Kind::kSeeHeld, operation);
       return;
     case OperationKind::kList:
       if (is_ok) {
-        AddSure(operation.token.IsNone() ? Move::Kind::kSeeFree
-                                         : Move::Kind::kSeeHeld,
-                operation);
+        AddRequired(operation.token.IsNone() ? Move::Kind::kSeeFree
+                                             : Move::Kind::kSeeHeld,
+                    operation);
       }
       return;
     case OperationKind::kRevoke:
-      if (is_ok) AddSure(Move::Kind::kSeeHeld, operation);
+      if (is_ok) AddRequired(Move::Kind::kSeeHeld, operation);
       if (operation.outcome == Outcome::kNotHeld) {
-        AddSure(Move::Kind::kSeeFree, operation);
+        AddRequired(Move::Kind::kSeeFree, operation);
       }
       return;
     case OperationKind::kRelease:
       if (!IsOfHolder(operation)) return;
       if (is_ok) {
-        AddSure(Move::Kind::kEnd, operation);
+        AddRequired(Move::Kind::kEnd, operation);
       } else {
         AddPossible(Move::Kind::kEnd, operation.token, operation.called);
       }
@@ -131,7 +130,7 @@ void Moves::AddMoves(const Operation& operation) {
     case OperationKind::kLost:
       AddPossible(Move::Kind::kEnd, operation.token, operation.called);
       if (operation.loss == LossReason::kRevoked) {
-        AddSure(Move::Kind::kSeeOver, operation);
+        AddRequired(Move::Kind::kSeeEnded, operation);
       }
       return;
     case OperationKind::kWithdraw:
@@ -144,7 +143,7 @@ bool Moves::IsOfHolder(const Operation& operation) const {
   return grant != grants_.end() && grant->second->client == operation.client;
 }
 
-// Grants that only others have seen.
+// Adds grants whose holders were never told, but which others have seen.
 void Moves::AddUnseen() {
   RealInstant asked = RealInstant::Never();
   for (const Operation* operation : operations_) {
@@ -161,8 +160,8 @@ void Moves::AddUnseen() {
   }
 }
 
-// Depth first. What has been done says all about the lock, so a set of moves
-// that led nowhere needs no second try.
+// A depth-first search. The state of the lock follows from the set of moves
+// that were done, so a set that failed once is not tried again.
 class Search {
  public:
   Search(std::vector<Move> moves, uint64_t tries_max)
@@ -176,9 +175,10 @@ class Search {
   }
 
  private:
-  // Whether what is not done yet can be.
+  // Whether the remaining moves can be ordered.
   bool Finish(const Lock& lock);
-  // The first return of what must still happen: nothing is called after it.
+  // The earliest return of the required moves that remain. The next move must
+  // have been called before it.
   std::optional<RealInstant> NextReturn() const;
 
   std::vector<Move> moves_;
@@ -206,7 +206,7 @@ bool Search::Finish(const Lock& lock) {
 std::optional<RealInstant> Search::NextReturn() const {
   std::optional<RealInstant> next;
   for (size_t i = 0; i < moves_.size(); ++i) {
-    if (is_done_[i] || !moves_[i].is_sure) continue;
+    if (is_done_[i] || !moves_[i].must_happen) continue;
     next = std::min(next.value_or(RealInstant::Never()), moves_[i].returned);
   }
   return next;

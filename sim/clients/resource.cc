@@ -9,8 +9,7 @@
 namespace cachalot::sim {
 namespace {
 
-// How long a thread of a paused process waits before it looks again whether it
-// runs.
+// While a process is paused, its visits check this often whether it runs again.
 constexpr absl::Duration Nap() { return absl::Milliseconds(10); }
 
 }  // namespace
@@ -32,14 +31,14 @@ bool Resource::Admit(const FencingToken& token) {
   return true;
 }
 
-Complaint ResourceLedger::WasRead(absl::string_view client,
-                                  const FencingToken& token) {
+Complaint ResourceChecker::ObserveRead(absl::string_view client,
+                                       const FencingToken& token) {
   return NoteAccess(client, token);
 }
 
-Complaint ResourceLedger::WasWritten(absl::string_view client,
-                                     const FencingToken& token,
-                                     uint64_t value) {
+Complaint ResourceChecker::ObserveWrite(absl::string_view client,
+                                        const FencingToken& token,
+                                        uint64_t value) {
   Complaint complaint = NoteAccess(client, token);
   if (complaint.has_value()) return complaint;
   ++writes_;
@@ -53,14 +52,14 @@ Complaint ResourceLedger::WasWritten(absl::string_view client,
   return std::nullopt;
 }
 
-Complaint ResourceLedger::CheckTotal(uint64_t value) const {
+Complaint ResourceChecker::CheckTotal(uint64_t value) const {
   if (value == writes_) return std::nullopt;
   return absl::StrCat("the resource was written ", writes_,
                       " times, each adding one, but stands at ", value);
 }
 
-Complaint ResourceLedger::NoteAccess(absl::string_view client,
-                                     const FencingToken& token) {
+Complaint ResourceChecker::NoteAccess(absl::string_view client,
+                                      const FencingToken& token) {
   if (token < highest_) {
     return absl::StrCat(client, " was let in under ", token.ToString(),
                         " after ", holders_[highest_], " under ",
@@ -94,10 +93,10 @@ void Resources::Use(RealInstant now, const Holder& holder) {
       visiting_.try_emplace(holder.client, holder.token);
   if (!is_new && open->second == holder.token) return;
   open->second = holder.token;
-  GoOn(now + travel, Stage::kReading, std::move(visit));
+  Advance(now + travel, Stage::kReading, std::move(visit));
 }
 
-void Resources::GoOn(RealInstant at, Stage stage, Visit visit) {
+void Resources::Advance(RealInstant at, Stage stage, Visit visit) {
   visit.stage = stage;
   if (visit.lost == stage) {
     ++counters_.lost;
@@ -113,7 +112,7 @@ std::optional<Holder> Resources::RunNext(World& world) {
       return ArriveToRead(world, std::move(visit));
     case Stage::kAnswered:
     case Stage::kThinking:
-      ActAtHome(world, std::move(visit));
+      ContinueInProcess(world, std::move(visit));
       return std::nullopt;
     case Stage::kWriting:
       return ArriveToWrite(world, visit);
@@ -124,22 +123,22 @@ std::optional<Holder> Resources::RunNext(World& world) {
 std::optional<Holder> Resources::ArriveToRead(World& world, Visit visit) {
   Place& place = places_[visit.holder.lock];
   const std::optional<uint64_t> value = place.resource.Read(visit.holder.token);
-  Tell(world, visit, "read", value.has_value());
+  TraceAccess(world, visit, "read", value.has_value());
   if (!value.has_value()) {
     ++counters_.reads_refused;
     return visit.holder;
   }
   ++counters_.reads;
   Note(visit.holder.lock,
-       place.ledger.WasRead(visit.holder.client, visit.holder.token));
+       place.checker.ObserveRead(visit.holder.client, visit.holder.token));
   visit.value = *value;
   const RealInstant back_at = world.now() + visit.back;
-  GoOn(back_at, Stage::kAnswered, std::move(visit));
+  Advance(back_at, Stage::kAnswered, std::move(visit));
   return std::nullopt;
 }
 
-// In the holder's process, as far as it runs.
-void Resources::ActAtHome(const World& world, Visit visit) {
+// The part of a visit that happens in the holder's process, if it still runs.
+void Resources::ContinueInProcess(const World& world, Visit visit) {
   const Holder& holder = visit.holder;
   if (world.node(holder.host) == nullptr) return;
   if (process(holder.host) != holder.process) return;
@@ -152,7 +151,7 @@ void Resources::ActAtHome(const World& world, Visit visit) {
     agenda_.Add(done_at, std::move(visit));
   } else {
     const RealInstant there_at = now + visit.there;
-    GoOn(there_at, Stage::kWriting, std::move(visit));
+    Advance(there_at, Stage::kWriting, std::move(visit));
   }
 }
 
@@ -162,7 +161,7 @@ std::optional<Holder> Resources::ArriveToWrite(World& world,
   Place& place = places_[holder.lock];
   const uint64_t value = visit.value + 1;
   const bool is_accepted = place.resource.Write(holder.token, value);
-  Tell(world, visit, "write", is_accepted);
+  TraceAccess(world, visit, "write", is_accepted);
   const auto open = visiting_.find(holder.client);
   if (open != visiting_.end() && open->second == holder.token) {
     visiting_.erase(open);
@@ -173,12 +172,12 @@ std::optional<Holder> Resources::ArriveToWrite(World& world,
   }
   ++counters_.writes;
   Note(holder.lock,
-       place.ledger.WasWritten(holder.client, holder.token, value));
+       place.checker.ObserveWrite(holder.client, holder.token, value));
   return std::nullopt;
 }
 
-void Resources::Tell(World& world, const Visit& visit, absl::string_view what,
-                     bool accepted) {
+void Resources::TraceAccess(World& world, const Visit& visit,
+                            absl::string_view what, bool accepted) {
   if (!world.trace().is_on()) return;
   world.trace().Line(
       world.now(), visit.holder.lock,
@@ -194,7 +193,7 @@ void Resources::Note(const std::string& lock, const Complaint& complaint) {
 
 Complaint Resources::CheckTotals() const {
   for (const auto& [lock, place] : places_) {
-    Complaint complaint = place.ledger.CheckTotal(place.resource.value());
+    Complaint complaint = place.checker.CheckTotal(place.resource.value());
     if (complaint.has_value()) {
       return absl::StrCat("what ", lock, " protects: ", *complaint);
     }

@@ -18,13 +18,12 @@
 
 namespace cachalot::sim {
 
-// What a lock protects: a counter that remembers the highest token it has been
-// shown, and refuses whoever comes with a lower one. Neither read nor write is
-// conditional on anything else: if two take each other for gone, nothing but
-// the tokens stands between them and a lost update.
+// What a lock protects: a counter that remembers the highest token it has seen
+// and refuses lower ones. It checks nothing else: if two clients believe that
+// they hold the lock, only the tokens prevent a lost update.
 //
-// Reads raise the mark as well, or an older holder could write between a
-// younger one's read and its write.
+// Reads raise the highest token too. Otherwise an older holder could write
+// between the read and the write of a newer one.
 class Resource {
  public:
   // Nothing if refused.
@@ -42,14 +41,14 @@ class Resource {
   FencingToken highest_;
 };
 
-// Judges one resource by what it let through: tokens never fall, each is one
-// holder's, and each write adds one to what the last one left.
-class ResourceLedger {
+// Checks the accesses that one resource accepted: tokens never decrease, each
+// token belongs to one holder, and each write adds one to the value before.
+class ResourceChecker {
  public:
-  Complaint WasRead(absl::string_view client, const FencingToken& token);
-  Complaint WasWritten(absl::string_view client, const FencingToken& token,
-                       uint64_t value);
-  // The value is as many as the writes.
+  Complaint ObserveRead(absl::string_view client, const FencingToken& token);
+  Complaint ObserveWrite(absl::string_view client, const FencingToken& token,
+                         uint64_t value);
+  // Checks that the value equals the number of writes.
   Complaint CheckTotal(uint64_t value) const;
 
  private:
@@ -64,8 +63,8 @@ class ResourceLedger {
 // One grant of one client.
 struct Holder {
   HostId host;
-  uint64_t process = 0;  // counts those of the host
-  // The client's stream of choices; not another's.
+  uint64_t process = 0;  // the n-th of the host
+  // The number of the client's own stream of choices.
   uint64_t stream = 0;
   std::string client;
   std::string lock;
@@ -73,14 +72,14 @@ struct Holder {
 };
 
 struct ResourceOptions {
-  // Of the grants and renewals, how many are used for a write.
+  // After how many of the grants and renewals the holder visits the resource.
   Rate uses = Rate::Percent(50);
   Delay travel = {absl::Microseconds(100), absl::Milliseconds(5)};
-  // Between the answer to the read and the sending of the write: often longer
-  // than the lease, and longer than the process lives.
+  // From the answer to the read to the sending of the write. Often longer than
+  // the lease, and sometimes longer than the process lives.
   Delay think = {absl::ZeroDuration(), absl::Milliseconds(50),
                  Rate::Percent(20), absl::Seconds(8)};
-  Rate loss = Rate::Percent(2);  // of reads, answers and writes
+  Rate loss = Rate::Percent(2);  // of read requests, their answers, and writes
 };
 
 struct ResourceCounters {
@@ -91,61 +90,61 @@ struct ResourceCounters {
   uint64_t lost = 0;
 };
 
-// The resources of all locks, each reached with delays, and their visitors: a
-// holder reads, thinks and writes what it read plus one. It does not ask again
-// whether it still holds the lock, so some writes come late: from holders that
-// have released, lost their belief, been paused or cut off, or died since.
+// The resources of all locks, and the visits of holders to them: a holder reads
+// the value, thinks, and writes the value plus one. Messages take time. The
+// holder does not check again whether it still holds the lock. So some writes
+// arrive late: the holder has released or lost the lock, was paused or cut off,
+// or has died.
 class Resources {
  public:
   // `choices` is not owned and outlives the resources.
   Resources(ResourceOptions options, ChoiceSource* choices)
       : options_(options), choices_(choices) {}
 
-  // Another process runs on the host: the one before does nothing more.
+  // A new process runs on the host; visits of the old one stop.
   void Started(HostId host) { ++processes_[host]; }
   uint64_t process(HostId host) const { return processes_.at(host); }
 
-  // The holder may begin a visit. One at a time with one token: a visit that
-  // was never answered is its last.
+  // The holder may begin a visit. It has one visit at a time with one token: if
+  // a message is lost, it never begins another with that token.
   void Use(RealInstant now, const Holder& holder);
 
   RealInstant NextDue() const { return agenda_.NextDue(); }
-  // A message arrives, or a visitor has thought. Returns who was refused, if
-  // somebody was.
+  // A message arrives, or a holder has finished thinking. Returns the holder
+  // that the resource refused, if any.
   std::optional<Holder> RunNext(World& world);
 
-  // The first damage that was done; none is what tokens promise, whatever
-  // clocks do.
+  // The first violation. Tokens must prevent any, whatever the clocks do.
   const Complaint& damage() const { return damage_; }
-  // When nothing will be written any more.
+  // Call it when no writes are left.
   Complaint CheckTotals() const;
   const ResourceCounters& counters() const { return counters_; }
 
  private:
   enum class Stage : uint8_t { kReading, kAnswered, kThinking, kWriting };
 
-  // All of its choices are made when it begins.
+  // All random choices of a visit are made when it begins.
   struct Visit {
     Holder holder;
     Stage stage = Stage::kReading;
-    uint64_t value = 0;  // that was read
-    absl::Duration back;
-    absl::Duration think;
-    absl::Duration there;
-    std::optional<Stage> lost;  // whose message does not arrive
+    uint64_t value = 0;         // that was read
+    absl::Duration back;        // travel time of the answer
+    absl::Duration think;       // time from the answer to the write
+    absl::Duration there;       // travel time of the write
+    std::optional<Stage> lost;  // the stage whose message is lost
   };
   struct Place {
     Resource resource;
-    ResourceLedger ledger;
+    ResourceChecker checker;
   };
 
   Chance& ChanceOf(uint64_t stream);
   std::optional<Holder> ArriveToRead(World& world, Visit visit);
   std::optional<Holder> ArriveToWrite(World& world, const Visit& visit);
-  void ActAtHome(const World& world, Visit visit);
-  void GoOn(RealInstant at, Stage stage, Visit visit);
-  void Tell(World& world, const Visit& visit, absl::string_view what,
-            bool accepted);
+  void ContinueInProcess(const World& world, Visit visit);
+  void Advance(RealInstant at, Stage stage, Visit visit);
+  void TraceAccess(World& world, const Visit& visit, absl::string_view what,
+                   bool accepted);
   void Note(const std::string& lock, const Complaint& complaint);
 
   ResourceOptions options_;
@@ -154,7 +153,7 @@ class Resources {
   absl::btree_map<std::string, Place> places_;  // by lock
   absl::btree_map<HostId, uint64_t> processes_;
   absl::btree_map<uint64_t, Chance> chances_;
-  // By client: the token of the visit that has not come to its end.
+  // By client: the token of its unfinished visit.
   absl::btree_map<std::string, FencingToken> visiting_;
   Complaint damage_;
   ResourceCounters counters_;

@@ -21,13 +21,13 @@ uint64_t SlotNumber(RealInstant now) {
   return static_cast<uint64_t>(now.nanoseconds() / SlotNanoseconds());
 }
 
-// In a slot, of what takes `mean` to come.
+// The rate per slot of something that happens once per `mean`.
 Rate OncePer(absl::Duration mean) {
   const int64_t ppm = 1000000 * SlotLength() / std::max(mean, SlotLength());
   return {static_cast<uint32_t>(ppm)};
 }
 
-// What the answer says of who holds the lock, or held it.
+// The token that belongs to the operation after this answer.
 FencingToken TokenOf(const Operation& operation, const std::string& key,
                      const Answer& answer) {
   switch (operation.kind) {
@@ -86,7 +86,8 @@ void Workload::Stepped(const World& world, HostId host, const Event&,
   });
 }
 
-// What a client held stays locked for as long as it would have believed in it.
+// The cluster must not expire a dead client's lock before its belief would have
+// ended.
 void Workload::Stopping(const World&, HostId host) {
   ForEachClient(host, [this](const ClientKey&, Client& client) {
     if (client.token.IsNone()) return;
@@ -118,13 +119,13 @@ void Workload::RunNext(World& world) {
   if (resources_.NextDue() < agenda_.NextDue()) {
     RunResource(world);
   } else {
-    std::visit([&](const auto& due) { Happen(world, due); },
+    std::visit([&](const auto& due) { Handle(world, due); },
                agenda_.TakeNext());
   }
 }
 
-// Those of a machine share their slots.
-void Workload::Happen(World& world, const Slot& slot) {
+// All clients of a machine share its slots.
+void Workload::Handle(World& world, const Slot& slot) {
   if (IsGone(slot.host, slot.process)) return;
   PlanSlot(slot.host, world.now());
   if (world.IsPaused(slot.host)) return;
@@ -138,7 +139,7 @@ void Workload::Happen(World& world, const Slot& slot) {
   });
 }
 
-// Whether it does something in this slot, if it can.
+// Whether the client acts in this slot, if it can.
 bool Workload::Decides(Client& client) {
   switch (client.state) {
     case State::kIdle:
@@ -164,7 +165,7 @@ bool Workload::IsGone(HostId host, uint64_t process) const {
          !clients_.contains(ClientKey(host, 0));
 }
 
-void Workload::Happen(World& world, const Due& due) {
+void Workload::Handle(World& world, const Due& due) {
   const auto [host, number] = due.client;
   if (IsGone(host, due.process)) return;
   Client& client = clients_.at(due.client);
@@ -179,13 +180,14 @@ void Workload::Happen(World& world, const Due& due) {
   }
   if (world.IsPaused(host)) return;
   if (client.state == State::kIdle) {
-    Begin(world, due.client, client);
+    BeginOperation(world, due.client, client);
   } else if (client.state == State::kHolding) {
-    GoOn(world, due.client, client);
+    RenewOrRelease(world, due.client, client);
   }
 }
 
-void Workload::Begin(World& world, const ClientKey& key, Client& client) {
+void Workload::BeginOperation(World& world, const ClientKey& key,
+                              Client& client) {
   if (is_stopped_) return;
   if (client.chance.Happens(options_.lists)) {
     LookUp(world, key, client);
@@ -228,8 +230,9 @@ void Workload::Acquire(World& world, const ClientKey& key, Client& client) {
   }
 }
 
-// With what it holds.
-void Workload::GoOn(World& world, const ClientKey& key, Client& client) {
+// The next operation of a client that holds a lock.
+void Workload::RenewOrRelease(World& world, const ClientKey& key,
+                              Client& client) {
   if (!is_stopped_ && client.chance.Happens(options_.renews)) {
     Ask(world, key, client, OperationKind::kRenew,
         RenewRequest{client.key, client.token,
@@ -293,7 +296,7 @@ void Workload::HearAnswer(const World& world, const AnswerRequest& answer) {
   operation.returned = world.now();
   operation.outcome = answer.answer.outcome;
   operation.token = TokenOf(operation, client.key, answer.answer);
-  // A renewal that was refused leaves the lease as it is.
+  // A refused renewal does not change the lease.
   const bool still_holds =
       operation.kind == OperationKind::kRenew && !client.token.IsNone();
   if (operation.Grants() || still_holds) {
@@ -305,7 +308,7 @@ void Workload::HearAnswer(const World& world, const AnswerRequest& answer) {
   client.grant = RequestId();
 }
 
-// After a grant, or a renewal whatever came of it.
+// After a grant, or after any answer to a renewal.
 void Workload::Hold(const World& world, const ClientKey& key, Client& client) {
   const Operation& operation = history_[client.operation];
   client.state = State::kHolding;
@@ -329,10 +332,10 @@ void Workload::HearLoss(const World& world, HostId host,
                         const NotifyHolder& notice) {
   ForEachClient(host, [&](const ClientKey&, Client& client) {
     if (client.grant != notice.request || client.token.IsNone()) return;
-    // Of a release the history tells already.
+    // The history has the release already.
     if (notice.reason != LossReason::kReleased) {
-      // What an administrator took is still granted when its holder hears of
-      // it, which gives it back.
+      // A revoked lock is still granted to its holder until the holder gives it
+      // back, which it does when it hears of the revocation.
       RecordLoss(client, std::min(client.believes_until, world.now()),
                  world.now(),
                  notice.text.empty() ? notice.reason : LossReason::kReleased);
@@ -358,10 +361,11 @@ void Workload::RecordLoss(const Client& client, RealInstant called,
 
 // --- What they know ----------------------------------------------------------
 
-// By its clock as it runs now. Should the clock be bent later, the lease has
-// been promised for so long all the same: any clock within the bound might have
-// been the holder's. A belief that is over when it is told was good when the
-// node read its clocks; when it ended in between, nobody saw.
+// Computes the end of the belief from the current clock rate. If the rate
+// changes later, the cluster must still have kept the lease that long, because
+// any clock within the bound might have been the holder's. A belief that has
+// ended when the answer is told is ignored: it was valid when the node read its
+// clocks, and nobody saw when it ended.
 void Workload::NoteBelief(const World& world, HostId host, Client& client) {
   const auto held = world.node(host)->client().Find(client.grant);
   if (!held.has_value()) return;
@@ -370,8 +374,8 @@ void Workload::NoteBelief(const World& world, HostId host, Client& client) {
   if (until > world.now()) client.believes_until = until;
 }
 
-// What was asked for in a cluster that gave way may have been granted there;
-// it is asked for again in the other.
+// The node has moved to another cluster. An open acquire may have been granted
+// in the old one, and it is asked for again in the new one.
 void Workload::NoteCluster(HostId host, ClusterId before, ClusterId cluster) {
   ForEachClient(host, [&](const ClientKey&, Client& client) {
     if (client.state != State::kAsking || !client.token.IsNone()) return;
@@ -395,11 +399,11 @@ std::string Workload::LockName(const std::string& key, ClusterId cluster) {
 
 void Workload::RunResource(World& world) {
   const std::optional<Holder> refused = resources_.RunNext(world);
-  if (wrong_.has_value()) return;
-  wrong_ = resources_.damage();
-  if (!wrong_.has_value() && refused.has_value() &&
+  if (complaint_.has_value()) return;
+  complaint_ = resources_.damage();
+  if (!complaint_.has_value() && refused.has_value() &&
       options_.rules.leases_hold && Believes(world, *refused)) {
-    wrong_ =
+    complaint_ =
         absl::StrCat("a holder was refused: what ", refused->lock,
                      " protects turned away ", refused->client, " under ",
                      refused->token.ToString(), ", who believes in its lock");
@@ -417,8 +421,8 @@ bool Workload::Believes(const World& world, const Holder& holder) const {
   return false;
 }
 
-Complaint Workload::Judge() const {
-  if (wrong_.has_value()) return wrong_;
+Complaint Workload::Check() const {
+  if (complaint_.has_value()) return complaint_;
   Complaint complaint = resources_.CheckTotals();
   if (complaint.has_value()) return complaint;
   return CheckHistory(history_, options_.rules);

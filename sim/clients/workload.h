@@ -31,31 +31,33 @@ namespace cachalot::sim {
 struct WorkloadOptions {
   uint64_t clients_per_host = 2;
   uint64_t keys = 2;
-  // In the mean, from an answer to the next request: with a lock, and without.
+  // Mean time from an answer to the next request: `think` without a lock,
+  // `hold` with one.
   absl::Duration think = absl::Milliseconds(250);
   absl::Duration hold = absl::Milliseconds(250);
   Delay ttl = {absl::Seconds(1), absl::Seconds(5)};
   Delay wait = {absl::Milliseconds(10), absl::Seconds(3)};
-  Rate waits = Rate::Percent(60);  // else tries
+  Rate waits = Rate::Percent(60);  // the other acquires do not wait
   Rate renews = Rate::Percent(30);
   Rate abandons = Rate::Percent(5);  // never releases
   Rate withdraws = Rate::Percent(10);
   Rate lists = Rate::Percent(5);
-  Rate revokes = Rate::Percent(40);  // of what would be lists
+  Rate revokes = Rate::Percent(40);  // instead of a list
   ResourceOptions resources;
   HistoryRules rules;
 };
 
-// Clients on every machine that take, renew, release, abandon and look up a few
-// locks, and write what these protect. They live in the processes: what cuts
-// off, pauses or kills a process does so to its clients. They are judged by
-// what they are told, and by what becomes of the resources.
+// Clients on every machine that acquire, renew, release, abandon, list and
+// revoke a few locks, and write the resources that these protect. A client
+// lives in a process: if the process is cut off, paused or killed, so is the
+// client. At the end Check() checks the answers that they got, and the
+// resources.
 class Workload : public Watcher {
  public:
   // `choices` is not owned and outlives the workload. Time is divided into
-  // slots, and what a client does in one is an item of its stream; the dullest
-  // is that it does nothing. So an operation that is left out of a choice log
-  // moves none of the others.
+  // slots, and what a client does in a slot is one item of its stream; the
+  // minimal choice is to do nothing. So removing an operation from a choice log
+  // does not move the others.
   Workload(WorkloadOptions options, ChoiceSource* choices)
       : options_(options),
         choices_(choices),
@@ -67,19 +69,19 @@ class Workload : public Watcher {
   void Stopping(const World& world, HostId host) override;
 
   RealInstant NextDue() const;
-  // The client, or the resource, that is due does what it does next.
+  // Lets the client or the resource that is due act.
   void RunNext(World& world);
 
-  // From here on clients release what they hold and ask for nothing more.
+  // From now on clients release the locks they hold and acquire none.
   void Stop() { is_stopped_ = true; }
 
-  // The first wrong that was done to a resource, or to a holder at one.
-  const Complaint& wrong() const { return wrong_; }
-  // At the end, of all that clients were told.
-  Complaint Judge() const;
+  // The first violation at a resource so far.
+  const Complaint& complaint() const { return complaint_; }
+  // At the end of a run: checks the resources and the whole history.
+  Complaint Check() const;
 
-  // Locks of a cluster that was founded apart from the first have names of
-  // their own: "key-1@2".
+  // If there are several clusters, the locks of the second and later ones are
+  // separate: "key-1@2".
   const History& history() const { return history_; }
   History TakeHistory() { return std::move(history_); }
   const ResourceCounters& resources() const { return resources_.counters(); }
@@ -94,22 +96,22 @@ class Workload : public Watcher {
   };
 
   struct Client {
-    std::string name;     // "n2.1/0": of the first process on n2
-    uint64_t stream = 0;  // of what it does to the resource
-    Chance chance;        // of the client, whatever process it lives in
+    std::string name;     // "n2.1/0": client 0 of the first process on n2
+    uint64_t stream = 0;  // number of its choices for visits to the resource
+    Chance chance;        // its other choices; the same stream in each process
     State state = State::kIdle;
     RequestId request;  // open, if kAsking or kReleasing
-    RequestId grant;    // the acquire of what is held, or asked for
-    std::string key;    // as its node knows it
-    std::string lock;   // and as the history does, of what is held
+    RequestId grant;    // the acquire request of the lock it holds or asks for
+    std::string key;    // the lock's key, as its node knows it
+    std::string lock;   // the name of the held lock in the history
     FencingToken token;
-    // When its lease ends as its clock runs now, if it is not renewed.
+    // When its lease ends at the current clock rate, if it is not renewed.
     RealInstant believes_until;
     size_t operation = 0;  // in history_
   };
   using ClientKey = std::pair<HostId, uint64_t>;
 
-  // What was seen of a machine's node after its last step.
+  // The state of a machine's node after its last step.
   struct Seen {
     ClusterId cluster;
     FastInstant session_belief_end;
@@ -119,7 +121,8 @@ class Workload : public Watcher {
     HostId host;
     uint64_t process;
   };
-  // Withdraws this request, if it is still open; none: does what comes next.
+  // A client acts. If `withdrawn` is set, it withdraws that request, if that is
+  // still open; otherwise it does its next operation.
   struct Due {
     ClientKey client;
     uint64_t process;
@@ -127,15 +130,15 @@ class Workload : public Watcher {
   };
 
   // What clients do.
-  void Happen(World& world, const Slot& slot);
-  void Happen(World& world, const Due& due);
+  void Handle(World& world, const Slot& slot);
+  void Handle(World& world, const Due& due);
   bool Decides(Client& client);
   void PlanSlot(HostId host, RealInstant now);
   bool IsGone(HostId host, uint64_t process) const;
-  void Begin(World& world, const ClientKey& key, Client& client);
+  void BeginOperation(World& world, const ClientKey& key, Client& client);
   void LookUp(World& world, const ClientKey& key, Client& client);
   void Acquire(World& world, const ClientKey& key, Client& client);
-  void GoOn(World& world, const ClientKey& key, Client& client);
+  void RenewOrRelease(World& world, const ClientKey& key, Client& client);
   void Withdraw(World& world, const ClientKey& key, const Client& client);
   void Ask(World& world, const ClientKey& key, Client& client,
            OperationKind kind, Request request);
@@ -168,7 +171,7 @@ class Workload : public Watcher {
   std::vector<ClusterId> clusters_;  // in the order in which they were seen
   absl::btree_map<RequestId, ClientKey> open_;
   History history_;
-  Complaint wrong_;
+  Complaint complaint_;
 };
 
 }  // namespace cachalot::sim

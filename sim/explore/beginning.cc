@@ -17,12 +17,12 @@ namespace {
 constexpr Beginning kBeginnings[] = {Beginning::kBirth, Beginning::kFounded,
                                      Beginning::kLed, Beginning::kContended};
 
-// A lease must run out, and be noticed; elections must be held.
+// Long enough for a lease to expire and for elections.
 constexpr absl::Duration ProgressMax() { return absl::Minutes(1); }
 
-// A healed world that takes more steps than this spins.
+// A healed world that needs more steps than this is in a livelock.
 constexpr int kStepsMax = 20000;
-// Founders have met by then, and nobody stands for election yet.
+// Founders have met by then, and no election timeout has ended yet.
 constexpr absl::Duration SettlingTime() { return absl::Seconds(2); }
 
 Budget Unlimited() {
@@ -34,7 +34,7 @@ Budget Unlimited() {
 
 NodeId NodeOf(uint64_t machine) { return NodeId{.high = machine, .low = 1}; }
 
-// A cluster of all of them was founded, and has never had a leader.
+// The disks of a cluster of all machines that has never had a leader.
 std::vector<SavedState> FoundedDisks(uint64_t machines) {
   Snapshot birth;
   for (uint64_t i = 1; i <= machines; ++i) {
@@ -54,8 +54,8 @@ std::vector<SavedState> FoundedDisks(uint64_t machines) {
 
 bool IsSettled(const SmallWorld& world) {
   if (world.packets_under_way() > 0) return false;
-  for (uint64_t i = 1; i <= world.machine_count(); ++i) {
-    if (world.DueOf(HostId(i)) < RealInstant() + SettlingTime()) return false;
+  for (const HostId host : world.hosts()) {
+    if (world.NextWake(host) < RealInstant() + SettlingTime()) return false;
   }
   return true;
 }
@@ -63,8 +63,8 @@ bool IsSettled(const SmallWorld& world) {
 // True if there is a leader and every machine has a session.
 bool IsLed(const SmallWorld& world) {
   if (world.packets_under_way() > 0) return false;
-  for (uint64_t i = 1; i <= world.machine_count(); ++i) {
-    const Machine& machine = world.machine(HostId(i));
+  for (const HostId host : world.hosts()) {
+    const Machine& machine = world.machine(host);
     if (!machine.is_up() || machine.saves_open() > 0) return false;
     if (!machine.node().client().has_session()) return false;
   }
@@ -78,13 +78,14 @@ bool IsContended(const SmallWorld& world) {
 bool AreDone(const SmallWorld& world) { return world.clients_are_done(); }
 
 void MustTake(SmallWorld& world, const Choice& choice, TurnCache& turns) {
-  const SmallWorld::Taken taken = world.Take(choice, turns);
+  const SmallWorld::TakeResult taken = world.Take(choice, turns);
   CHECK(!taken.complaint.has_value()) << *taken.complaint;
 }
 
 void MustReach(SmallWorld& world, TurnCache& turns,
                bool (*is_done)(const SmallWorld&)) {
-  const Complaint complaint = RunQuietly(world, ProgressMax(), turns, is_done);
+  const Complaint complaint =
+      RunWithoutFaults(world, ProgressMax(), turns, is_done);
   CHECK(!complaint.has_value()) << *complaint;
 }
 
@@ -92,13 +93,12 @@ SmallWorld Founded(SmallOptions options) {
   const uint64_t machines = options.machines;
   SmallWorld world(std::move(options), FoundedDisks(machines));
   TurnCache turns(/*turns_max=*/0);
-  world.Restock(/*operations=*/0, Unlimited());
+  world.SetBudget(/*operations=*/0, Unlimited());
   MustReach(world, turns, IsSettled);
   return world;
 }
 
-// The first world, by seeds, in which the last machine leads: no client lives
-// there.
+// Tries seeds until the last machine, which has no client, becomes the leader.
 SmallWorld FindLed(SmallOptions options) {
   while (true) {
     ++options.machine.node.seed;
@@ -112,12 +112,12 @@ SmallWorld FindLed(SmallOptions options) {
 
 void Contend(SmallWorld& world) {
   TurnCache turns(/*turns_max=*/0);
-  world.Restock(/*operations=*/1, Unlimited());
+  world.SetBudget(/*operations=*/1, Unlimited());
   MustTake(world, {.kind = Choice::Kind::kAsk, .which = 1}, turns);
   MustTake(world, {.kind = Choice::Kind::kAsk, .which = 2}, turns);
   while (!IsContended(world)) {
     const std::vector<Choice> choices = world.Choices();
-    // The holder would release it.
+    // Asking again would release the lock.
     const auto next = std::find_if(
         choices.begin(), choices.end(),
         [](const Choice& c) { return c.kind != Choice::Kind::kAsk; });
@@ -125,7 +125,7 @@ void Contend(SmallWorld& world) {
   }
 }
 
-SmallWorld BeginUnstocked(SmallOptions options, Beginning beginning) {
+SmallWorld BeginWithoutBudget(SmallOptions options, Beginning beginning) {
   const uint64_t machines = options.machines;
   switch (beginning) {
     case Beginning::kBirth:
@@ -169,13 +169,14 @@ std::optional<Beginning> ParseBeginning(absl::string_view name) {
 SmallWorld Begin(SmallOptions options, Beginning beginning) {
   const uint8_t operations = options.operations;
   const Budget budget = options.budget;
-  SmallWorld world = BeginUnstocked(std::move(options), beginning);
-  world.Restock(operations, budget);
+  SmallWorld world = BeginWithoutBudget(std::move(options), beginning);
+  world.SetBudget(operations, budget);
   return world;
 }
 
-Complaint RunQuietly(SmallWorld& world, absl::Duration time, TurnCache& turns,
-                     bool (*is_done)(const SmallWorld&)) {
+Complaint RunWithoutFaults(SmallWorld& world, absl::Duration time,
+                           TurnCache& turns,
+                           bool (*is_done)(const SmallWorld&)) {
   const RealInstant until = world.now() + time;
   for (int step = 0; !is_done(world); ++step) {
     if (world.now() > until || step == kStepsMax) {
@@ -183,7 +184,7 @@ Complaint RunQuietly(SmallWorld& world, absl::Duration time, TurnCache& turns,
                           " and ", step,
                           " steps though nothing fails any more");
     }
-    SmallWorld::Taken taken = world.Take(world.Choices().front(), turns);
+    SmallWorld::TakeResult taken = world.Take(world.Choices().front(), turns);
     if (taken.complaint.has_value()) return std::move(taken.complaint);
   }
   return std::nullopt;
@@ -191,8 +192,8 @@ Complaint RunQuietly(SmallWorld& world, absl::Duration time, TurnCache& turns,
 
 Complaint CheckProgress(SmallWorld world, TurnCache& turns) {
   world.Heal();
-  world.Restock(/*operations=*/1, Unlimited());
-  return RunQuietly(world, ProgressMax(), turns, AreDone);
+  world.SetBudget(/*operations=*/1, Unlimited());
+  return RunWithoutFaults(world, ProgressMax(), turns, AreDone);
 }
 
 }  // namespace cachalot::sim

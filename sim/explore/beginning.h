@@ -9,28 +9,30 @@
 
 namespace cachalot::sim {
 
-// From where a small world is explored.
+// The state from which a small world is explored.
 enum class Beginning : uint8_t {
-  kBirth,    // nobody has a cluster; all expect each other
-  kFounded,  // the machines vote, have met, and have no leader yet
-  kLed,      // the last machine leads, all have sessions, nothing is under way
-  kContended,  // and client 1 holds the lock, and client 2 waits for it
+  kBirth,    // no cluster yet; all machines are to found it together
+  kFounded,  // all machines are voters and have met; there is no leader yet
+  kLed,  // the last machine leads, all have sessions, no packet is in flight
+  kContended,  // as kLed; client 1 holds the lock and client 2 waits for it
 };
 
 const char* BeginningName(Beginning beginning);
-// Nothing if `name` is none.
+// Nothing if there is no beginning of that name.
 std::optional<Beginning> ParseBeginning(absl::string_view name);
 
 // The same options give the same world.
 SmallWorld Begin(SmallOptions options, Beginning beginning);
 
-// Lets the dullest thing happen, again and again, for no more than `time`,
-// until `is_done`. The complaint says what broke on the way, or that it never
-// came.
-Complaint RunQuietly(SmallWorld& world, absl::Duration time, TurnCache& turns,
-                     bool (*is_done)(const SmallWorld&));
+// Takes the minimal choice again and again until `is_done`, for at most `time`.
+// The complaint names the property that broke, or says that `is_done` was not
+// reached.
+Complaint RunWithoutFaults(SmallWorld& world, absl::Duration time,
+                           TurnCache& turns,
+                           bool (*is_done)(const SmallWorld&));
 
-// Heals a copy of `world`: the clients must be able to take the lock once more.
+// Heals a copy of `world` and checks that each client can acquire and release
+// the lock once more.
 Complaint CheckProgress(SmallWorld world, TurnCache& turns);
 
 }  // namespace cachalot::sim

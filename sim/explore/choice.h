@@ -13,20 +13,20 @@ namespace cachalot::sim {
 // One thing that may happen next in a small world.
 struct Choice {
   enum class Kind : uint8_t {
-    kDeliver,    // the `which`-th packet under way
-    kSaveDone,   // on machine `which`
+    kDeliver,    // the `which`-th packet in flight arrives
+    kSaveDone,   // the first open save of machine `which` finishes
     kHearBreak,  // `which` learns that its stream to `other` broke
-    kRestart,    // machine `which`
-    kAsk,        // client `which` does what it does next
-    kWake,       // time passes until machine `which` wants to be stepped
-    // What costs of a budget.
-    kRenew,      // client `which` renews its lock
-    kWithdraw,   // client `which` withdraws its request
-    kLose,       // the `which`-th packet, a datagram
-    kDouble,     // it arrives, and stays under way
-    kBreak,      // the stream of the `which`-th packet, with all of its frames
-    kCrash,      // machine `which`; `other` of its open saves were done
-    kBendClock,  // machine `which`, to the dangerous end of the bound
+    kRestart,    // machine `which` starts a process
+    kAsk,        // client `which` does its next operation
+    kWake,       // time passes until the next deadline of machine `which`
+    // The kinds from here on are limited by the budget.
+    kRenew,     // client `which` renews its lock
+    kWithdraw,  // client `which` withdraws its request
+    kLose,      // the `which`-th packet, a datagram, is lost
+    kDouble,    // the same arrives, and stays in flight
+    kBreak,  // the stream of the `which`-th packet breaks; its frames are lost
+    kCrash,  // machine `which` crashes; `other` of its open saves are kept
+    kBendClock,  // clocks of `which` run at the dangerous end of the bound
   };
 
   Kind kind = Kind::kWake;
@@ -36,7 +36,7 @@ struct Choice {
   friend bool operator==(const Choice&, const Choice&) = default;
 };
 
-// What happened, from the beginning: all that it takes to do it again.
+// All choices from the beginning: enough to replay an execution.
 using Path = std::vector<Choice>;
 
 // "d0,w3,c2.1": a letter for the kind, `which`, and `other` if it is not zero.

@@ -53,7 +53,7 @@ void Explorer::Expand(const State& state, std::vector<State>& next) {
 }
 
 void Explorer::Reach(SmallWorld world, std::vector<State>& next) {
-  const uint64_t fingerprint = world.Fingerprint();
+  const uint64_t fingerprint = world.ComputeFingerprint();
   if (!known_.insert(fingerprint).second) {
     ++result_.duplicates;
     return;
@@ -61,12 +61,13 @@ void Explorer::Reach(SmallWorld world, std::vector<State>& next) {
   ++result_.states;
   result_.hash = Fingerprint().Add(result_.hash).Add(fingerprint).value();
   CheckSome(world, fingerprint);
-  const auto number = static_cast<uint32_t>(steps_.size());
-  steps_.push_back(current_);
+  const auto number = static_cast<uint32_t>(edges_.size());
+  edges_.push_back(current_);
   next.push_back({number, std::move(world)});
 }
 
-// Which ones does not depend on the way in which they were found.
+// Selects states by their hash, so the selection does not depend on the order
+// of exploration.
 void Explorer::CheckSome(const SmallWorld& world, uint64_t fingerprint) {
   if (options_.progress_every == 0) return;
   if (fingerprint % options_.progress_every != 0) return;
@@ -78,7 +79,7 @@ void Explorer::CheckSome(const SmallWorld& world, uint64_t fingerprint) {
 
 Path Explorer::CurrentPath() const {
   Path path;
-  if (steps_.empty()) return path;  // it has not begun
+  if (edges_.empty()) return path;  // it has not begun
   path = PathTo(current_.parent);
   path.push_back(current_.choice);
   return path;
@@ -86,9 +87,9 @@ Path Explorer::CurrentPath() const {
 
 Path Explorer::PathTo(uint32_t number) const {
   Path path;
-  while (steps_[number].parent != kNoParent) {
-    path.push_back(steps_[number].choice);
-    number = steps_[number].parent;
+  while (edges_[number].parent != kNoParent) {
+    path.push_back(edges_[number].choice);
+    number = edges_[number].parent;
   }
   std::reverse(path.begin(), path.end());
   return path;

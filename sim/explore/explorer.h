@@ -17,11 +17,11 @@ namespace cachalot::sim {
 struct ExploreOptions {
   uint64_t states_max = 1000000;
   uint64_t depth_max = 1000;
-  // Of the layer that is being explored, in memory: a kilobyte or so each.
+  // States of the next layer, in memory: about a kilobyte each.
   uint64_t layer_max = 2000000;
-  // Turns that are remembered: some ten kilobytes each.
+  // Cached turns: about ten kilobytes each.
   size_t turns_max = 100000;
-  // One state in so many is healed, and must then make progress; 0: none.
+  // One state in so many is healed and must make progress; 0: none.
   uint64_t progress_every = 0;
 };
 
@@ -32,31 +32,30 @@ struct BadPath {
 };
 
 struct ExploreResult {
-  uint64_t states = 0;       // different ones, the first included
+  uint64_t states = 0;       // distinct states, including the first
   uint64_t transitions = 0;  // choices taken
-  uint64_t duplicates = 0;   // that led to a state which was known
-  // All states that so many choices lead to are known.
+  uint64_t duplicates = 0;   // transitions that led to a known state
+  // All states within so many choices were explored.
   uint64_t depth = 0;
-  bool fixpoint = false;  // and so are all others
+  bool fixpoint = false;  // all reachable states were explored
   uint64_t progress_checks = 0;
   uint64_t turns_taken = 0;
   uint64_t turns_found = 0;
-  // Depends on every state, in the order of their discovery.
+  // Depends on every state, in the order of discovery.
   uint64_t hash = 0;
-  std::optional<BadPath> violation;  // by a shortest path
+  std::optional<BadPath> violation;  // with a shortest path
 };
 
-// Tries everything that can happen, the nearest first: breadth-first over
-// copies of one world, where a state that was reached before, on whatever way,
-// is not gone into again. What breaks a property is therefore found by a path
-// than which none is shorter.
+// Explores all executions of a small world, breadth-first, over copies of the
+// world. Each state is explored once. So a violation is found with a shortest
+// path.
 //
-// States are told apart by 64-bit hashes. That two of n different states get
-// the same one, and one of them goes unexplored, has odds of n^2 / 2^65: one in
-// 37 millions for a million states.
+// States are compared by 64-bit hashes. The probability that two of n states
+// share a hash, so that one is not explored, is n^2 / 2^65: one in 37 million
+// for a million states.
 //
-// It ends when there is nothing new (a fixpoint: every world within the budget
-// was seen), at the first violation, or at a limit.
+// Ends when there is no new state (a fixpoint: every state within the budget
+// was explored), at the first violation, or at a limit.
 class Explorer {
  public:
   explicit Explorer(ExploreOptions options)
@@ -64,14 +63,14 @@ class Explorer {
 
   ExploreResult Run(const SmallWorld& world);
 
-  // What led to the transition that is being made: for when it ends in a CHECK.
+  // The path including the current transition, for when it fails a CHECK.
   Path CurrentPath() const;
 
  private:
   static constexpr uint32_t kNoParent = UINT32_MAX;
 
   // How a state was first reached.
-  struct Step {
+  struct Edge {
     uint32_t parent = kNoParent;
     Choice choice;
   };
@@ -90,8 +89,8 @@ class Explorer {
   TurnCache turns_;
   ExploreResult result_;
   absl::flat_hash_set<uint64_t> known_;  // looked up, never walked
-  std::vector<Step> steps_;              // by the states' numbers
-  Step current_;
+  std::vector<Edge> edges_;              // by the states' numbers
+  Edge current_;
 };
 
 }  // namespace cachalot::sim

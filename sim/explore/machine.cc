@@ -18,7 +18,7 @@
 namespace cachalot::sim {
 namespace {
 
-// No small world has as many machines.
+// Small worlds have fewer machines.
 constexpr uint64_t kHostsMax = 9;
 
 using Hash = Fingerprint;
@@ -105,7 +105,7 @@ HostId HostAt(const Address& address) {
   return HostId();
 }
 
-// A vote or an acceptance must not go out before it is saved.
+// A vote, or the acceptance of an append, must be saved before it is sent.
 Complaint CheckPromise(const Node& node, const SavedState& disk,
                        const std::string& bytes) {
   if (bytes.size() > kPromiseBytesMax) return std::nullopt;
@@ -144,7 +144,7 @@ uint64_t FingerprintOf(const Stimulus& stimulus) {
                    hash.Add(arrived.packet->fingerprint);
                  },
                  [&](const SaveDone&) {},
-                 [&](const Told& told) { AddTo(hash, told.event); },
+                 [&](const EventGiven& told) { AddTo(hash, told.event); },
              },
              stimulus);
   return hash.value();
@@ -190,7 +190,7 @@ Turn Machine::Take(const Now& now, const Stimulus& stimulus) const {
                    next.FinishSave();
                    tell(StateSaved{save});
                  },
-                 [&](const Told& told) { tell(told.event); },
+                 [&](const EventGiven& told) { tell(told.event); },
              },
              stimulus);
   while (options_->saves_at_once && !next.saves_.empty()) {
@@ -198,7 +198,7 @@ Turn Machine::Take(const Now& now, const Stimulus& stimulus) const {
     next.FinishSave();
     tell(StateSaved{save});
   }
-  next.Observe(*this, turn);
+  next.NoteChanges(*this, turn);
   turn.machine = std::make_shared<const Machine>(std::move(next));
   return turn;
 }
@@ -281,8 +281,8 @@ void Machine::Send(const Address& to, bool is_frame, std::string bytes,
       std::make_shared<const Packet>(id_, host, is_frame, std::move(bytes)));
 }
 
-// Notes what is new since `before` and concerns more than this machine.
-void Machine::Observe(const Machine& before, Turn& turn) const {
+// Notes for the judge what has changed since `before`.
+void Machine::NoteChanges(const Machine& before, Turn& turn) const {
   if (!is_up()) return;
   node_->CheckInvariants();
   const Consensus& consensus = node_->consensus();

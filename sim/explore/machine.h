@@ -22,49 +22,50 @@
 
 namespace cachalot::sim {
 
-// What one node has sent to another, on its way. Never changed, and shared by
-// all worlds in which it is under way.
+// A message in flight. Immutable, and shared by all worlds in which it is in
+// flight.
 struct Packet {
   Packet(HostId from, HostId to, bool is_frame, std::string bytes);
 
   HostId from;
   HostId to;
-  bool is_frame;  // of a stream; else a datagram
+  bool is_frame;  // of a stream; otherwise a datagram
   std::string bytes;
-  uint64_t fingerprint;  // of all of it
+  uint64_t fingerprint;  // of all fields
 };
 using PacketPointer = std::shared_ptr<const Packet>;
 
-// How machines of a small world are made.
+// Options of the machines of a small world.
 struct MachineOptions {
-  // Name, address and birth epoch are filled in, and from its seed each process
-  // gets one of its own.
+  // The machine fills in name, address and birth epoch, and derives a seed for
+  // each process from the seed here.
   NodeOptions node;
   bool keeps_disk = true;
-  // Saves are done in the turn that orders them; else they are choices.
+  // Saves finish in the turn that orders them; otherwise each is a choice.
   bool saves_at_once = true;
 };
 
-// --- What can befall a machine ----------------------------------------------
+// --- What can happen to a machine --------------------------------------------
 
 struct Started {};
 struct Crashed {
-  uint64_t saves_kept = 0;  // of the orders that were not done
+  uint64_t saves_kept = 0;  // how many open saves reach the disk
 };
 struct PacketArrived {
   PacketPointer packet;
 };
-struct SaveDone {};  // the first that was not
-struct Told {
-  Event event;  // neither packet nor save
+struct SaveDone {};  // the first open save
+struct EventGiven {
+  Event event;  // any other event
 };
-using Stimulus = std::variant<Started, Crashed, PacketArrived, SaveDone, Told>;
+using Stimulus =
+    std::variant<Started, Crashed, PacketArrived, SaveDone, EventGiven>;
 
 uint64_t FingerprintOf(const Stimulus& stimulus);
 
 class Machine;
 
-// What came of one stimulus: all that others can see of it.
+// The result of one stimulus: all that is visible outside the machine.
 struct Turn {
   std::shared_ptr<const Machine> machine;
   std::vector<PacketPointer> sent;
@@ -72,23 +73,24 @@ struct Turn {
   std::vector<NotifyHolder> notices;
 
   // For the judge.
-  std::optional<Term> leads;  // since this turn
-  // Entries that the node knows to be committed since this turn, hashed.
+  std::optional<Term> leads;  // the term in which the node became leader
+  // Entries that the node learned to be committed, with their hashes.
   std::vector<std::pair<LogIndex, uint64_t>> commits;
-  // The lock table, hashed, if entries were applied.
+  // The hash of the lock table, if entries were applied.
   std::optional<std::pair<LogIndex, uint64_t>> table;
-  Complaint complaint;  // what is wrong on this machine alone
+  Complaint complaint;  // a property that this machine alone broke
 };
 
-// One machine of a small world: its process, if one runs, and its disk. A value
-// that is never changed: what befalls it makes another. How a turn ends depends
-// on the machine, the stimulus and the clocks' reading, and on nothing else.
+// One machine of a small world: its process, if one runs, and its disk. An
+// immutable value: a stimulus creates a new machine. The result of a turn
+// depends only on the machine, the stimulus and the clock readings.
 class Machine {
  public:
-  // Nothing runs, and the disk holds `disk`.
+  // No process runs yet; the disk holds `disk`.
   Machine(HostId id, MachineOptions options, SavedState disk);
 
-  // The stimulus must be possible: no process is started where one runs.
+  // REQUIRES: the stimulus is possible. For example, only a machine without a
+  // process can be Started.
   Turn Take(const Now& now, const Stimulus& stimulus) const;
 
   HostId id() const { return id_; }
@@ -99,7 +101,7 @@ class Machine {
   size_t saves_open() const { return saves_.size(); }
   Deadline NextDeadline() const;
 
-  // Of the whole state; two machines with the same go on in the same way.
+  // Hash of the whole state: machines with equal hashes behave equally.
   uint64_t fingerprint() const;
 
  private:
@@ -109,7 +111,7 @@ class Machine {
   void Step(const Now& now, const Event& event, Turn& turn);
   void Perform(Action action, Turn& turn);
   void Send(const Address& to, bool is_frame, std::string bytes, Turn& turn);
-  void Observe(const Machine& before, Turn& turn) const;
+  void NoteChanges(const Machine& before, Turn& turn) const;
   uint64_t ComputeFingerprint() const;
 
   HostId id_;
@@ -117,8 +119,8 @@ class Machine {
   uint64_t processes_ = 0;  // started so far
   std::optional<Node> node_;
   SavedState disk_;
-  std::deque<SaveState> saves_;  // ordered and not done
-  // Found when it is first asked for.
+  std::deque<SaveState> saves_;  // ordered and not finished
+  // Computed when it is first asked for.
   mutable std::optional<uint64_t> fingerprint_;
 };
 

@@ -28,7 +28,7 @@ uint64_t LinkBit(HostId from, HostId to) {
 
 HostId HostOf(uint64_t client) { return HostId(client); }
 
-// No two machines' clocks read alike, so that mixing them up shows.
+// All clocks read differently, so that confusing two of them is noticed.
 ClockPair ClockOf(uint64_t host) {
   const int64_t hour = absl::ToInt64Nanoseconds(absl::Hours(1));
   const auto number = static_cast<int64_t>(host);
@@ -37,19 +37,19 @@ ClockPair ClockOf(uint64_t host) {
 
 }  // namespace
 
-MachineOptions SmallOptions::Calm() {
-  MachineOptions calm;
-  MembershipOptions& membership = calm.node.membership;
+MachineOptions SmallOptions::LongTimers() {
+  MachineOptions machine;
+  MembershipOptions& membership = machine.node.membership;
   membership.probe_interval = absl::Minutes(1);
   membership.push_pull_interval = absl::Hours(1);
   membership.join_retry_min = absl::Hours(1);
   membership.join_retry_max = absl::Hours(1);
   membership.reconnect_interval = absl::Hours(1);
-  calm.node.consensus.heartbeat_interval = absl::Seconds(1);
-  calm.node.consensus.election_timeout = absl::Seconds(3);
-  calm.node.lease.session_ttl = absl::Seconds(10);
-  calm.node.lease.retry_min = absl::Seconds(2);
-  return calm;
+  machine.node.consensus.heartbeat_interval = absl::Seconds(1);
+  machine.node.consensus.election_timeout = absl::Seconds(3);
+  machine.node.lease.session_ttl = absl::Seconds(10);
+  machine.node.lease.retry_min = absl::Seconds(2);
+  return machine;
 }
 
 Budget SmallOptions::OneCrash() {
@@ -62,7 +62,7 @@ Budget SmallOptions::OneCrash() {
 SmallWorld::SmallWorld(SmallOptions options, std::vector<SavedState> disks)
     : options_(std::make_shared<const SmallOptions>(std::move(options))),
       clients_(options_->clients),
-      ledger_(std::make_shared<const Ledger>()) {
+      memory_(std::make_shared<const JudgeMemory>()) {
   CHECK(disks.size() == options_->machines);
   CHECK(options_->machines <= 8u) << "LinkBit() has no room for more";
   CHECK(options_->clients <= options_->machines);
@@ -79,12 +79,12 @@ SmallWorld::SmallWorld(SmallOptions options, std::vector<SavedState> disks)
     hosts_.push_back(std::move(host));
   }
   for (uint64_t i = 1; i <= options_->machines; ++i) {
-    const Taken taken = Move(HostId(i), Started(), turns);
+    const TakeResult taken = StepMachine(HostId(i), Started(), turns);
     CHECK(!taken.complaint.has_value()) << *taken.complaint;
   }
 }
 
-void SmallWorld::Restock(uint8_t operations, const Budget& budget) {
+void SmallWorld::SetBudget(uint8_t operations, const Budget& budget) {
   for (Client& client : clients_) client.operations_left = operations;
   budget_ = budget;
 }
@@ -104,12 +104,13 @@ std::vector<Choice> SmallWorld::Choices() const {
     if (machine(HostId(i)).saves_open() == 0) continue;
     choices.push_back({.kind = Choice::Kind::kSaveDone, .which = i});
   }
-  // Before breaks are heard: else a quiet world would call the dead for ever.
+  // Restarts come before broken streams are noticed. Otherwise the minimal
+  // choice would let nodes reconnect to dead machines for ever.
   for (uint8_t i = 1; i <= hosts_.size(); ++i) {
     if (machine(HostId(i)).is_up()) continue;
     choices.push_back({.kind = Choice::Kind::kRestart, .which = i});
   }
-  AddHearings(choices);
+  AddBreakNotices(choices);
   AddClients(Choice::Kind::kAsk, choices);
   AddWakes(/*late=*/false, choices);
   if (Has(Bounded::kLateWakes)) AddWakes(/*late=*/true, choices);
@@ -120,7 +121,7 @@ std::vector<Choice> SmallWorld::Choices() const {
   return choices;
 }
 
-// A datagram at any time, a frame as the first of its stream.
+// A datagram may arrive at any time, a frame only as the first of its stream.
 bool SmallWorld::MayArrive(size_t position) const {
   const Flight& flight = flights_[position];
   if (!machine(flight.packet->to).is_up()) return false;
@@ -135,7 +136,8 @@ bool SmallWorld::MayArrive(size_t position) const {
                       });
 }
 
-// Which of two equal datagrams arrives makes no difference.
+// True if an equal datagram was sent earlier: which of the two arrives makes no
+// difference.
 bool SmallWorld::IsCopy(size_t position) const {
   const Packet& packet = *flights_[position].packet;
   if (packet.is_frame) return false;
@@ -154,7 +156,7 @@ void SmallWorld::AddDeliveries(std::vector<Choice>& choices) const {
   }
 }
 
-void SmallWorld::AddHearings(std::vector<Choice>& choices) const {
+void SmallWorld::AddBreakNotices(std::vector<Choice>& choices) const {
   if (broken_ == 0) return;
   for (uint8_t from = 1; from <= hosts_.size(); ++from) {
     for (uint8_t to = 1; to <= hosts_.size(); ++to) {
@@ -165,15 +167,15 @@ void SmallWorld::AddHearings(std::vector<Choice>& choices) const {
   }
 }
 
-RealInstant SmallWorld::DueOf(HostId host) const {
+RealInstant SmallWorld::NextWake(HostId host) const {
   const Deadline deadline = machine(host).NextDeadline();
   return std::max(now_, At(host).clock.When(deadline));
 }
 
 bool SmallWorld::IsLate(HostId host) const {
-  const RealInstant due = DueOf(host);
-  for (uint64_t i = 1; i <= hosts_.size(); ++i) {
-    if (DueOf(HostId(i)) < due) return true;
+  const RealInstant due = NextWake(host);
+  for (const HostId other : hosts()) {
+    if (NextWake(other) < due) return true;
   }
   return false;
 }
@@ -181,7 +183,7 @@ bool SmallWorld::IsLate(HostId host) const {
 void SmallWorld::AddWakes(bool late, std::vector<Choice>& choices) const {
   if (!Has(Bounded::kWakes)) return;
   for (uint8_t i = 1; i <= hosts_.size(); ++i) {
-    if (DueOf(HostId(i)) == RealInstant::Never()) continue;
+    if (NextWake(HostId(i)) == RealInstant::Never()) continue;
     if (IsLate(HostId(i)) != late) continue;
     choices.push_back({.kind = Choice::Kind::kWake, .which = i});
   }
@@ -247,7 +249,7 @@ void SmallWorld::Spend(Bounded what) {
   if (budget_[what] != kUnlimited) --budget_[what];
 }
 
-std::optional<Bounded> SmallWorld::PriceOf(const Choice& choice) const {
+std::optional<Bounded> SmallWorld::CostOf(const Choice& choice) const {
   switch (choice.kind) {
     case Choice::Kind::kDeliver:
     case Choice::Kind::kSaveDone:
@@ -276,23 +278,25 @@ std::optional<Bounded> SmallWorld::PriceOf(const Choice& choice) const {
   return std::nullopt;
 }
 
-SmallWorld::Taken SmallWorld::Take(const Choice& choice, TurnCache& turns) {
-  const std::optional<Bounded> price = PriceOf(choice);
-  if (price.has_value()) Spend(*price);
+SmallWorld::TakeResult SmallWorld::Take(const Choice& choice,
+                                        TurnCache& turns) {
+  const std::optional<Bounded> cost = CostOf(choice);
+  if (cost.has_value()) Spend(*cost);
   const HostId host(choice.which);
   switch (choice.kind) {
     case Choice::Kind::kDeliver:
       return Deliver(choice.which, /*keeps=*/false, turns);
     case Choice::Kind::kSaveDone:
-      return Move(host, SaveDone(), turns);
+      return StepMachine(host, SaveDone(), turns);
     case Choice::Kind::kHearBreak: {
       const HostId peer(choice.other);
       broken_ &= ~LinkBit(host, peer);
-      return Move(host, Told{LinkChanged{HostAddress(peer), false}}, turns);
+      return StepMachine(
+          host, EventGiven{LinkChanged{HostAddress(peer), false}}, turns);
     }
     case Choice::Kind::kRestart:
       ++At(host).process;
-      return Move(host, Started(), turns);
+      return StepMachine(host, Started(), turns);
     case Choice::Kind::kAsk:
       return Ask(choice.which, turns);
     case Choice::Kind::kWake:
@@ -307,7 +311,8 @@ SmallWorld::Taken SmallWorld::Take(const Choice& choice, TurnCache& turns) {
     }
     case Choice::Kind::kWithdraw: {
       const RequestId open = clients_[choice.which - 1u].open;
-      return Move(HostOf(choice.which), Told{RequestWithdrawn{open}}, turns);
+      return StepMachine(HostOf(choice.which),
+                         EventGiven{RequestWithdrawn{open}}, turns);
     }
     case Choice::Kind::kLose:
       flights_.erase(flights_.begin() + choice.which);
@@ -321,7 +326,7 @@ SmallWorld::Taken SmallWorld::Take(const Choice& choice, TurnCache& turns) {
       return Crash(host, choice.other, turns);
     case Choice::Kind::kBendClock: {
       At(host).is_bent = true;
-      // What it grants runs out too soon, and what it holds too late.
+      // Leases that it grants expire too early; leases that it holds, too late.
       ClockPair& clock = At(host).clock;
       clock.slow.SetRate(now_, options_->bend_ppm);
       clock.fast.SetRate(now_, -options_->bend_ppm);
@@ -331,52 +336,55 @@ SmallWorld::Taken SmallWorld::Take(const Choice& choice, TurnCache& turns) {
   return {};
 }
 
-SmallWorld::Taken SmallWorld::Move(HostId host, const Stimulus& stimulus,
-                                   TurnCache& turns) {
-  Taken taken;
+SmallWorld::TakeResult SmallWorld::StepMachine(HostId host,
+                                               const Stimulus& stimulus,
+                                               TurnCache& turns) {
+  TakeResult taken;
   taken.turn = turns.Take(machine(host), Read(host), stimulus);
   At(host).machine = taken.turn->machine;
   Send(host, taken.turn->sent);
   taken.complaint = taken.turn->complaint;
   if (!taken.complaint.has_value()) taken.complaint = Judge(host, *taken.turn);
-  if (!taken.complaint.has_value()) taken.complaint = Hear(host, *taken.turn);
+  if (!taken.complaint.has_value()) {
+    taken.complaint = UpdateClient(host, *taken.turn);
+  }
   return taken;
 }
 
-SmallWorld::Taken SmallWorld::Wake(HostId host, TurnCache& turns) {
+SmallWorld::TakeResult SmallWorld::Wake(HostId host, TurnCache& turns) {
   Spend(Bounded::kWakes);
-  now_ = DueOf(host);
-  return Move(host, Told{TimeAdvanced()}, turns);
+  now_ = NextWake(host);
+  return StepMachine(host, EventGiven{TimeAdvanced()}, turns);
 }
 
-SmallWorld::Taken SmallWorld::Deliver(size_t position, bool keeps,
-                                      TurnCache& turns) {
+SmallWorld::TakeResult SmallWorld::Deliver(size_t position, bool keeps,
+                                           TurnCache& turns) {
   CHECK(MayArrive(position));
   const PacketPointer packet = flights_[position].packet;
   if (!keeps) {
     flights_.erase(flights_.begin() + static_cast<ptrdiff_t>(position));
   }
-  return Move(packet->to, PacketArrived{packet}, turns);
+  return StepMachine(packet->to, PacketArrived{packet}, turns);
 }
 
-SmallWorld::Taken SmallWorld::Crash(HostId host, uint64_t saves_kept,
-                                    TurnCache& turns) {
-  // What the dead process had sent is under way and may arrive. What is on its
-  // way to it is lost, and its peers' kernels are told.
+SmallWorld::TakeResult SmallWorld::Crash(HostId host, uint64_t saves_kept,
+                                         TurnCache& turns) {
+  // Packets from the dead process stay in flight. Frames to it are lost, and
+  // the kernels of their senders notice it.
   const auto lost = std::remove_if(
       flights_.begin(), flights_.end(), [&](const Flight& flight) {
         return flight.packet->is_frame && flight.packet->to == host;
       });
   flights_.erase(lost, flights_.end());
-  for (uint64_t i = 1; i <= hosts_.size(); ++i) {
-    const uint64_t in = LinkBit(HostId(i), host);
-    const uint64_t out = LinkBit(host, HostId(i));
+  for (const HostId peer : hosts()) {
+    const uint64_t in = LinkBit(peer, host);
+    const uint64_t out = LinkBit(host, peer);
     if ((connected_ & in) != 0) broken_ |= in;
     connected_ &= ~(in | out);
     broken_ &= ~out;
   }
   LoseClient(host);
-  return Move(host, Crashed{saves_kept}, turns);
+  return StepMachine(host, Crashed{saves_kept}, turns);
 }
 
 void SmallWorld::LoseClient(HostId host) {
@@ -387,7 +395,7 @@ void SmallWorld::LoseClient(HostId host) {
   client.token = FencingToken();
 }
 
-// The frames are lost; a sender that lives will hear of it.
+// The frames are lost; the sender, if it still runs, will learn it.
 void SmallWorld::Break(size_t position) {
   const Flight broken = flights_[position];
   const HostId from = broken.packet->from;
@@ -417,8 +425,8 @@ void SmallWorld::Send(HostId from, const std::vector<PacketPointer>& packets) {
 
 // --- Clients -----------------------------------------------------------------
 
-// Takes the lock, or releases it.
-SmallWorld::Taken SmallWorld::Ask(uint64_t number, TurnCache& turns) {
+// Acquires the lock, or releases it.
+SmallWorld::TakeResult SmallWorld::Ask(uint64_t number, TurnCache& turns) {
   Client& client = clients_[static_cast<size_t>(number - 1)];
   CHECK(CanAsk(client));
   if (client.state == Client::State::kHolding) {
@@ -436,17 +444,18 @@ SmallWorld::Taken SmallWorld::Ask(uint64_t number, TurnCache& turns) {
                 turns);
 }
 
-SmallWorld::Taken SmallWorld::Submit(uint64_t number, Request request,
-                                     TurnCache& turns) {
+SmallWorld::TakeResult SmallWorld::Submit(uint64_t number, Request request,
+                                          TurnCache& turns) {
   Client& client = clients_[static_cast<size_t>(number - 1)];
   ++client.asked;
   client.open = RequestId(number * kRequestsPerClient + client.asked);
-  return Move(HostOf(number),
-              Told{RequestSubmitted{client.open, std::move(request)}}, turns);
+  return StepMachine(
+      HostOf(number),
+      EventGiven{RequestSubmitted{client.open, std::move(request)}}, turns);
 }
 
-// Lets the machine's client hear what it is told.
-Complaint SmallWorld::Hear(HostId host, const Turn& turn) {
+// Passes the answers and notices of a turn to the machine's client.
+Complaint SmallWorld::UpdateClient(HostId host, const Turn& turn) {
   if (host.value() > clients_.size()) return std::nullopt;
   Client& client = clients_[static_cast<size_t>(host.value() - 1)];
   using State = Client::State;
@@ -499,26 +508,26 @@ Complaint SmallWorld::Judge(HostId host, const Turn& turn) {
   if (!is_news) return std::nullopt;
   const Node& node = machine(host).node();
   const ClusterId cluster = node.identity().cluster;
-  auto ledger = std::make_shared<Ledger>(*ledger_);
+  auto memory = std::make_shared<JudgeMemory>(*memory_);
   Complaint complaint;
   const auto note = [&](Complaint found) {
     if (!complaint.has_value()) complaint = std::move(found);
   };
   if (turn.leads.has_value()) {
-    note(ledger->Leads(cluster, *turn.leads, node.id()));
+    note(memory->ObserveLeader(cluster, *turn.leads, node.id()));
   }
   for (const auto& [index, entry] : turn.commits) {
-    note(ledger->Commits(cluster, index, entry));
+    note(memory->ObserveCommit(cluster, index, entry));
   }
   if (turn.table.has_value()) {
-    note(ledger->Has(cluster, turn.table->first, turn.table->second));
+    note(memory->ObserveTable(cluster, turn.table->first, turn.table->second));
   }
-  ledger_ = std::move(ledger);
+  memory_ = std::move(memory);
   note(JudgeCommits(node, turn));
   return complaint;
 }
 
-// What a leader commits, a majority has saved.
+// A majority must have saved what a leader commits.
 Complaint SmallWorld::JudgeCommits(const Node& node, const Turn& turn) const {
   const Consensus& consensus = node.consensus();
   if (!consensus.leads() || turn.commits.empty()) return std::nullopt;
@@ -532,11 +541,11 @@ Complaint SmallWorld::JudgeCommits(const Node& node, const Turn& turn) const {
                            consensus.TermAt(index), saved);
 }
 
-// A belief begins: nobody else's may last at this instant.
+// A client's belief begins: no other client may believe at this instant.
 Complaint SmallWorld::JudgeGrant(const FencingToken& token) {
-  auto ledger = std::make_shared<Ledger>(*ledger_);
-  Complaint complaint = ledger->Granted(kKey, token);
-  ledger_ = std::move(ledger);
+  auto memory = std::make_shared<JudgeMemory>(*memory_);
+  Complaint complaint = memory->ObserveGrant(kKey, token);
+  memory_ = std::move(memory);
   if (complaint.has_value()) return complaint;
   std::vector<BeliefSpan> beliefs;
   for (const Host& host : hosts_) {
@@ -551,12 +560,12 @@ Complaint SmallWorld::JudgeGrant(const FencingToken& token) {
 
 // --- Views -------------------------------------------------------------------
 
-uint64_t SmallWorld::Fingerprint() const {
-  class Fingerprint hash;
+uint64_t SmallWorld::ComputeFingerprint() const {
+  Fingerprint hash;
   hash.Add(now_);
-  for (uint64_t i = 1; i <= hosts_.size(); ++i) {
-    const Host& host = At(HostId(i));
-    const Now now = Read(HostId(i));
+  for (const HostId id : hosts()) {
+    const Host& host = At(id);
+    const Now now = Read(id);
     hash.Add(host.machine->fingerprint()).Add(now.slow).Add(now.fast);
     hash.Add(uint64_t{host.process} * 2 + uint64_t{host.is_bent});
   }
@@ -565,11 +574,11 @@ uint64_t SmallWorld::Fingerprint() const {
     hash.Add(uint64_t{client.asked} * 256 + client.operations_left);
     hash.Add(client.token);
   }
-  // A sum, since the order of sending counts within a stream alone.
+  // A sum, because the order of sending matters only within a stream.
   uint64_t under_way = 0;
   for (size_t i = 0; i < flights_.size(); ++i) {
     const Flight& flight = flights_[i];
-    class Fingerprint one;
+    Fingerprint one;
     one.Add(flight.packet->fingerprint);
     if (flight.packet->is_frame) {
       uint64_t ahead = 0;
@@ -587,7 +596,7 @@ uint64_t SmallWorld::Fingerprint() const {
   }
   hash.Add(under_way).Add(connected_).Add(broken_);
   for (const uint16_t left : budget_.left) hash.Add(uint64_t{left});
-  hash.Add(ledger_->fingerprint());
+  hash.Add(memory_->fingerprint());
   return hash.value();
 }
 

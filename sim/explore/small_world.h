@@ -17,7 +17,7 @@
 #include "engine/request.h"
 #include "engine/saved_state.h"
 #include "sim/explore/choice.h"
-#include "sim/explore/ledger.h"
+#include "sim/explore/judge_memory.h"
 #include "sim/explore/machine.h"
 #include "sim/explore/turn_cache.h"
 #include "sim/judge/complaint.h"
@@ -27,10 +27,10 @@
 
 namespace cachalot::sim {
 
-// How often what is bounded may still happen.
+// Kinds of choices that a budget limits.
 enum class Bounded : uint8_t {
-  kWakes,        // of machines, whichever
-  kLateWakes,    // of one that is not the first to be due: it was held up
+  kWakes,        // of any machine
+  kLateWakes,    // of a machine while another one was due before
   kLosses,       // of a datagram
   kDuplicates,   // of a datagram
   kBreaks,       // of a stream
@@ -42,6 +42,7 @@ enum class Bounded : uint8_t {
 inline constexpr size_t kBoundedCount = 9;
 inline constexpr uint16_t kUnlimited = std::numeric_limits<uint16_t>::max();
 
+// How often each kind of choice may still be taken.
 struct Budget {
   std::array<uint16_t, kBoundedCount> left{};
 
@@ -56,70 +57,69 @@ struct SmallOptions {
   uint64_t machines = 3;
   // Client i lives on machine i.
   uint64_t clients = 2;
-  MachineOptions machine = Calm();
-  // Ends before a leader is heard again.
+  MachineOptions machine = LongTimers();
+  // Shorter than the heartbeat interval of LongTimers().
   absl::Duration ttl = absl::Milliseconds(200);
   absl::Duration wait = absl::Seconds(30);
-  // How far clocks may be bent; within the engine's rate bound, unless the
-  // judges are to object.
+  // The rate error of a bent clock. Must be within the engine's rate bound,
+  // unless a violation is wanted.
   int64_t bend_ppm = 1000;
-  // How often each client takes the lock.
+  // How often each client acquires the lock.
   uint8_t operations = 1;
   Budget budget = OneCrash();
 
-  // The engine's timers so far apart that few of them go off in the life of a
-  // small world: each is one more thing that may come before or after all else.
-  static MachineOptions Calm();
-  // Time without end, one crash, and nothing else that goes wrong.
+  // Engine options with long timers, so that few fire in a small world: each
+  // timer that fires multiplies the number of orders.
+  static MachineOptions LongTimers();
+  // Unlimited wakes, one crash, and no other fault.
   static Budget OneCrash();
 };
 
-// A few machines, a client on some of them, and one lock. A value: every thing
-// that can happen next is a choice, and to take one on a copy is to explore it.
+// A few machines, a client on some of them, and one lock. A value: to explore a
+// choice, take it on a copy.
 //
-// Time stands still but for kWake, which lets it pass until some machine's
-// deadline: what is under way stays so for as long as nobody delivers it.
-// Datagrams arrive in any order; frames of one stream in theirs.
+// Time passes only with kWake, which advances it to some machine's deadline. A
+// packet stays in flight until a choice delivers it. Datagrams arrive in any
+// order, frames of one stream in the order of sending.
 //
-// Copying is cheap: machines and packets are shared and never changed.
+// Copying is cheap: machines and packets are immutable and shared.
 class SmallWorld {
  public:
   // `disks`: one for each machine. All processes are started.
   SmallWorld(SmallOptions options, std::vector<SavedState> disks);
 
-  // All that may happen next, the dullest first.
+  // All choices, the minimal one first: progress before time, and faults last.
   std::vector<Choice> Choices() const;
 
-  struct Taken {
-    std::shared_ptr<const Turn> turn;  // null if no machine was concerned
+  struct TakeResult {
+    std::shared_ptr<const Turn> turn;  // null if no machine took a turn
     Complaint complaint;
   };
-  // What `choice` costs of the budget, besides time; nothing if it is free.
-  std::optional<Bounded> PriceOf(const Choice& choice) const;
+  // Which part of the budget `choice` uses, besides kWakes; nothing if none.
+  std::optional<Bounded> CostOf(const Choice& choice) const;
   // REQUIRES: `choice` is one of Choices().
-  Taken Take(const Choice& choice, TurnCache& turns);
+  TakeResult Take(const Choice& choice, TurnCache& turns);
 
-  // Each client may take the lock so many times more, and what is bounded may
-  // happen as often as `budget` says.
-  void Restock(uint8_t operations, const Budget& budget);
-  // No more faults, and time without end.
+  // Sets how often each client may still acquire the lock, and the budget.
+  void SetBudget(uint8_t operations, const Budget& budget);
+  // Sets a budget without faults and with unlimited wakes.
   void Heal();
 
-  uint64_t Fingerprint() const;
+  uint64_t ComputeFingerprint() const;
 
   // --- For watching ----------------------------------------------------------
 
   RealInstant now() const { return now_; }
   const Budget& budget() const { return budget_; }
   const Machine& machine(HostId host) const { return *At(host).machine; }
-  uint64_t machine_count() const { return hosts_.size(); }
+  HostRange hosts() const { return HostRange(hosts_.size()); }
   size_t packets_under_way() const { return flights_.size(); }
   const Packet& packet(size_t position) const {
     return *flights_[position].packet;
   }
-  // When the machine wants to be woken.
-  RealInstant DueOf(HostId host) const;
-  // Every client has taken and released the lock as often as it may.
+  // When the machine's next deadline is due, but not before now.
+  RealInstant NextWake(HostId host) const;
+  // Every client has acquired and released the lock as often as it may.
   bool clients_are_done() const;
   bool IsHolding(uint64_t client) const;
   bool IsAsking(uint64_t client) const;
@@ -129,8 +129,8 @@ class SmallWorld {
   struct Host {
     std::shared_ptr<const Machine> machine;
     ClockPair clock;
-    uint8_t process = 1;  // counts them
-    bool is_bent = false;
+    uint8_t process = 1;   // the n-th of the machine
+    bool is_bent = false;  // its clocks
   };
 
   struct Flight {
@@ -143,7 +143,7 @@ class SmallWorld {
     State state = State::kIdle;
     uint8_t operations_left = 0;
     uint16_t asked = 0;  // requests so far
-    RequestId open;      // without an answer; none: zero
+    RequestId open;      // the unanswered request; RequestId(): none
     FencingToken token;
   };
 
@@ -158,7 +158,7 @@ class SmallWorld {
   bool IsLate(HostId host) const;
   void AddDeliveries(std::vector<Choice>& choices) const;
   void AddWakes(bool late, std::vector<Choice>& choices) const;
-  void AddHearings(std::vector<Choice>& choices) const;
+  void AddBreakNotices(std::vector<Choice>& choices) const;
   void AddClients(Choice::Kind kind, std::vector<Choice>& choices) const;
   void AddDatagramFaults(std::vector<Choice>& choices) const;
   void AddHostFaults(std::vector<Choice>& choices) const;
@@ -168,18 +168,19 @@ class SmallWorld {
   bool Has(Bounded what) const { return budget_[what] > 0; }
   void Spend(Bounded what);
 
-  Taken Move(HostId host, const Stimulus& stimulus, TurnCache& turns);
-  Taken Wake(HostId host, TurnCache& turns);
-  Taken Deliver(size_t position, bool keeps, TurnCache& turns);
-  Taken Crash(HostId host, uint64_t saves_kept, TurnCache& turns);
-  Taken Ask(uint64_t client, TurnCache& turns);
-  Taken Submit(uint64_t client, Request request, TurnCache& turns);
+  TakeResult StepMachine(HostId host, const Stimulus& stimulus,
+                         TurnCache& turns);
+  TakeResult Wake(HostId host, TurnCache& turns);
+  TakeResult Deliver(size_t position, bool keeps, TurnCache& turns);
+  TakeResult Crash(HostId host, uint64_t saves_kept, TurnCache& turns);
+  TakeResult Ask(uint64_t client, TurnCache& turns);
+  TakeResult Submit(uint64_t client, Request request, TurnCache& turns);
   void Break(size_t position);
   void LoseStream(const Packet& packet, uint8_t process);
   void LoseClient(HostId host);
 
   void Send(HostId from, const std::vector<PacketPointer>& packets);
-  Complaint Hear(HostId host, const Turn& turn);
+  Complaint UpdateClient(HostId host, const Turn& turn);
   Complaint Judge(HostId host, const Turn& turn);
   Complaint JudgeCommits(const Node& node, const Turn& turn) const;
   Complaint JudgeGrant(const FencingToken& token);
@@ -189,12 +190,12 @@ class SmallWorld {
   absl::InlinedVector<Host, 3> hosts_;
   absl::InlinedVector<Client, 2> clients_;
   absl::InlinedVector<Flight, 8> flights_;  // in the order of sending
-  // A bit for each directed pair (LinkBit): streams that are open, and those
-  // that broke and whose sender has not heard of it.
+  // One bit for each directed pair of machines (LinkBit): open streams, and
+  // broken streams whose sender does not know yet.
   uint64_t connected_ = 0;
   uint64_t broken_ = 0;
   Budget budget_;
-  std::shared_ptr<const Ledger> ledger_;
+  std::shared_ptr<const JudgeMemory> memory_;
 };
 
 }  // namespace cachalot::sim

@@ -28,8 +28,8 @@ std::string NameOf(const Address& address) {
   return address.ToString();
 }
 
-// Keeps what the nodes think until it is told.
-class Thoughts : public Observer {
+// Keeps the decisions of the nodes until they are written.
+class DecisionLog : public Observer {
  public:
   void Note(absl::string_view decision) override {
     notes_.emplace_back(decision);
@@ -40,8 +40,7 @@ class Thoughts : public Observer {
   std::vector<std::string> notes_;
 };
 
-// What a choice brings to a machine, in words; empty if there is no more to say
-// than what happened.
+// The message that a choice delivers, as text; empty for other choices.
 std::string Arrival(const Describer& describer, const SmallWorld& world,
                     const Choice& choice) {
   if (choice.kind != Choice::Kind::kDeliver &&
@@ -78,24 +77,26 @@ void TellTurn(const Describer& describer, const Turn& turn, RealInstant now,
 
 Complaint TellStory(SmallOptions options, Beginning beginning, const Path& path,
                     std::ostream& out) {
-  Thoughts thoughts;
-  options.machine.node.observer = &thoughts;
+  DecisionLog decisions;
+  options.machine.node.observer = &decisions;
   const Describer describer(NameOf);
   Trace trace(&out);
   SmallWorld world = Begin(std::move(options), beginning);
-  thoughts.Take();
+  decisions.Take();
   TurnCache turns(/*turns_max=*/0);
   for (const Choice& choice : path) {
     const std::vector<Choice> choices = world.Choices();
     if (std::find(choices.begin(), choices.end(), choice) == choices.end()) {
-      return absl::StrCat("nobody offers the choice ", ToString(choice));
+      return absl::StrCat("this choice is not possible here: ",
+                          ToString(choice));
     }
     std::string what = world.Describe(choice);
     const std::string arrival = Arrival(describer, world, choice);
     if (!arrival.empty()) absl::StrAppend(&what, ", ", arrival);
-    SmallWorld::Taken taken = world.Take(choice, turns);
+    SmallWorld::TakeResult taken = world.Take(choice, turns);
     trace.Line(world.now(), ToString(choice), what);
-    for (const std::string& thought : thoughts.Take()) trace.Thought(thought);
+    for (const std::string& decision : decisions.Take())
+      trace.Decision(decision);
     if (taken.turn != nullptr) {
       TellTurn(describer, *taken.turn, world.now(), trace);
     }

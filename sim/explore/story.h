@@ -10,9 +10,9 @@
 
 namespace cachalot::sim {
 
-// Does again what `path` says and tells it to `out`, one line for each choice,
-// and below it what the machine heard, thought and did. Returns what was broken
-// in the end; a choice that the world does not offer ends it with a complaint.
+// Replays `path` and writes it to `out`: one line for each choice, and below it
+// the decisions and actions of the machine. Returns the violation at the end,
+// if any. A choice that is not possible ends the replay with a complaint.
 Complaint TellStory(SmallOptions options, Beginning beginning, const Path& path,
                     std::ostream& out);
 

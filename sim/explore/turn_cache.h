@@ -11,14 +11,13 @@
 
 namespace cachalot::sim {
 
-// Turns that were taken before. Most transitions of a world move one machine in
-// a way in which it has moved before, in a world that differed elsewhere: that
-// machine's turn is looked up instead of taken again.
+// A cache of turns. Most transitions repeat a turn that a machine took before,
+// in a world that differed elsewhere.
 //
-// Machines, stimuli and readings are told apart by 64-bit hashes.
+// Keys are 64-bit hashes of machine, stimulus and clock readings.
 class TurnCache {
  public:
-  // Forgets everything when it has so many; 0: takes each anew.
+  // The cache is cleared when it holds `turns_max` turns; 0: no cache.
   explicit TurnCache(size_t turns_max) : turns_max_(turns_max) {}
 
   std::shared_ptr<const Turn> Take(const Machine& machine, const Now& now,

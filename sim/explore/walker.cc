@@ -12,9 +12,9 @@
 namespace cachalot::sim {
 namespace {
 
-// Above all that priorities fall to in a schedule.
+// Initial priorities are above this, lowered ones below.
 constexpr uint64_t kPriorityMin = 1u << 20;
-// Evenly: one choice in so many is a fault, if there is one to choose.
+// With even draws one choice in so many is a fault, if a fault is possible.
 constexpr uint64_t kFaultOdds = 12;
 
 }  // namespace
@@ -62,7 +62,7 @@ void Walker::Walk(SmallWorld world, Schedule& schedule, bool must_progress) {
     complaint = world.Take(choice, turns_).complaint;
   }
   result_.hash =
-      Fingerprint().Add(result_.hash).Add(world.Fingerprint()).value();
+      Fingerprint().Add(result_.hash).Add(world.ComputeFingerprint()).value();
   if (!complaint.has_value() && must_progress) {
     ++result_.progress_checks;
     complaint = CheckProgress(std::move(world), turns_);
@@ -81,32 +81,33 @@ Choice Walker::DrawEvenly(const SmallWorld& world, Schedule& schedule) const {
   std::vector<Choice> choices = world.Choices();
   const auto faults = std::stable_partition(
       choices.begin(), choices.end(),
-      [&](const Choice& c) { return !world.PriceOf(c).has_value(); });
-  const auto dull = static_cast<uint64_t>(faults - choices.begin());
-  const bool is_fault = dull == 0 || (dull < choices.size() &&
-                                      schedule.random.Chance(1, kFaultOdds));
+      [&](const Choice& c) { return !world.CostOf(c).has_value(); });
+  const auto free_count = static_cast<uint64_t>(faults - choices.begin());
+  const bool is_fault =
+      free_count == 0 ||
+      (free_count < choices.size() && schedule.random.Chance(1, kFaultOdds));
   const uint64_t picked =
-      is_fault ? dull + schedule.random.Below(choices.size() - dull)
-               : schedule.random.Below(dull);
+      is_fault ? free_count + schedule.random.Below(choices.size() - free_count)
+               : schedule.random.Below(free_count);
   return choices[static_cast<size_t>(picked)];
 }
 
 Choice Walker::DrawHighest(const SmallWorld& world, Schedule& schedule) const {
   const uint64_t step = path_.size();
   std::vector<Choice> choices = world.Choices();
-  // A fault whose time has come waits until it is possible.
+  // A fault that is due waits until it is possible.
   for (auto fault = schedule.faults.begin();
        fault != schedule.faults.end() && fault->first <= step; ++fault) {
     std::vector<Choice> fitting;
     std::copy_if(
         choices.begin(), choices.end(), std::back_inserter(fitting),
-        [&](const Choice& c) { return world.PriceOf(c) == fault->second; });
+        [&](const Choice& c) { return world.CostOf(c) == fault->second; });
     if (fitting.empty()) continue;
     schedule.faults.erase(fault);
     return fitting[schedule.random.Below(fitting.size())];
   }
   const auto priority_of = [&](const Choice& choice) {
-    if (world.PriceOf(choice).has_value()) return uint64_t{0};
+    if (world.CostOf(choice).has_value()) return uint64_t{0};
     return schedule.priorities[SourceOf(world, choice)];
   };
   const Choice highest = *std::max_element(

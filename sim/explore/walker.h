@@ -18,12 +18,12 @@ namespace cachalot::sim {
 struct WalkOptions {
   uint64_t seed = 1;
   uint64_t schedules = 10000;
-  // Choices in each.
+  // Choices in each schedule.
   uint64_t length = 200;
-  // 0: each choice is drawn evenly. Else by priorities, with one change less
-  // than this.
+  // 0: each choice is drawn evenly. Otherwise by priorities, with depth - 1
+  // changes of priority.
   uint64_t depth = 3;
-  // One schedule in so many must make progress at its end; 0: none.
+  // One schedule in so many must make progress after its end; 0: none.
   uint64_t progress_every = 64;
 };
 
@@ -35,17 +35,20 @@ struct WalkResult {
   std::optional<BadPath> violation;
 };
 
-// Many walks through one small world, each down a way of its own, for what lies
-// deeper than the explorer can go.
+// Takes many random walks through one small world, to reach deeper states than
+// the explorer can.
 //
 // By priorities (PCT: Burckhardt et al., ASPLOS 2010): each link, machine and
-// client has a priority that is drawn once, and what may happen to the highest
-// happens. At depth - 1 points of the schedule, drawn too, the highest becomes
-// the lowest. A bug that needs `depth` things to happen in one order is met by
-// a schedule with a chance that does not fall exponentially with its length, as
-// that of an even draw does. Ours differs in two ways. Deadlines never end, so
-// a machine's priority to be woken is drawn anew each time: else time would
-// pass for ever and nothing arrive. And faults happen at points of their own.
+// client gets a random priority, and the possible choice of the highest
+// priority is taken. At depth - 1 random points of the schedule the highest
+// priority becomes the lowest. If a bug needs `depth` events in a certain
+// order, the probability that a schedule finds it does not fall exponentially
+// with the length of the schedule, as it does with even draws.
+//
+// Two things differ from the paper. There is always another deadline, so a
+// machine's priority to wake is drawn again each time; otherwise time would
+// pass for ever and no packet would arrive. And faults have their own random
+// points.
 class Walker {
  public:
   explicit Walker(WalkOptions options) : options_(options) {}
@@ -56,7 +59,8 @@ class Walker {
   const Path& path() const { return path_; }
 
  private:
-  // Links for streams and for datagrams; wakes, saves and clients.
+  // Sources of choices: links, once for streams and once for datagrams; and the
+  // wakes, saves and clients of machines.
   static constexpr size_t kSources = 512;
 
   struct Schedule {
@@ -66,7 +70,7 @@ class Walker {
     Random random;
     std::array<uint64_t, kSources> priorities;
     uint64_t lowest;                // falls with each change
-    std::vector<uint64_t> changes;  // steps, in order
+    std::vector<uint64_t> changes;  // at these steps, ascending
     std::vector<std::pair<uint64_t, Bounded>> faults;
   };
 
@@ -77,7 +81,7 @@ class Walker {
   static size_t SourceOf(const SmallWorld& world, const Choice& choice);
 
   WalkOptions options_;
-  // Walks part soon: few of their turns were taken before.
+  // No cache: walks diverge soon, so turns rarely repeat.
   TurnCache turns_ = TurnCache(/*turns_max=*/0);
   WalkResult result_;
   Path path_;

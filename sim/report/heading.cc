@@ -14,7 +14,7 @@ Heading HeadingOf(const Plan& plan, const RunResult& result) {
   heading.plan = plan.Describe();
   if (result.violation.has_value()) {
     const Violation& violation = *result.violation;
-    heading.ending = Ending::kFailed;
+    heading.verdict = RunVerdict::kFailed;
     heading.sentence =
         absl::StrCat(HostName(violation.host), ": ", violation.sentence);
     // The world counts from 1.
@@ -22,7 +22,7 @@ Heading HeadingOf(const Plan& plan, const RunResult& result) {
       heading.failed_step = static_cast<size_t>(violation.step - 1);
     }
   } else if (!result.excuse.empty()) {
-    heading.ending = Ending::kExcused;
+    heading.verdict = RunVerdict::kExcused;
     heading.sentence = result.excuse;
   }
   heading.figures = {

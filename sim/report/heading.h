@@ -7,7 +7,7 @@
 
 namespace cachalot::sim {
 
-// What to say first of a run of `plan` that came to `result`.
+// The heading of the run of `plan` that had this result.
 Heading HeadingOf(const Plan& plan, const RunResult& result);
 
 }  // namespace cachalot::sim

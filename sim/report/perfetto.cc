@@ -18,18 +18,18 @@ namespace {
 
 using nlohmann::json;
 
-// "Processes" of the format: 1 and up are machines.
+// Process ids in the trace format; machines have their own numbers, from 1.
 constexpr uint64_t kWorld = 100000;
 constexpr uint64_t kLocks = 100001;
 
-// "Threads" of machines; beliefs have one for each key from kBeliefs on.
+// Thread ids of a machine; beliefs have one for each key, from kBeliefs on.
 constexpr uint64_t kTurns = 1;
 constexpr uint64_t kRole = 2;
 constexpr uint64_t kPauses = 3;
 constexpr uint64_t kBeliefs = 10;
 
-// A turn takes no time; to be seen, and to hold its flows, it is shown to take
-// this, or less if the next one follows sooner.
+// A turn takes no simulated time. It is drawn this long, so that it is visible
+// and flows can start at it, or shorter if the next one follows sooner.
 constexpr int64_t kTurnNs = 1000;
 
 struct Track {
@@ -53,12 +53,12 @@ class Writer {
   void AddFlows();
   void AddRoles();
   void AddLocks();
-  void AddDeeds();
+  void AddInterventions();
   void AddSlice(const Track& track, const RealSpan& span, std::string name,
                 json args = json::object());
   void Add(int64_t at_ns, const Track& track, const char* phase,
            std::string name, json rest);
-  // The number of a key among all, from 0.
+  // The index of a key among all keys.
   uint64_t NumberOf(const std::string& key) { return keys_.at(key); }
 
   const Recording& recording_;
@@ -77,12 +77,12 @@ void Writer::Write(std::ostream& out) {
   AddFlows();
   AddRoles();
   AddLocks();
-  AddDeeds();
+  AddInterventions();
   std::stable_sort(
       events_.begin(), events_.end(),
       [](const auto& a, const auto& b) { return a.first < b.first; });
 
-  // Keys may be any bytes; JSON wants UTF-8.
+  // Keys may be any bytes, but JSON must be UTF-8.
   out << "{\"displayTimeUnit\":\"ms\",\"traceEvents\":[";
   const char* separator = "\n";
   for (const auto& [at, event] : events_) {
@@ -142,7 +142,7 @@ void Writer::NameTracks() {
 
 // --- Turns and messages ------------------------------------------------------
 
-// What a machine does at one instant is one turn.
+// All steps of a machine at one instant are one turn.
 void Writer::AddTurns() {
   const std::vector<RecordedStep>& steps = recording_.steps;
   for (size_t first = 0; first < steps.size();) {
@@ -193,7 +193,7 @@ void Writer::AddTurn(size_t first, size_t end, int64_t length) {
               : action.text));
     }
   }
-  // Nothing to see: only that time passed.
+  // Only time passed: there is nothing to show.
   if (lines.empty()) return;
   if (name.empty()) name = "time passes";
   const RecordedStep& turn = recording_.steps[first];
@@ -247,15 +247,17 @@ void Writer::AddLocks() {
   }
 }
 
-void Writer::AddDeeds() {
+void Writer::AddInterventions() {
   for (const CutSpan& cut : recording_.cuts) {
     AddSlice({kWorld, 1}, cut.span, cut.text);
   }
-  for (const DeedRecord& deed : recording_.deeds) {
+  for (const InterventionRecord& intervention : recording_.interventions) {
     const std::string who =
-        deed.host == HostId() ? "" : absl::StrCat(HostName(deed.host), " ");
-    Add(deed.at.nanoseconds(), {kWorld, 1}, "i", absl::StrCat(who, deed.text),
-        {{"s", "g"}});
+        intervention.host == HostId()
+            ? ""
+            : absl::StrCat(HostName(intervention.host), " ");
+    Add(intervention.at.nanoseconds(), {kWorld, 1}, "i",
+        absl::StrCat(who, intervention.text), {{"s", "g"}});
   }
   const Heading& heading = recording_.heading;
   if (!heading.failed_step.has_value()) return;

@@ -7,10 +7,10 @@
 
 namespace cachalot::sim {
 
-// Writes the run as Chrome trace JSON, for ui.perfetto.dev and its like: a
-// process for each machine, with tracks for its turns, its role and what it
-// believes to hold; one for the locks as agreed, one for what was done to the
-// world; and a flow for each message that arrived.
+// Writes the run as Chrome trace JSON, for ui.perfetto.dev and similar viewers.
+// There is a process for each machine, with tracks for its turns, its role and
+// its beliefs; one for the agreed holders of locks; one for faults and other
+// interventions; and a flow for each message that arrived.
 void WritePerfetto(const Recording& recording, std::ostream& out);
 
 }  // namespace cachalot::sim

@@ -46,8 +46,8 @@ const char* RoleOf(const Node& node) {
 }
 
 HostId HostAt(const World& world, const Address& address) {
-  for (uint64_t i = 1; i <= world.host_count(); ++i) {
-    if (HostAddress(HostId(i)) == address) return HostId(i);
+  for (const HostId host : world.hosts()) {
+    if (HostAddress(host) == address) return host;
   }
   return HostId();
 }
@@ -122,7 +122,7 @@ Recording Recorder::Take() {
 void Recorder::Started(const World& world, HostId host) {
   processes_[host] = Process();
   NoteRole(world, host);
-  LookAround(world, "");
+  UpdateCutsAndPauses(world, "");
 }
 
 void Recorder::Stopping(const World& world, HostId host) {
@@ -142,19 +142,20 @@ void Recorder::Stopping(const World& world, HostId host) {
   processes_.erase(host);
 }
 
-void Recorder::Told(const World& world, HostId host, absl::string_view what) {
-  recording_.deeds.push_back({world.now(), host, std::string(what)});
-  LookAround(world, what);
+void Recorder::Intervened(const World& world, HostId host,
+                          absl::string_view what) {
+  recording_.interventions.push_back({world.now(), host, std::string(what)});
+  UpdateCutsAndPauses(world, what);
 }
 
-void Recorder::LookAround(const World& world, absl::string_view why) {
+void Recorder::UpdateCutsAndPauses(const World& world, absl::string_view why) {
   recording_.host_count = world.host_count();
   recording_.end = world.now();
-  LookAtCuts(world, why);
-  for (const auto& [host, process] : processes_) LookAtPause(world, host);
+  UpdateCuts(world, why);
+  for (const auto& [host, process] : processes_) UpdatePause(world, host);
 }
 
-void Recorder::LookAtCuts(const World& world, absl::string_view why) {
+void Recorder::UpdateCuts(const World& world, absl::string_view why) {
   if (world.network().cuts() == cuts_) return;
   if (!cuts_.empty()) recording_.cuts.back().span.end = world.now();
   cuts_ = world.network().cuts();
@@ -168,7 +169,7 @@ void Recorder::LookAtCuts(const World& world, absl::string_view why) {
   recording_.cuts.push_back(std::move(cut));
 }
 
-void Recorder::LookAtPause(const World& world, HostId host) {
+void Recorder::UpdatePause(const World& world, HostId host) {
   Process& process = processes_.at(host);
   if (world.IsPaused(host) == process.pause.has_value()) return;
   if (process.pause.has_value()) {
@@ -183,7 +184,7 @@ void Recorder::LookAtPause(const World& world, HostId host) {
 // --- Steps -------------------------------------------------------------------
 
 void Recorder::Stepping(const World& world, HostId host, const Event& event) {
-  LookAround(world, "");
+  UpdateCutsAndPauses(world, "");
   RecordedStep step;
   step.at = world.now();
   step.host = host;
@@ -193,7 +194,7 @@ void Recorder::Stepping(const World& world, HostId host, const Event& event) {
 }
 
 void Recorder::Noted(const World&, HostId, absl::string_view decision) {
-  // What a process thinks while it starts belongs to no step.
+  // Decisions of a process while it starts belong to no step.
   if (is_stepping_) step().decisions.emplace_back(decision);
 }
 
@@ -209,7 +210,7 @@ void Recorder::Stepped(const World& world, HostId host, const Event& event,
 
 void Recorder::NoteAction(const World& world, HostId host,
                           const Action& action) {
-  // With each answer to a keep-alive; NoteBeliefs() shows what it leads to.
+  // Comes with each answer to a keep-alive; NoteBeliefs() shows its effect.
   if (std::holds_alternative<AnnounceSession>(action)) return;
   RecordedAction recorded;
   if (const auto* datagram = std::get_if<SendDatagram>(&action)) {
@@ -299,8 +300,8 @@ void Recorder::NoteBeliefs(const World& world, HostId host,
   }
 }
 
-// Until when it lasts is known from the beginning: a paused holder learns late
-// that its belief has run out, but by its clock it has.
+// The end of a belief is known when it begins. A paused holder learns late that
+// its belief has ended, but by its clock it has.
 void Recorder::NoteBelief(const World& world, HostId host,
                           const Client::Held& held) {
   const RealInstant until =
@@ -367,7 +368,7 @@ void Recorder::NoteArrival(const World& world, const Event& event) {
     step().message = Match(link, /*is_datagram=*/false, frame->bytes);
   }
   if (const auto* change = std::get_if<LinkChanged>(&event)) {
-    // What the broken stream still held is lost.
+    // The frames of the broken stream are lost.
     if (!change->up) frames_[{host, HostAt(world, change->peer)}].clear();
   }
   if (!step().message.has_value()) {

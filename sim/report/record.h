@@ -26,7 +26,7 @@
 
 namespace cachalot::sim {
 
-// From `begin` until `end`; Never() while it lasts.
+// From `begin` until `end`; `end` is Never() while it lasts.
 struct RealSpan {
   RealInstant begin;
   RealInstant end = RealInstant::Never();
@@ -41,7 +41,7 @@ enum class MessageFamily : uint8_t {
 
 const char* MessageFamilyName(MessageFamily family);
 
-// What a node sent to another, and when that one took it in.
+// A message from one node to another.
 struct RecordedMessage {
   HostId from;
   HostId to;
@@ -49,35 +49,36 @@ struct RecordedMessage {
   MessageFamily family = MessageFamily::kNoise;
   std::string kind;  // "VoteRequest"
   std::string text;  // "VoteRequest term 2, log ends at 3/1"
-  size_t sent = 0;   // by this step
-  // By these steps: none if it was lost, several if it was doubled.
+  size_t sent = 0;   // index of the step that sent it
+  // Indices of the steps that received it: none if it was lost, several if it
+  // was duplicated.
   std::vector<size_t> taken;
 };
 
-// One order of a step: in words, or a message.
+// One action of a step: a text, or the index of a message.
 struct RecordedAction {
   std::string text;
   std::optional<size_t> message;
 };
 
-// One event and what the node made of it.
+// One event and how the node handled it.
 struct RecordedStep {
   RealInstant at;
   HostId host;
-  // What happened to the node: in words, or a message. Neither if it was only
-  // that time passed or that its turn ended.
+  // The event: a text, or the index of a message. Neither for TimeAdvanced and
+  // TurnEnded.
   std::string event;
   std::optional<size_t> message;
   std::vector<std::string> decisions;  // with their reasons
   std::vector<RecordedAction> actions;
 };
 
-// What a process was to its cluster. It is down while there is no such span.
+// The role of a process in its cluster. The machine is down between such spans.
 struct RoleSpan {
   RealSpan span;
   HostId host;
-  // "leader", "follower", ...; "member" without a vote, "seeking" without a
-  // cluster.
+  // "leader", "follower", ...; "member" if it has no vote, "seeking" if it has
+  // no cluster.
   std::string role;
   Term term;
 };
@@ -87,33 +88,34 @@ struct PauseSpan {
   HostId host;
 };
 
-// The same links are cut all the time.
+// A time in which the set of cut links did not change.
 struct CutSpan {
   RealSpan span;
   std::string text;                              // "partition: n1@0 n2@1"
   std::vector<std::pair<HostId, HostId>> links;  // from, to
 };
 
-// Who holds a lock by agreement: by the table of whoever applied the log first.
+// The holder of a lock in the agreed lock table, as seen on the node that
+// applied each entry first.
 struct HoldSpan {
   RealSpan span;
   std::string key;
-  size_t cluster = 0;  // numbered as they were seen; a sound run has one
+  size_t cluster = 0;  // in the order in which clusters appeared
   HostId holder;
   std::string token;
 };
 
-// Who believes to hold a lock, paused or not, in real time.
+// A machine that believes that it holds a lock, in real time, paused or not.
 struct BeliefRecord {
   RealSpan span;
   std::string key;
   HostId holder;
   std::string token;
   bool is_suspect = false;  // the lease is running out
-  std::string ended_by;     // why, if nothing followed
+  std::string ended_by;  // why it ended; empty if the next record continues it
 };
 
-// Who asked for a lock and has no answer yet.
+// An acquire request from its submission to its answer.
 struct WaitSpan {
   RealSpan span;
   std::string key;
@@ -122,30 +124,31 @@ struct WaitSpan {
   std::string outcome;
 };
 
-// What was done to a machine or, if it is none, to the world.
-struct DeedRecord {
+// Something that was done to a machine, such as a crash; to the whole world, if
+// `host` is HostId().
+struct InterventionRecord {
   RealInstant at;
   HostId host;
   std::string text;
 };
 
-enum class Ending : uint8_t { kPassed, kExcused, kFailed };
+enum class RunVerdict : uint8_t { kPassed, kExcused, kFailed };
 
-// What to say of the run before anything else.
+// The summary at the top of the page.
 struct Heading {
   std::string title;  // "seed 7"
-  std::string plan;   // what it was made of
-  Ending ending = Ending::kPassed;
-  std::string sentence;  // what was violated, or the excuse
+  std::string plan;   // Plan::Describe()
+  RunVerdict verdict = RunVerdict::kPassed;
+  std::string sentence;  // the violation or the excuse
   std::optional<size_t> failed_step;
   // "events", "12773"
   std::vector<std::pair<std::string, std::string>> figures;
 };
 
-// A run as plain data, everything in the order in which it began: what is made
-// into pages (page/page.h) and traces (perfetto.h). Spans that lasted to the
-// end end with the run; but beliefs last for as long as their holders would go
-// on believing.
+// A run as plain data, from which pages (page/page.h) and traces (perfetto.h)
+// are made. Each list is in the order in which its items began. Spans that are
+// open at the end of the run end with it, except beliefs: they end when their
+// holder would stop believing.
 struct Recording {
   Heading heading;
   size_t host_count = 0;
@@ -158,17 +161,16 @@ struct Recording {
   std::vector<HoldSpan> holds;
   std::vector<BeliefRecord> beliefs;
   std::vector<WaitSpan> waits;
-  std::vector<DeedRecord> deeds;
-  // What decisions call nodes ("32b7d302"), and where each ran.
+  std::vector<InterventionRecord> interventions;
+  // The short ids of nodes in decisions ("32b7d302"), and where each ran.
   std::vector<std::pair<std::string, HostId>> names;
 };
 
-// Keeps a run for looking at it. Slow, and keeps everything: for one run, not
-// for a campaign. To be added to the world as one that listens.
+// Records a run. Slow, and keeps everything: for one run, not for a campaign.
+// Add it to the world with `listens`.
 //
-// What is taken in is matched with what was sent by its bytes, since messages
-// have no other name: of datagrams that are equal the first is taken to have
-// arrived first.
+// Messages have no ids, so received messages are matched with sent ones by
+// their bytes. Equal datagrams are assumed to arrive in the order of sending.
 class Recorder : public Watcher {
  public:
   void Started(const World& world, HostId host) override;
@@ -178,20 +180,22 @@ class Recorder : public Watcher {
                const Actions& actions) override;
   void Noted(const World& world, HostId host,
              absl::string_view decision) override;
-  void Told(const World& world, HostId host, absl::string_view what) override;
+  void Intervened(const World& world, HostId host,
+                  absl::string_view what) override;
 
-  // What was seen so far; the step that is being made is the last. For the
-  // caller to give it a heading.
+  // What was recorded so far; a step that has not returned is the last. The
+  // caller sets the heading.
   Recording Take();
 
  private:
   using Link = std::pair<HostId, HostId>;
-  // Messages between two machines that hold the same bytes.
+  // Equal datagrams on one link.
   struct Flight {
-    std::deque<size_t> open;
+    std::deque<size_t> open;  // not received yet
     std::optional<size_t> last_taken;
   };
-  // Sent on a stream, not taken in: they arrive in this order or never.
+  // A frame that was sent and not received yet. Frames of a link arrive in
+  // order.
   struct Frame {
     uint64_t hash;
     size_t message;
@@ -208,10 +212,10 @@ class Recorder : public Watcher {
     absl::btree_map<std::string, size_t> holds;
   };
 
-  // What changes without a word.
-  void LookAround(const World& world, absl::string_view why);
-  void LookAtCuts(const World& world, absl::string_view why);
-  void LookAtPause(const World& world, HostId host);
+  // Cuts and pauses change without a call of the watcher.
+  void UpdateCutsAndPauses(const World& world, absl::string_view why);
+  void UpdateCuts(const World& world, absl::string_view why);
+  void UpdatePause(const World& world, HostId host);
   void NoteRole(const World& world, HostId host);
   void NoteHolds(const World& world, HostId host);
   void NoteBeliefs(const World& world, HostId host, const Actions& actions);

@@ -14,36 +14,37 @@ namespace {
 constexpr absl::Duration SlotLength() { return absl::Milliseconds(50); }
 constexpr uint64_t kFlapsMax = 12;
 
-// How often a cut link has made itself felt.
-uint64_t CutsFelt(const World& world) {
+// How often a cut link has stopped something.
+uint64_t CutEffects(const World& world) {
   const NetworkCounters& counters = world.network().counters();
   return counters.datagrams_cut + counters.streams_stalled;
 }
 
-uint64_t ClogsFelt(const World& world) {
+// How often a clogged link has held something back.
+uint64_t ClogEffects(const World& world) {
   const NetworkCounters& counters = world.network().counters();
   return counters.datagrams_clogged + counters.streams_stalled;
 }
 
-// How often anybody was spoken to in another version.
+// How many messages of another version nodes have received.
 uint64_t OtherVersionsHeard(const World& world) {
   uint64_t heard = 0;
-  for (uint64_t i = 1; i <= world.host_count(); ++i) {
-    const Node* node = world.node(HostId(i));
+  for (const HostId host : world.hosts()) {
+    const Node* node = world.node(host);
     if (node != nullptr) heard += node->stats().other_version;
   }
   return heard;
 }
 
-// Of those that think they lead, whoever does in the latest term.
+// The leader of the latest term, of the nodes that believe that they lead.
 std::optional<HostId> FindLeader(const World& world) {
   std::optional<HostId> leader;
   Term term;
-  for (uint64_t i = 1; i <= world.host_count(); ++i) {
-    const Node* node = world.node(HostId(i));
+  for (const HostId host : world.hosts()) {
+    const Node* node = world.node(host);
     if (node == nullptr || !node->consensus().leads()) continue;
     if (leader.has_value() && node->consensus().term() <= term) continue;
-    leader = HostId(i);
+    leader = host;
     term = node->consensus().term();
   }
   return leader;
@@ -57,7 +58,7 @@ Nemesis::Nemesis(NemesisOptions options, ChoiceSource* choices,
   const uint64_t total = std::accumulate(options_.weights.begin(),
                                          options_.weights.end(), uint64_t{0});
   const uint64_t slots_per_fault = std::max<uint64_t>(
-      1, static_cast<uint64_t>(options_.calm / SlotLength()));
+      1, static_cast<uint64_t>(options_.fault_interval / SlotLength()));
   weights_.push_back(total == 0 ? 1 : total * (slots_per_fault - 1));
   weights_.insert(weights_.end(), options_.weights.begin(),
                   options_.weights.end());
@@ -65,39 +66,39 @@ Nemesis::Nemesis(NemesisOptions options, ChoiceSource* choices,
 }
 
 void Nemesis::RunNext(World& world) {
-  std::visit([&](const auto& due) { Happen(world, due); }, agenda_.TakeNext());
+  std::visit([&](const auto& due) { Handle(world, due); }, agenda_.TakeNext());
 }
 
-void Nemesis::Rest(World& world) {
+void Nemesis::UndoAll(World& world) {
   while (!agenda_.empty()) {
     const Due due = agenda_.TakeNext();
-    // What comes after Mend undoes something.
+    // Mend and the types after it undo a fault.
     if (due.index() < Due(Mend{}).index()) continue;
-    std::visit([&](const auto& undone) { Happen(world, undone); }, due);
+    std::visit([&](const auto& undone) { Handle(world, undone); }, due);
   }
   world.network().MendAll(world.now());
-  for (uint64_t i = 1; i <= world.host_count(); ++i) {
-    world.SetClockRates(HostId(i), 0, 0);
+  for (const HostId host : world.hosts()) {
+    world.SetClockRates(host, 0, 0);
   }
 }
 
 // --- The schedule ------------------------------------------------------------
 
-void Nemesis::Happen(World& world, const NextSlot&) {
+void Nemesis::Handle(World& world, const NextSlot&) {
   chance_ = Chance(choices_, "fault", slots_++);
   const std::optional<Fault> fault = DrawFault();
   if (fault.has_value()) {
     const RealInstant at =
         world.now() + chance_.Between(absl::ZeroDuration(),
                                       SlotLength() - absl::Nanoseconds(1));
-    agenda_.Add(at, Strike{*fault});
+    agenda_.Add(at, FaultDue{*fault});
   }
   agenda_.Add(world.now() + SlotLength(), NextSlot{});
 }
 
-void Nemesis::Happen(World& world, const Strike& due) {
-  world.ledger().Attempt(due.fault);
-  if (Do(world, due.fault)) world.ledger().Apply(due.fault);
+void Nemesis::Handle(World& world, const FaultDue& due) {
+  world.fault_counts().AddAttempted(due.fault);
+  if (Inject(world, due.fault)) world.fault_counts().AddApplied(due.fault);
 }
 
 std::optional<Fault> Nemesis::DrawFault() {
@@ -106,7 +107,7 @@ std::optional<Fault> Nemesis::DrawFault() {
   return static_cast<Fault>(chosen - 1);
 }
 
-bool Nemesis::Do(World& world, Fault fault) {
+bool Nemesis::Inject(World& world, Fault fault) {
   switch (fault) {
     case Fault::kPartition:
       return Partition(world);
@@ -138,26 +139,26 @@ bool Nemesis::Do(World& world, Fault fault) {
     case Fault::kSlowDisk:
       return SlowDisk(world);
     case Fault::kClockRates:
-      return BendClock(world);
+      return ChangeClockRates(world);
     case Fault::kClockJump:
       return JumpClock(world);
     case Fault::kOtherVersion:
-      return SpeakOtherwise(world);
+      return SpeakOtherVersion(world);
     case Fault::kLeave:
       return LeaveCluster(world);
     case Fault::kJoin:
       return Join(world);
     default:
-      return false;  // not the nemesis's
+      return false;  // injected elsewhere
   }
 }
 
-// --- Whom to harm ------------------------------------------------------------
+// --- Choosing a victim -------------------------------------------------------
 
 std::vector<HostId> Nemesis::Running(const World& world) const {
   std::vector<HostId> running;
-  for (uint64_t i = 1; i <= world.host_count(); ++i) {
-    if (world.node(HostId(i)) != nullptr) running.push_back(HostId(i));
+  for (const HostId host : world.hosts()) {
+    if (world.node(host) != nullptr) running.push_back(host);
   }
   return running;
 }
@@ -165,38 +166,36 @@ std::vector<HostId> Nemesis::Running(const World& world) const {
 std::optional<HostId> Nemesis::PickAwake(const World& world) {
   const std::vector<HostId> running = Running(world);
   if (running.empty()) return std::nullopt;
-  const HostId victim = PickOf(world, running);
+  const HostId victim = PickFrom(world, running);
   if (world.IsPaused(victim)) return std::nullopt;
   return victim;
 }
 
 HostId Nemesis::PickAny(const World& world) {
   std::vector<HostId> hosts;
-  for (uint64_t i = 1; i <= world.host_count(); ++i) hosts.push_back(HostId(i));
-  return PickOf(world, hosts);
+  for (const HostId host : world.hosts()) hosts.push_back(host);
+  return PickFrom(world, hosts);
 }
 
-HostId Nemesis::PickOf(const World& world, const std::vector<HostId>& hosts) {
+HostId Nemesis::PickFrom(const World& world, const std::vector<HostId>& hosts) {
   const uint64_t choice = chance_.Below(hosts.size() + (hosts.size() + 1) / 2);
   if (choice < hosts.size()) return hosts[choice];
   const std::optional<HostId> leader = FindLeader(world);
-  const bool is_there =
+  const bool may_pick_leader =
       leader.has_value() &&
       std::find(hosts.begin(), hosts.end(), *leader) != hosts.end();
-  return is_there ? *leader : hosts[choice - hosts.size()];
+  return may_pick_leader ? *leader : hosts[choice - hosts.size()];
 }
 
-bool Nemesis::MayLose(const World& world, bool loses_memory) const {
+bool Nemesis::MayTakeDown(const World& world, bool loses_memory) const {
   size_t down = 0;
-  for (uint64_t i = 1; i <= world.host_count(); ++i) {
-    const bool runs = world.node(HostId(i)) != nullptr;
-    if (!runs && world.WasStarted(HostId(i))) ++down;
+  for (const HostId host : world.hosts()) {
+    const bool runs = world.node(host) != nullptr;
+    if (!runs && world.WasStarted(host)) ++down;
   }
   if (down >= options_.down_max) return false;
-  return !loses_memory || world.now() >= next_loss_;
+  return !loses_memory || world.now() >= next_state_loss_;
 }
-
-void Nemesis::Say(World& world, const std::string& what) { world.Say(what); }
 
 // --- Links -------------------------------------------------------------------
 
@@ -207,10 +206,10 @@ bool Nemesis::Partition(World& world) {
   for (size_t i = 0; i < world.host_count(); ++i) {
     side_of.push_back(chance_.Below(sides));
   }
-  const absl::Duration lasts = chance_.Draw(options_.partition);
+  const absl::Duration duration = chance_.Draw(options_.partition);
   const std::optional<HostId> leader = FindLeader(world);
   if (chance_.Happens(Rate::Percent(30)) && leader.has_value()) {
-    // It stands alone, and may take a while to notice.
+    // The leader is alone on its side, and may not notice for a while.
     const uint64_t side = side_of[leader->value() - 1];
     for (uint64_t& other : side_of) {
       if (other == side) other = (side + 1) % sides;
@@ -227,8 +226,9 @@ bool Nemesis::Partition(World& world) {
     }
   }
   if (!world.network().HasCuts()) return false;  // all on one side
-  Say(world, text);
-  agenda_.Add(world.now() + lasts, Mend{Fault::kPartition, CutsFelt(world)});
+  world.NoteIntervention(text);
+  agenda_.Add(world.now() + duration,
+              Mend{Fault::kPartition, CutEffects(world)});
   return true;
 }
 
@@ -236,110 +236,114 @@ bool Nemesis::CutOneWay(World& world) {
   if (world.host_count() < 2 || world.network().HasCuts()) return false;
   const HostId victim = PickAny(world);
   const bool is_deaf = chance_.Happens(Rate::Percent(50));
-  for (uint64_t i = 1; i <= world.host_count(); ++i) {
-    const HostId other(i);
+  for (const HostId other : world.hosts()) {
     if (other == victim || chance_.Happens(Rate::Percent(30))) continue;
     const Address a = HostAddress(is_deaf ? other : victim);
     const Address b = HostAddress(is_deaf ? victim : other);
     world.network().Cut(a, b);
   }
   if (!world.network().HasCuts()) return false;
-  Say(world, absl::StrCat(HostName(victim), is_deaf ? " is deaf" : " is mute"));
+  world.NoteIntervention(
+      absl::StrCat(HostName(victim), is_deaf ? " is deaf" : " is mute"));
   agenda_.Add(world.now() + chance_.Draw(options_.partition),
-              Mend{Fault::kOneWayCut, CutsFelt(world)});
+              Mend{Fault::kOneWayCut, CutEffects(world)});
   return true;
 }
 
 bool Nemesis::CutManySided(World& world) {
   if (world.host_count() < 3 || world.network().HasCuts()) return false;
   std::string text = "cut off from each other:";
-  for (uint64_t i = 1; i <= world.host_count(); ++i) {
-    for (uint64_t j = i + 1; j <= world.host_count(); ++j) {
-      if (!chance_.Happens(Rate::Percent(40))) continue;
-      absl::StrAppend(&text, " ", HostName(HostId(i)), "|",
-                      HostName(HostId(j)));
-      world.network().Cut(HostAddress(HostId(i)), HostAddress(HostId(j)));
-      world.network().Cut(HostAddress(HostId(j)), HostAddress(HostId(i)));
+  for (const HostId a : world.hosts()) {
+    for (const HostId b : world.hosts()) {
+      if (b <= a || !chance_.Happens(Rate::Percent(40))) continue;
+      absl::StrAppend(&text, " ", HostName(a), "|", HostName(b));
+      world.network().Cut(HostAddress(a), HostAddress(b));
+      world.network().Cut(HostAddress(b), HostAddress(a));
     }
   }
   if (!world.network().HasCuts()) return false;
-  Say(world, text);
+  world.NoteIntervention(text);
   agenda_.Add(world.now() + chance_.Draw(options_.partition),
-              Mend{Fault::kManySidedCut, CutsFelt(world)});
+              Mend{Fault::kManySidedCut, CutEffects(world)});
   return true;
 }
 
 bool Nemesis::BeginFlapping(World& world) {
   if (world.host_count() < 2 || world.network().HasCuts()) return false;
   const HostId victim = PickAny(world);
-  Say(world, absl::StrCat("the links of ", HostName(victim), " flap"));
-  Happen(world, Flap{victim, 2 * (1 + chance_.Below(kFlapsMax))});
+  world.NoteIntervention(
+      absl::StrCat("the links of ", HostName(victim), " flap"));
+  Handle(world, Flap{victim, 2 * (1 + chance_.Below(kFlapsMax))});
   return true;
 }
 
-void Nemesis::Happen(World& world, const Flap& due) {
-  // An odd number is left while they are cut.
+void Nemesis::Handle(World& world, const Flap& due) {
+  // `left` is even while the links are up, odd while they are cut.
   if (due.left % 2 == 0) {
     if (due.left == 0 || world.network().HasCuts()) return;
     CutFromAll(world, due.host);
     agenda_.Add(world.now() + chance_.Draw(options_.flap),
-                Mend{Fault::kFlapping, CutsFelt(world)});
+                Mend{Fault::kFlapping, CutEffects(world)});
   }
   agenda_.Add(world.now() + chance_.Draw(options_.flap),
               Flap{due.host, due.left - 1});
 }
 
 void Nemesis::CutFromAll(World& world, HostId host) {
-  for (uint64_t i = 1; i <= world.host_count(); ++i) {
-    world.network().Cut(HostAddress(host), HostAddress(HostId(i)));
-    world.network().Cut(HostAddress(HostId(i)), HostAddress(host));
+  for (const HostId other : world.hosts()) {
+    world.network().Cut(HostAddress(host), HostAddress(other));
+    world.network().Cut(HostAddress(other), HostAddress(host));
   }
 }
 
-void Nemesis::Happen(World& world, const Mend& due) {
-  if (CutsFelt(world) > due.seen) world.ledger().Observe(due.fault);
+void Nemesis::Handle(World& world, const Mend& due) {
+  if (CutEffects(world) > due.seen) world.fault_counts().AddObserved(due.fault);
   world.network().MendAll(world.now());
-  Say(world, "every link is mended");
+  world.NoteIntervention("every link is mended");
 }
 
 bool Nemesis::ClogLinks(World& world) {
   if (world.host_count() < 2) return false;
   const HostId victim = PickAny(world);
-  Happen(world, ClogHost{victim});
+  Handle(world, ClogHost{victim});
   agenda_.Add(world.now() + chance_.Draw(options_.partition),
-              Unclog{victim, Fault::kClog, ClogsFelt(world)});
+              Unclog{victim, Fault::kClog, ClogEffects(world)});
   return true;
 }
 
-// What one machine sends.
-void Nemesis::Happen(World& world, const ClogHost& due) {
-  Say(world, absl::StrCat("what ", HostName(due.host), " sends is held up"));
-  for (uint64_t i = 1; i <= world.host_count(); ++i) {
-    world.network().Clog(HostAddress(due.host), HostAddress(HostId(i)));
+// Clogs the links from one machine.
+void Nemesis::Handle(World& world, const ClogHost& due) {
+  world.NoteIntervention(
+      absl::StrCat("what ", HostName(due.host), " sends is held up"));
+  for (const HostId other : world.hosts()) {
+    world.network().Clog(HostAddress(due.host), HostAddress(other));
   }
 }
 
-void Nemesis::Happen(World& world, const Unclog& due) {
-  if (ClogsFelt(world) > due.seen) world.ledger().Observe(due.fault);
-  Say(world, absl::StrCat("what ", HostName(due.host), " sent comes through"));
-  for (uint64_t i = 1; i <= world.host_count(); ++i) {
+void Nemesis::Handle(World& world, const Unclog& due) {
+  if (ClogEffects(world) > due.seen) {
+    world.fault_counts().AddObserved(due.fault);
+  }
+  world.NoteIntervention(
+      absl::StrCat("what ", HostName(due.host), " sent comes through"));
+  for (const HostId other : world.hosts()) {
     world.network().Unclog(world.now(), HostAddress(due.host),
-                           HostAddress(HostId(i)));
+                           HostAddress(other));
   }
 }
 
-// FoundationDB's swizzled clogging: what was held up on some machines is let
-// go in another order than that in which it was stopped.
+// FoundationDB's "swizzled clogging": clogs some machines one after another and
+// unclogs them in another order.
 bool Nemesis::Swizzle(World& world) {
   if (world.host_count() < 2) return false;
   const absl::Duration length = chance_.Draw(options_.partition);
-  for (uint64_t i = 1; i <= world.host_count(); ++i) {
+  for (const HostId host : world.hosts()) {
     if (!chance_.Happens(Rate::Percent(60))) continue;
     const absl::Duration begin = chance_.Between(absl::ZeroDuration(), length);
     const absl::Duration end = chance_.Between(absl::ZeroDuration(), length);
-    agenda_.Add(world.now() + begin, ClogHost{HostId(i)});
+    agenda_.Add(world.now() + begin, ClogHost{host});
     agenda_.Add(world.now() + length + end,
-                Unclog{HostId(i), Fault::kSwizzle, ClogsFelt(world)});
+                Unclog{host, Fault::kSwizzle, ClogEffects(world)});
     chance_.BeginItem();
   }
   return true;
@@ -347,33 +351,36 @@ bool Nemesis::Swizzle(World& world) {
 
 bool Nemesis::Reset(World& world) {
   const HostId victim = PickAny(world);
-  Say(world, absl::StrCat("streams of ", HostName(victim), " are reset"));
+  world.NoteIntervention(
+      absl::StrCat("streams of ", HostName(victim), " are reset"));
   bool was_felt = false;
-  for (uint64_t i = 1; i <= world.host_count(); ++i) {
+  for (const HostId host : world.hosts()) {
     const Address self = HostAddress(victim);
-    const Address other = HostAddress(HostId(i));
+    const Address other = HostAddress(host);
     was_felt |= world.network().Reset(world.now(), self, other);
     was_felt |= world.network().Reset(world.now(), other, self);
   }
-  if (was_felt) world.ledger().Observe(Fault::kReset);
+  if (was_felt) world.fault_counts().AddObserved(Fault::kReset);
   return true;
 }
 
-bool Nemesis::SpeakOtherwise(World& world) {
+bool Nemesis::SpeakOtherVersion(World& world) {
   const HostId victim = PickAny(world);
   if (world.SpeaksOtherVersion(victim)) return false;
-  Say(world, absl::StrCat(HostName(victim), " speaks another version"));
+  world.NoteIntervention(
+      absl::StrCat(HostName(victim), " speaks another version"));
   world.SetOtherVersion(victim, true);
   agenda_.Add(world.now() + chance_.Draw(options_.partition),
-              SpeakAsOthers{victim, OtherVersionsHeard(world)});
+              EndOtherVersion{victim, OtherVersionsHeard(world)});
   return true;
 }
 
-void Nemesis::Happen(World& world, const SpeakAsOthers& due) {
+void Nemesis::Handle(World& world, const EndOtherVersion& due) {
   if (OtherVersionsHeard(world) > due.seen) {
-    world.ledger().Observe(Fault::kOtherVersion);
+    world.fault_counts().AddObserved(Fault::kOtherVersion);
   }
-  Say(world, absl::StrCat(HostName(due.host), " speaks as the others do"));
+  world.NoteIntervention(
+      absl::StrCat(HostName(due.host), " speaks as the others do"));
   world.SetOtherVersion(due.host, false);
 }
 
@@ -385,8 +392,8 @@ bool Nemesis::Crash(World& world, Fault fault) {
   const HostId victim = chance_.Pick(running);
   const bool wipes = fault == Fault::kWipe;
   const bool forgets = wipes || !world.KeepsDisk(victim);
-  if (!MayLose(world, forgets)) return false;
-  if (forgets) next_loss_ = world.now() + options_.mercy;
+  if (!MayTakeDown(world, forgets)) return false;
+  if (forgets) next_state_loss_ = world.now() + options_.state_loss_interval;
   world.Crash(victim);
   if (wipes) world.WipeDisk(victim);
   agenda_.Add(world.now() + chance_.Draw(options_.downtime),
@@ -397,18 +404,20 @@ bool Nemesis::Crash(World& world, Fault fault) {
 bool Nemesis::CrashInSave(World& world, Fault fault) {
   const std::optional<HostId> victim = PickAwake(world);
   if (!victim.has_value() || !world.KeepsDisk(*victim)) return false;
-  if (!MayLose(world, /*loses_memory=*/false)) return false;
+  if (!MayTakeDown(world, /*loses_memory=*/false)) return false;
   if (fault == Fault::kCrashInSave) {
-    Say(world, absl::StrCat(HostName(*victim), " will crash in a save"));
+    world.NoteIntervention(
+        absl::StrCat(HostName(*victim), " will crash in a save"));
     world.CrashAtNextSave(*victim);
   } else {
-    Say(world, absl::StrCat("the disk of ", HostName(*victim), " will refuse"));
+    world.NoteIntervention(
+        absl::StrCat("the disk of ", HostName(*victim), " will refuse"));
     world.FailNextSave(*victim);
   }
   agenda_.Add(
       world.now() + options_.downtime.max + chance_.Draw(options_.downtime),
       Restart{*victim, fault});
-  // Whether it comes to it is the world's to say.
+  // The world counts it as applied if there is a save.
   return false;
 }
 
@@ -416,8 +425,8 @@ bool Nemesis::RestartAll(World& world) {
   const std::vector<HostId> running = Running(world);
   if (running.size() < 2) return false;
   absl::Duration gap = options_.downtime.max + chance_.Draw(options_.downtime);
-  if (!world.KeepsDisk(running.front())) gap += options_.mercy;
-  Say(world, "all machines are restarted in turn");
+  if (!world.KeepsDisk(running.front())) gap += options_.state_loss_interval;
+  world.NoteIntervention("all machines are restarted in turn");
   absl::Duration after = absl::ZeroDuration();
   for (const HostId host : running) {
     agenda_.Add(world.now() + after, CrashInTurn{host});
@@ -426,25 +435,25 @@ bool Nemesis::RestartAll(World& world) {
   return true;
 }
 
-void Nemesis::Happen(World& world, const CrashInTurn& due) {
+void Nemesis::Handle(World& world, const CrashInTurn& due) {
   if (world.node(due.host) == nullptr) return;
   const bool forgets = !world.KeepsDisk(due.host);
-  if (!MayLose(world, forgets)) return;
-  if (forgets) next_loss_ = world.now() + options_.mercy;
+  if (!MayTakeDown(world, forgets)) return;
+  if (forgets) next_state_loss_ = world.now() + options_.state_loss_interval;
   world.Crash(due.host);
   agenda_.Add(world.now() + chance_.Draw(options_.downtime),
               Restart{due.host, Fault::kRollingRestart});
 }
 
-// A process that was asked to leave and has not yet is let go on.
-void Nemesis::Happen(World& world, const Restart& due) {
+// A process that was asked to leave and still runs is left alone.
+void Nemesis::Handle(World& world, const Restart& due) {
   if (world.node(due.host) != nullptr) {
     world.Disarm(due.host);
     return;
   }
   const bool is_save_fault =
       due.fault == Fault::kCrashInSave || due.fault == Fault::kFailedSave;
-  if (!is_save_fault) world.ledger().Observe(due.fault);
+  if (!is_save_fault) world.fault_counts().AddObserved(due.fault);
   world.Start(due.host);
 }
 
@@ -462,19 +471,21 @@ bool Nemesis::Pause(World& world, Fault fault) {
   return true;
 }
 
-void Nemesis::Happen(World& world, const Resume& due) {
+void Nemesis::Handle(World& world, const Resume& due) {
   if (due.fault == Fault::kSuspend) {
     world.SetClockRates(due.host, due.slow_ppm,
                         world.clock(due.host).fast.rate_ppm());
   }
   if (world.node(due.host) == nullptr || !world.IsPaused(due.host)) return;
-  if (world.EventsWaiting(due.host) > 0) world.ledger().Observe(due.fault);
+  if (world.EventsWaiting(due.host) > 0) {
+    world.fault_counts().AddObserved(due.fault);
+  }
   world.Resume(due.host);
 }
 
 bool Nemesis::SlowNode(World& world) {
   const HostId victim = PickAny(world);
-  Say(world, absl::StrCat(HostName(victim), " is slow"));
+  world.NoteIntervention(absl::StrCat(HostName(victim), " is slow"));
   world.SlowDown(victim, options_.slow_turn);
   agenda_.Add(world.now() + chance_.Draw(options_.slowness),
               SpeedUp{victim, Fault::kSlowNode, world.steps()});
@@ -485,16 +496,17 @@ bool Nemesis::SlowDisk(World& world) {
   const HostId victim = PickAny(world);
   if (!world.KeepsDisk(victim)) return false;
   world.SlowDisk(victim, options_.slow_save);
-  Say(world, absl::StrCat("the disk of ", HostName(victim), " is slow"));
+  world.NoteIntervention(
+      absl::StrCat("the disk of ", HostName(victim), " is slow"));
   agenda_.Add(world.now() + chance_.Draw(options_.slowness),
               SpeedUp{victim, Fault::kSlowDisk, world.disk(victim).saves()});
   return true;
 }
 
-void Nemesis::Happen(World& world, const SpeedUp& due) {
+void Nemesis::Handle(World& world, const SpeedUp& due) {
   const bool is_disk = due.fault == Fault::kSlowDisk;
   const uint64_t seen = is_disk ? world.disk(due.host).saves() : world.steps();
-  if (seen > due.seen) world.ledger().Observe(due.fault);
+  if (seen > due.seen) world.fault_counts().AddObserved(due.fault);
   if (is_disk) {
     world.SpeedUpDisk(due.host);
   } else {
@@ -504,12 +516,12 @@ void Nemesis::Happen(World& world, const SpeedUp& due) {
 
 bool Nemesis::LeaveCluster(World& world) {
   if (Running(world).size() < 2) return false;
-  if (!options_.leaves_freely && !MayLose(world, /*loses_memory=*/true)) {
+  if (!options_.leaves_freely && !MayTakeDown(world, /*loses_memory=*/true)) {
     return false;
   }
   const std::vector<HostId> leavers = PickLeavers(world);
   if (leavers.empty()) return false;
-  next_loss_ = world.now() + options_.mercy;
+  next_state_loss_ = world.now() + options_.state_loss_interval;
   for (const HostId leaver : leavers) {
     world.Leave(leaver);
     agenda_.Add(
@@ -519,8 +531,8 @@ bool Nemesis::LeaveCluster(World& world) {
   return true;
 }
 
-// Most often one; where leaving costs nothing, now and then several at once.
-// None if nobody would stay who is in their cluster.
+// Usually one machine; sometimes several at once if `leaves_freely`. None if no
+// member of the first leaver's cluster would stay.
 std::vector<HostId> Nemesis::PickLeavers(const World& world) {
   const std::optional<HostId> first = PickAwake(world);
   if (!first.has_value()) return {};
@@ -543,10 +555,10 @@ std::vector<HostId> Nemesis::PickLeavers(const World& world) {
 }
 
 bool Nemesis::Join(World& world) {
-  for (uint64_t i = 1; i <= world.host_count(); ++i) {
-    if (world.WasStarted(HostId(i))) continue;
-    world.Start(HostId(i));
-    world.ledger().Observe(Fault::kJoin);
+  for (const HostId host : world.hosts()) {
+    if (world.WasStarted(host)) continue;
+    world.Start(host);
+    world.fault_counts().AddObserved(Fault::kJoin);
     return true;
   }
   return false;
@@ -554,7 +566,7 @@ bool Nemesis::Join(World& world) {
 
 // --- Clocks ------------------------------------------------------------------
 
-bool Nemesis::BendClock(World& world) {
+bool Nemesis::ChangeClockRates(World& world) {
   const HostId victim = PickAny(world);
   const int64_t slow =
       chance_.Around0(options_.slow_ppm_min, options_.slow_ppm_max);
@@ -564,10 +576,10 @@ bool Nemesis::BendClock(World& world) {
   const bool changes =
       slow != clock.slow.rate_ppm() || fast != clock.fast.rate_ppm();
   world.SetClockRates(victim, slow, fast);
-  Say(world, absl::StrCat("the clocks of ", HostName(victim), " run at ", slow,
-                          " and ", fast, " ppm"));
+  world.NoteIntervention(absl::StrCat("the clocks of ", HostName(victim),
+                                      " run at ", slow, " and ", fast, " ppm"));
   if (changes && world.node(victim) != nullptr) {
-    world.ledger().Observe(Fault::kClockRates);
+    world.fault_counts().AddObserved(Fault::kClockRates);
   }
   return true;
 }
@@ -579,11 +591,11 @@ bool Nemesis::JumpClock(World& world) {
                                   ? chance_.Draw(options_.jump)
                                   : absl::ZeroDuration();
   world.JumpClocks(victim, slow, fast);
-  Say(world, absl::StrCat("the clocks of ", HostName(victim), " jump by ",
-                          absl::FormatDuration(slow), " and ",
-                          absl::FormatDuration(fast)));
+  world.NoteIntervention(absl::StrCat("the clocks of ", HostName(victim),
+                                      " jump by ", absl::FormatDuration(slow),
+                                      " and ", absl::FormatDuration(fast)));
   if (world.node(victim) != nullptr) {
-    world.ledger().Observe(Fault::kClockJump);
+    world.fault_counts().AddObserved(Fault::kClockJump);
   }
   return true;
 }

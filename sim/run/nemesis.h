@@ -20,45 +20,46 @@
 namespace cachalot::sim {
 
 struct NemesisOptions {
-  // Relative to each other; zero: never. In the order of Fault.
+  // Relative frequencies, in the order of Fault; zero: never.
   std::array<uint64_t, kNemesisFaultCount> weights{};
-  // From one fault to the next, in the mean.
-  absl::Duration calm = absl::Seconds(1);
+  // Mean time from one fault to the next.
+  absl::Duration fault_interval = absl::Seconds(1);
   Delay partition = {absl::Milliseconds(50), absl::Seconds(5)};
   Delay flap = {absl::Milliseconds(20), absl::Milliseconds(400)};
   Delay downtime = {absl::Milliseconds(10), absl::Seconds(5)};
   Delay pause = {absl::Milliseconds(10), absl::Seconds(3)};
   Delay slowness = {absl::Milliseconds(100), absl::Seconds(3)};
-  // Some take longer than an election.
+  // Some saves take longer than an election.
   Delay slow_save = {absl::Milliseconds(1), absl::Milliseconds(200),
                      Rate::Percent(20), absl::Seconds(2)};
-  // Now and then longer than an election takes.
+  // Some turns start later than an election takes.
   Delay slow_turn = {absl::Milliseconds(1), absl::Milliseconds(60),
                      Rate::Percent(10), absl::Milliseconds(600)};
-  // How far a clock jumps that may: the fast one, or either if clocks are to
-  // break their bound.
+  // How far a clock jumps. Only fast clocks jump, unless `slow_clocks_jump`:
+  // then clocks break their bound.
   Delay jump = {absl::Milliseconds(1), absl::Seconds(20)};
   bool slow_clocks_jump = false;
-  // Machines that may be down at once; and from one loss of memory to the
-  // next, so that the cluster can choose other voters: without such mercy most
-  // runs would end with the loss of the majority.
+  // How many machines may be down at once, and the shortest time between two
+  // losses of a node's state. The cluster needs that time to choose other
+  // voters; without it most runs would end with the loss of the majority.
   uint64_t down_max = 1;
-  absl::Duration mercy;
-  // Nobody dies, so leaving costs nothing: no mercy is needed for it, and the
-  // machines may all be gone but one.
+  absl::Duration state_loss_interval;
+  // Nobody dies, so leaving never loses the majority: `down_max` and
+  // `state_loss_interval` do not limit it, and all machines but one may be
+  // gone.
   bool leaves_freely = false;
-  // Clock rates stay within these of real time (sim/world/clock.h).
+  // The range of clock rates, relative to real time (sim/world/clock.h).
   int64_t slow_ppm_min = -1000;
   int64_t slow_ppm_max = 1000;
   int64_t fast_ppm_min = -1000;
   int64_t fast_ppm_max = 1000;
 };
 
-// Does harm by chance, and undoes it.
+// Injects random faults into a world, and undoes them.
 //
-// Time is divided into slots, and in each there is a fault or, mostly, none: so
-// a fault that is left out of a choice log moves none of the others. What came
-// of the faults is in the world's ledger.
+// Time is divided into slots, with at most one new fault in each. So removing a
+// fault from a choice log does not move the others. World::fault_counts()
+// counts the faults.
 class Nemesis {
  public:
   // `choices` is not owned and outlives the nemesis.
@@ -67,16 +68,16 @@ class Nemesis {
   RealInstant NextDue() const { return agenda_.NextDue(); }
   void RunNext(World& world);
 
-  // Everything is mended, resumed and started, clocks run true, and nothing
-  // more is done.
-  void Rest(World& world);
+  // Undoes all faults, sets clocks to the rate of real time, and injects no
+  // more.
+  void UndoAll(World& world);
 
  private:
   struct NextSlot {};
-  struct Strike {
+  struct FaultDue {
     Fault fault;
   };
-  // The links fail or come back, `left` times.
+  // The links of a machine fail or recover, `left` more times.
   struct Flap {
     HostId host;
     uint64_t left;
@@ -87,8 +88,9 @@ class Nemesis {
   struct ClogHost {
     HostId host;
   };
-  // From here on: what undoes a fault. `seen` is what a counter showed when the
-  // fault was done.
+  // The structs from here on undo a fault. `seen` is the value of a counter
+  // when the fault was injected: if it has grown since, a node has noticed the
+  // fault.
   struct Mend {
     Fault fault;
     uint64_t seen;
@@ -112,28 +114,29 @@ class Nemesis {
     Fault fault;
     uint64_t seen;
   };
-  struct SpeakAsOthers {
+  struct EndOtherVersion {
     HostId host;
     uint64_t seen;
   };
-  using Due = std::variant<NextSlot, Strike, Flap, CrashInTurn, ClogHost, Mend,
-                           Unclog, Restart, Resume, SpeedUp, SpeakAsOthers>;
+  using Due =
+      std::variant<NextSlot, FaultDue, Flap, CrashInTurn, ClogHost, Mend,
+                   Unclog, Restart, Resume, SpeedUp, EndOtherVersion>;
 
-  void Happen(World& world, const NextSlot& due);
-  void Happen(World& world, const Strike& due);
-  void Happen(World& world, const Flap& due);
-  void Happen(World& world, const CrashInTurn& due);
-  void Happen(World& world, const ClogHost& due);
-  void Happen(World& world, const Mend& due);
-  void Happen(World& world, const Unclog& due);
-  void Happen(World& world, const Restart& due);
-  void Happen(World& world, const Resume& due);
-  void Happen(World& world, const SpeedUp& due);
-  void Happen(World& world, const SpeakAsOthers& due);
+  void Handle(World& world, const NextSlot& due);
+  void Handle(World& world, const FaultDue& due);
+  void Handle(World& world, const Flap& due);
+  void Handle(World& world, const CrashInTurn& due);
+  void Handle(World& world, const ClogHost& due);
+  void Handle(World& world, const Mend& due);
+  void Handle(World& world, const Unclog& due);
+  void Handle(World& world, const Restart& due);
+  void Handle(World& world, const Resume& due);
+  void Handle(World& world, const SpeedUp& due);
+  void Handle(World& world, const EndOtherVersion& due);
 
   std::optional<Fault> DrawFault();
-  // False if there was nobody to do it to.
-  bool Do(World& world, Fault fault);
+  // Returns false if the fault was not possible.
+  bool Inject(World& world, Fault fault);
   bool Partition(World& world);
   bool CutOneWay(World& world);
   bool CutManySided(World& world);
@@ -147,31 +150,31 @@ class Nemesis {
   bool SlowNode(World& world);
   bool RestartAll(World& world);
   bool SlowDisk(World& world);
-  bool BendClock(World& world);
+  bool ChangeClockRates(World& world);
   bool JumpClock(World& world);
-  bool SpeakOtherwise(World& world);
+  bool SpeakOtherVersion(World& world);
   bool LeaveCluster(World& world);
   std::vector<HostId> PickLeavers(const World& world);
   bool Join(World& world);
 
   std::vector<HostId> Running(const World& world) const;
-  // One of those that run and are not paused; nothing if there is none.
+  // A random running machine; nothing if none runs or the chosen one is paused.
   std::optional<HostId> PickAwake(const World& world);
   HostId PickAny(const World& world);
-  // One of `hosts`; whoever leads more often than others: it has most to lose.
-  HostId PickOf(const World& world, const std::vector<HostId>& hosts);
-  bool MayLose(const World& world, bool loses_memory) const;
+  // One of `hosts`; the leader more often than others, because faults of the
+  // leader find more bugs.
+  HostId PickFrom(const World& world, const std::vector<HostId>& hosts);
+  bool MayTakeDown(const World& world, bool loses_memory) const;
   void CutFromAll(World& world, HostId host);
-  void Say(World& world, const std::string& what);
 
   NemesisOptions options_;
   ChoiceSource* choices_;
-  // 0 for no fault, and then the faults in their order.
+  // The weight of "no fault", and then those of the faults in their order.
   std::vector<uint64_t> weights_;
   uint64_t slots_ = 0;  // so far
-  Chance chance_;       // of the present slot
+  Chance chance_;       // of the current slot
   Agenda<Due> agenda_;
-  RealInstant next_loss_;
+  RealInstant next_state_loss_;  // not before this
 };
 
 }  // namespace cachalot::sim

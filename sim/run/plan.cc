@@ -16,7 +16,7 @@
 namespace cachalot::sim {
 namespace {
 
-// Most often nothing, else anything up to `max`.
+// Never with a probability of 40 %, otherwise uniform in [0, max].
 Rate DrawRate(Chance& chance, Rate max) {
   if (chance.Happens(Rate::Percent(40))) return Rate::Never();
   return Rate{static_cast<uint32_t>(chance.Between(uint64_t{0}, max.ppm))};
@@ -118,32 +118,34 @@ LeaseOptions DrawLease(Chance chance) {
   return options;
 }
 
-// How clocks run that do not keep their bound.
-constexpr int64_t kWildPpm = 400000;
+// The largest rate error of clocks that break their bound.
+constexpr int64_t kOutOfBoundPpm = 400000;
 
-// The slow clock may be as slow as it likes and the fast one as fast; by how
-// much they err the other way is bounded.
-int64_t DrawFreedom(Chance& chance, int64_t bound) {
+// How far a rate may err in the harmless direction: any slow clock may be too
+// slow and any fast clock too fast. Only the other direction is bounded.
+int64_t DrawErrorLimit(Chance& chance, int64_t bound) {
   if (chance.Happens(Rate::Percent(70))) return bound;
   return chance.Pick(std::vector<int64_t>{bound, 20000, 100000});
 }
 
 ClockPair DrawClock(Chance chance, int64_t bound, bool in_bound) {
   const int64_t day = absl::ToInt64Nanoseconds(absl::Hours(24));
-  const int64_t limit = in_bound ? bound : kWildPpm;
+  const int64_t limit = in_bound ? bound : kOutOfBoundPpm;
   const int64_t slow_offset = chance.Between(int64_t{0}, day);
-  const int64_t slow_rate = chance.Around0(-DrawFreedom(chance, limit), limit);
+  const int64_t slow_rate =
+      chance.Around0(-DrawErrorLimit(chance, limit), limit);
   const int64_t fast_offset = chance.Between(int64_t{0}, day);
-  const int64_t fast_rate = chance.Around0(-limit, DrawFreedom(chance, limit));
+  const int64_t fast_rate =
+      chance.Around0(-limit, DrawErrorLimit(chance, limit));
   return {Clock(slow_offset, slow_rate), Clock(fast_offset, fast_rate)};
 }
 
 constexpr uint64_t kHostsMax = 9;
-// A machine that is not there.
-constexpr HostId kNobody = HostId(99);
+// No machine has this number.
+constexpr HostId kUnusedHost = HostId(99);
 
-// The first machine founds the cluster and the others join it through some of
-// those before them; or all found it together.
+// The first machine founds the cluster and the others join it through their
+// seeds; or all found it together.
 void DrawHosts(Plan& plan, ChoiceSource* choices) {
   Chance chance(choices, "plan-machines");
   uint64_t count =
@@ -153,7 +155,7 @@ void DrawHosts(Plan& plan, ChoiceSource* choices) {
                             : 0;
   if (plan.only_leaves) {
     count = Chance(choices, "plan-leaves").Between(uint64_t{1}, uint64_t{3});
-    // Who is alone can leave to nobody.
+    // A single machine cannot leave: nobody would stay.
     if (count == 1) latecomers = std::max<uint64_t>(latecomers, 1);
   }
   const bool knows_dead_seed = chance.Happens(Rate::Percent(15));
@@ -179,7 +181,7 @@ void DrawHosts(Plan& plan, ChoiceSource* choices) {
     host.clock =
         DrawClock(Chance(choices, "plan-clock", i),
                   common.node.lease.rate_bound_ppm, plan.judge.clocks_in_bound);
-    if (knows_dead_seed) host.node.seeds.push_back(HostAddress(kNobody));
+    if (knows_dead_seed) host.node.seeds.push_back(HostAddress(kUnusedHost));
     if (names_conflict && i == count) host.node.name = HostName(HostId(1));
     for (uint64_t j = 1; j <= (knows_all_seeds ? count : 1); ++j) {
       if (j != i) host.node.seeds.push_back(HostAddress(HostId(j)));
@@ -195,9 +197,9 @@ void DrawHosts(Plan& plan, ChoiceSource* choices) {
   }
 }
 
-// Whether there are voters enough for one of them to lose its memory: if not,
-// the run would end there, and would have to be excused.
-bool SurvivesALoss(const Plan& plan) {
+// Whether the cluster keeps a majority if one voter loses its state. If not,
+// the run would have to be excused after the first such fault.
+bool SurvivesOneLoss(const Plan& plan) {
   return plan.hosts.size() >= 3 && plan.hosts[0].node.consensus.voters_max >= 3;
 }
 
@@ -210,7 +212,7 @@ NemesisOptions DrawNemesis(const Plan& plan, ChoiceSource* choices) {
   const auto leave_out = [&options](Fault fault) {
     options.weights[static_cast<size_t>(fault)] = 0;
   };
-  if (!SurvivesALoss(plan)) {
+  if (!SurvivesOneLoss(plan)) {
     leave_out(Fault::kWipe);
     leave_out(Fault::kLeave);
     if (!plan.hosts[0].keeps_disk) {
@@ -232,7 +234,8 @@ NemesisOptions DrawNemesis(const Plan& plan, ChoiceSource* choices) {
   } else if (plan.only_leaves) {
     options.weights[static_cast<size_t>(Fault::kJoin)] = 10;
   }
-  options.calm = chance.Between(absl::Milliseconds(150), absl::Seconds(2));
+  options.fault_interval =
+      chance.Between(absl::Milliseconds(150), absl::Seconds(2));
   options.partition.max =
       chance.Between(absl::Milliseconds(100), absl::Seconds(8));
   options.downtime.max =
@@ -241,21 +244,21 @@ NemesisOptions DrawNemesis(const Plan& plan, ChoiceSource* choices) {
   options.down_max = std::max<uint64_t>(1, (plan.hosts.size() - 1) / 2);
   const ConsensusOptions& consensus = plan.hosts[0].node.consensus;
   if (plan.only_leaves) {
-    // Who stays is cut off for less than a leaver waits.
+    // A cut must end before a leaver's timeout.
     options.partition.max = std::min(options.partition.max, absl::Seconds(2));
     options.downtime.max = std::min(options.downtime.max, absl::Seconds(2));
   }
-  options.mercy = consensus.replace_voter_after + consensus.promote_after +
-                  options.downtime.max +
-                  chance.Between(absl::Seconds(1), absl::Seconds(6));
+  options.state_loss_interval =
+      consensus.replace_voter_after + consensus.promote_after +
+      options.downtime.max + chance.Between(absl::Seconds(1), absl::Seconds(6));
   options.slow_clocks_jump = !plan.judge.clocks_in_bound;
   const int64_t bound = plan.judge.clocks_in_bound
                             ? plan.hosts[0].node.lease.rate_bound_ppm
-                            : kWildPpm;
-  options.slow_ppm_min = -DrawFreedom(chance, bound);
+                            : kOutOfBoundPpm;
+  options.slow_ppm_min = -DrawErrorLimit(chance, bound);
   options.slow_ppm_max = bound;
   options.fast_ppm_min = -bound;
-  options.fast_ppm_max = DrawFreedom(chance, bound);
+  options.fast_ppm_max = DrawErrorLimit(chance, bound);
   return options;
 }
 
@@ -294,7 +297,7 @@ WorkloadOptions DrawWorkload(ChoiceSource* choices) {
   return options;
 }
 
-std::optional<HostId> DrawMortal(const Plan& plan, ChoiceSource* choices) {
+std::optional<HostId> DrawVictim(const Plan& plan, ChoiceSource* choices) {
   Chance chance(choices, "plan-mortal");
   if (!chance.Happens(Rate::Percent(15))) return std::nullopt;
   return HostId(1 + chance.Below(plan.hosts.size()));
@@ -315,7 +318,7 @@ Plan Plan::Draw(ChoiceSource* choices) {
   plan.workload.rules.leases_hold = plan.judge.clocks_in_bound;
   plan.founds_again = plan.hosts[0].node.bootstrap_expect == 1 &&
                       Chance(choices, "plan-births").Happens(Rate::Percent(8));
-  // It knows nobody: the others have to find it.
+  // It has no seeds: the others have to find it.
   if (plan.founds_again) plan.hosts[0].node.seeds.clear();
   plan.judge.one_birth = !plan.founds_again;
   plan.judge.clusters_apart = plan.founds_again;
@@ -323,7 +326,7 @@ Plan Plan::Draw(ChoiceSource* choices) {
   plan.judge.tables_every = chance.Pick(std::vector<uint64_t>{8, 1, 2, 32});
   plan.quiet = chance.Between(absl::Milliseconds(10), absl::Seconds(4));
   plan.harm = chance.Between(absl::Seconds(5), absl::Seconds(25));
-  plan.mortal = DrawMortal(plan, choices);
+  plan.victim = DrawVictim(plan, choices);
   plan.ends_by_leaving =
       plan.only_leaves ||
       Chance(choices, "plan-last-leave").Happens(Rate::Percent(40));

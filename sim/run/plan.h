@@ -16,37 +16,36 @@
 
 namespace cachalot::sim {
 
-// All that a run is made of, drawn by chance. Every option that may vary
-// varies, and whole families of faults are left out at random: a fault that is
-// always there hides the bugs that need its absence (swarm testing, Groce et
-// al. 2012).
+// All options of a run, drawn at random. Whole families of faults are left out
+// at random, because a fault that is always present hides the bugs that need
+// its absence (swarm testing, Groce et al. 2012).
 struct Plan {
   uint64_t seed = 0;  // 0 if it is from a choice log
   WorldOptions world;
-  std::vector<HostOptions> hosts;  // the first founds, or all together
-  std::vector<HostId> latecomers;  // that are not started with the others
+  std::vector<HostOptions> hosts;  // the first founds, or all found together
+  std::vector<HostId> latecomers;  // not started at the beginning
   NemesisOptions nemesis;
   WorkloadOptions workload;
   JudgeOptions judge;
-  // The founder founds again whenever it starts and hears of no cluster: there
-  // may be several, which become one when they meet.
+  // The founder founds a cluster each time it starts and finds none. So there
+  // may be several clusters, which merge when they meet.
   bool founds_again = false;
-  absl::Duration quiet;  // before the first fault
-  absl::Duration harm;   // with faults
-  // A small world of which machines leave, and come back, but never die: a
-  // cluster that is lost was lost by leaving.
+  absl::Duration quiet;  // time before the first fault
+  absl::Duration harm;   // time with faults
+  // A small world whose machines leave and come back but never crash: if a
+  // cluster is lost, leaving lost it.
   bool only_leaves = false;
-  // When all is mended, new locks must be taken everywhere within this.
+  // After the world is healed, every machine must get a lock within this time.
   absl::Duration recovery = absl::Seconds(90);
-  // Then this one dies for good, if the others can do without, and they must
-  // go on and forget it within as long again.
-  std::optional<HostId> mortal;
-  // In the end the machines leave, some in turn and some at once, and those
-  // that are left go on; then these leave, too.
+  // Then this machine, if any, is killed for good, provided that the others
+  // keep a majority. They must make progress and remove it within `recovery`.
+  std::optional<HostId> victim;
+  // At the end machines leave, one or several at a time, and the others must
+  // make progress each time; finally the last ones leave together.
   bool ends_by_leaving = false;
 
   static Plan Draw(ChoiceSource* choices);
-  // One line for a person.
+  // The plan in one line, for a person.
   std::string Describe() const;
 };
 

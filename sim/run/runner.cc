@@ -25,14 +25,15 @@
 namespace cachalot::sim {
 namespace {
 
-// How long a node may take to bring one lock from a healed world.
-constexpr absl::Duration LastWait() { return absl::Seconds(10); }
+// How long each node waits for the lock in the healed world.
+constexpr absl::Duration FinalLockWait() { return absl::Seconds(10); }
 
-// Those of the last phase, when everybody is served once, do not make a run.
-constexpr uint64_t kGrantsOfASubstantialRun = 10;
+// A run with fewer grants is vacuous. Must exceed the grants of the healed
+// world alone, in which each machine gets one lock.
+constexpr uint64_t kGrantsMin = 10;
 
-// In a healed world who leaves has left after this, and some elections. Far
-// less than leave_timeout: nobody waits for that, nor for what comes by and by.
+// In a healed world a machine must leave within this time plus some elections.
+// Far less than leave_timeout: no leaver may need to wait for a timeout.
 constexpr absl::Duration LeavingMax() { return absl::Milliseconds(700); }
 constexpr int kElectionsWhileLeaving = 2;
 constexpr int kRoundsOfLeaving = 3;
@@ -56,36 +57,36 @@ class Runner {
   RunResult Run();
 
  private:
-  void BeginAll();
+  void StartHosts();
   bool IsLatecomer(HostId host) const;
-  void NoteNames(FaultLedger* faults) const;
-  // Until `end`, or the first violation.
+  void CountNameConflicts(FaultCounts* faults) const;
+  // Runs until `end` or the first violation.
   void RunUntil(RealInstant end, bool with_nemesis);
   void Hear(const Notice& notice);
   void JudgeClients(const Complaint& complaint);
-  void KnowWhereClustersAre();
+  void ForbidFounding();
 
   void Heal();
   void StartAll();
-  // Why no progress can be asked for.
+  // Why the healed world need not make progress.
   struct Excuse {
-    std::string text;  // empty: it can be asked for
-    // All who are missing have left in time: this excuses nothing.
+    std::string text;  // empty: it must
+    // All missing voters have left in time. This is a violation, not an excuse.
     bool by_leaving = false;
   };
   Excuse FindExcuse() const;
   Excuse FindExcuse(ClusterId cluster) const;
-  Excuse TellWhoIsMissing(const std::vector<Voter>& voters, ClusterId cluster,
-                          const char* when) const;
+  Excuse DescribeMissing(const std::vector<Voter>& voters, ClusterId cluster,
+                         const char* when) const;
   bool IsAliveSomewhere(NodeId id, ClusterId cluster) const;
   bool HasMajority(const std::vector<Voter>& voters, ClusterId cluster) const;
-  const Node* NodeThatStays(HostId host) const;
+  const Node* LiveNode(HostId host) const;
   void DemandProgress();
-  void Bury(HostId host);
-  bool CanSpare(HostId host);
-  bool AskEverywhere();
+  void KillForGood(HostId host);
+  bool CanLose(HostId host);
+  bool LockEverywhere();
   bool HasConverged() const;
-  std::string WhoIsBehind() const;
+  std::string DescribeProgress() const;
   void LeaveInTheEnd();
   void LeaveTogether(const std::vector<HostId>& leavers, Chance& chance);
 
@@ -95,15 +96,17 @@ class Runner {
   Judge judge_;
   Workload workload_;
   Nemesis nemesis_;
-  std::set<HostId> gone_;         // for good
-  std::optional<HostId> spared_;  // while it is asked how it would be without
-  // Of the last phase: the open acquire of each machine, and who is done.
-  std::map<HostId, RequestId> last_asked_;
-  std::set<HostId> last_served_;
+  std::set<HostId> gone_;  // left or were killed, for good
+  // CanLose() asks whether the cluster would survive without this machine.
+  std::optional<HostId> assumed_dead_;
+  // In the healed world: the open acquire of each machine, and the machines
+  // that have held the lock.
+  std::map<HostId, RequestId> final_requests_;
+  std::set<HostId> final_holders_;
 };
 
 RunResult Runner::Run() {
-  BeginAll();
+  StartHosts();
   RunUntil(RealInstant() + plan_.quiet + plan_.harm, /*with_nemesis=*/true);
   RunResult result;
   if (judge_.violations().empty()) {
@@ -117,13 +120,13 @@ RunResult Runner::Run() {
       result.excuse = excuse.text;
     }
     if (result.excuse.empty()) DemandProgress();
-    if (result.excuse.empty() && plan_.mortal && CanSpare(*plan_.mortal)) {
-      Bury(*plan_.mortal);
+    if (result.excuse.empty() && plan_.victim && CanLose(*plan_.victim)) {
+      KillForGood(*plan_.victim);
       DemandProgress();
     }
     if (result.excuse.empty() && plan_.ends_by_leaving) LeaveInTheEnd();
   }
-  if (judge_.violations().empty()) JudgeClients(workload_.Judge());
+  if (judge_.violations().empty()) JudgeClients(workload_.Check());
   result.seed = plan_.seed;
   if (!judge_.violations().empty()) {
     result.violation = judge_.violations().front();
@@ -132,11 +135,11 @@ RunResult Runner::Run() {
   result.simulated = world_.now() - RealInstant();
   result.hash = world_.hash();
   result.grants = judge_.grants();
-  if (result.grants < kGrantsOfASubstantialRun) {
+  if (result.grants < kGrantsMin) {
     result.vacuity =
         absl::StrCat("only ", result.grants,
                      result.grants == 1 ? " lock was" : " locks were",
-                     " granted, of at least ", kGrantsOfASubstantialRun);
+                     " granted, of at least ", kGrantsMin);
   }
   result.history = workload_.TakeHistory();
   result.resources = workload_.resources();
@@ -144,17 +147,17 @@ RunResult Runner::Run() {
     result.committed += judge_.committed(cluster).value();
   }
   result.network = world_.network().counters();
-  result.faults = world_.ledger();
-  result.faults.Add(world_.network().ledger());
-  NoteNames(&result.faults);
+  result.faults = world_.fault_counts();
+  result.faults.Add(world_.network().fault_counts());
+  CountNameConflicts(&result.faults);
   if (choices_->records()) result.choices = choices_->TakeLog();
   return result;
 }
 
-void Runner::BeginAll() {
+void Runner::StartHosts() {
   for (const HostOptions& options : plan_.hosts) world_.AddHost(options);
-  for (uint64_t i = 1; i <= world_.host_count(); ++i) {
-    if (!IsLatecomer(HostId(i))) world_.Start(HostId(i));
+  for (const HostId host : world_.hosts()) {
+    if (!IsLatecomer(host)) world_.Start(host);
   }
 }
 
@@ -163,23 +166,24 @@ bool Runner::IsLatecomer(HostId host) const {
          plan_.latecomers.end();
 }
 
-// Two members of one name are noticed by those who list them.
-void Runner::NoteNames(FaultLedger* faults) const {
-  for (uint64_t i = 1; i <= world_.host_count(); ++i) {
-    if (plan_.hosts[static_cast<size_t>(i - 1)].node.name.empty()) continue;
-    faults->Attempt(Fault::kNameConflict);
-    const Node* node = world_.node(HostId(i));
+// A name conflict counts as observed if the machine is a member.
+void Runner::CountNameConflicts(FaultCounts* faults) const {
+  for (const HostId host : world_.hosts()) {
+    const HostOptions& options =
+        plan_.hosts[static_cast<size_t>(host.value() - 1)];
+    if (options.node.name.empty()) continue;
+    faults->AddAttempted(Fault::kNameConflict);
+    const Node* node = world_.node(host);
     if (node == nullptr) continue;
-    faults->Apply(Fault::kNameConflict);
+    faults->AddApplied(Fault::kNameConflict);
     if (!node->identity().cluster.IsNone()) {
-      faults->Observe(Fault::kNameConflict);
+      faults->AddObserved(Fault::kNameConflict);
     }
   }
 }
 
 void Runner::StartAll() {
-  for (uint64_t i = 1; i <= world_.host_count(); ++i) {
-    const HostId host(i);
+  for (const HostId host : world_.hosts()) {
     if (!gone_.contains(host) && world_.node(host) == nullptr) {
       world_.Start(host);
     }
@@ -202,9 +206,9 @@ void Runner::RunUntil(RealInstant end, bool with_nemesis) {
     world_.PassTime(std::max(due, world_.now()));
     if (client_due == due) {
       workload_.RunNext(world_);
-      JudgeClients(workload_.wrong());
+      JudgeClients(workload_.complaint());
     } else {
-      KnowWhereClustersAre();
+      ForbidFounding();
       nemesis_.RunNext(world_);
     }
   }
@@ -220,34 +224,34 @@ void Runner::JudgeClients(const Complaint& complaint) {
 
 void Runner::Hear(const Notice& notice) {
   if (std::holds_alternative<LeaveCompleted>(notice.what)) {
-    last_asked_.erase(notice.host);
+    final_requests_.erase(notice.host);
   }
   const auto* answer = std::get_if<AnswerRequest>(&notice.what);
   if (answer == nullptr) return;
-  const auto found = last_asked_.find(notice.host);
-  if (found == last_asked_.end()) return;
+  const auto found = final_requests_.find(notice.host);
+  if (found == final_requests_.end()) return;
   if (found->second != answer->request) return;
-  last_asked_.erase(found);
+  final_requests_.erase(found);
   if (answer->answer.outcome != Outcome::kOk) return;
-  last_served_.insert(notice.host);
+  final_holders_.insert(notice.host);
   world_.Submit(notice.host, ReleaseRequest{"the-last", answer->answer.token});
 }
 
-// Births are explicit: once there is a cluster, nobody founds another, however
-// often its process starts; unless it is the plan that it knows no better.
-void Runner::KnowWhereClustersAre() {
+// Founding is explicit: once there is a cluster, no process founds another one
+// when it restarts, unless the plan says so.
+void Runner::ForbidFounding() {
   if (judge_.clusters().empty() || plan_.founds_again) return;
-  for (uint64_t i = 1; i <= world_.host_count(); ++i) {
-    world_.node_options(HostId(i)).bootstrap_expect = 0;
+  for (const HostId host : world_.hosts()) {
+    world_.node_options(host).bootstrap_expect = 0;
   }
 }
 
 // --- The healed world --------------------------------------------------------
 
 void Runner::Heal() {
-  world_.Say("everything is healed");
-  KnowWhereClustersAre();
-  nemesis_.Rest(world_);
+  world_.NoteIntervention("everything is healed");
+  ForbidFounding();
+  nemesis_.UndoAll(world_);
   StartAll();
   NetworkOptions network = world_.network().options();
   network.delay = {absl::Microseconds(100), absl::Milliseconds(2)};
@@ -255,16 +259,16 @@ void Runner::Heal() {
   network.duplication = Rate::Never();
   network.reset = Rate::Never();
   world_.network().set_options(network);
-  world_.ReadClocksInTime();
-  for (uint64_t i = 1; i <= world_.host_count(); ++i) {
-    world_.SlowDisk(HostId(i), {absl::ZeroDuration(), absl::Milliseconds(1)});
+  world_.StopStaleTurns();
+  for (const HostId host : world_.hosts()) {
+    world_.SlowDisk(host, {absl::ZeroDuration(), absl::Milliseconds(1)});
   }
   workload_.Stop();
 }
 
-// A cluster that kept its state in memory is lost with the majority of its
-// voters: if there is no other, no progress can be asked. These runs are
-// counted.
+// A cluster that keeps its state in memory is lost with the majority of its
+// voters. If there is no other cluster, the run is excused, and counted as
+// such.
 Runner::Excuse Runner::FindExcuse() const {
   Excuse excuse{.text = "no cluster was born"};
   for (const ClusterId cluster : judge_.clusters()) {
@@ -278,30 +282,29 @@ Runner::Excuse Runner::FindExcuse() const {
 Runner::Excuse Runner::FindExcuse(ClusterId cluster) const {
   const Configuration& agreed = judge_.configuration(cluster);
   if (!HasMajority(agreed.voters, cluster)) {
-    return TellWhoIsMissing(agreed.voters, cluster, "");
+    return DescribeMissing(agreed.voters, cluster, "");
   }
   if (agreed.IsJoint() && !HasMajority(agreed.outgoing, cluster)) {
-    return TellWhoIsMissing(agreed.outgoing, cluster,
-                            ", in a change of voters");
+    return DescribeMissing(agreed.outgoing, cluster, ", in a change of voters");
   }
-  for (uint64_t i = 1; i <= world_.host_count(); ++i) {
-    const Node* node = NodeThatStays(HostId(i));
+  for (const HostId host : world_.hosts()) {
+    const Node* node = LiveNode(host);
     if (node == nullptr || node->identity().cluster != cluster) continue;
     const Configuration& own = node->consensus().configuration();
     if (!own.voters.empty() && !HasMajority(own.voters, cluster)) {
-      return TellWhoIsMissing(own.voters, cluster,
-                              ", before a change was agreed");
+      return DescribeMissing(own.voters, cluster,
+                             ", before a change was agreed");
     }
     if (own.IsJoint() && !HasMajority(own.outgoing, cluster)) {
-      return TellWhoIsMissing(own.outgoing, cluster, ", in a change of voters");
+      return DescribeMissing(own.outgoing, cluster, ", in a change of voters");
     }
   }
   return {};
 }
 
-Runner::Excuse Runner::TellWhoIsMissing(const std::vector<Voter>& voters,
-                                        ClusterId cluster,
-                                        const char* when) const {
+Runner::Excuse Runner::DescribeMissing(const std::vector<Voter>& voters,
+                                       ClusterId cluster,
+                                       const char* when) const {
   Excuse excuse{.by_leaving = true};
   for (const Voter& voter : voters) {
     if (IsAliveSomewhere(voter.id, cluster)) continue;
@@ -316,14 +319,15 @@ Runner::Excuse Runner::TellWhoIsMissing(const std::vector<Voter>& voters,
   return excuse;
 }
 
-const Node* Runner::NodeThatStays(HostId host) const {
-  return host == spared_ ? nullptr : world_.node(host);
+const Node* Runner::LiveNode(HostId host) const {
+  return host == assumed_dead_ ? nullptr : world_.node(host);
 }
 
-// In that cluster, that is: it may be bound to another, of which nothing came.
+// Whether a process with this identity runs and is in `cluster`. It may be in
+// another one, which was founded and then lost.
 bool Runner::IsAliveSomewhere(NodeId id, ClusterId cluster) const {
-  for (uint64_t i = 1; i <= world_.host_count(); ++i) {
-    const Node* node = NodeThatStays(HostId(i));
+  for (const HostId host : world_.hosts()) {
+    const Node* node = LiveNode(host);
     if (node == nullptr || node->identity().cluster != cluster) continue;
     if (node->id() == id) return true;
   }
@@ -341,62 +345,61 @@ bool Runner::HasMajority(const std::vector<Voter>& voters,
 void Runner::DemandProgress() {
   const RealInstant deadline = world_.now() + plan_.recovery;
   while (judge_.violations().empty() && world_.now() < deadline) {
-    if (AskEverywhere() && HasConverged()) return;
+    if (LockEverywhere() && HasConverged()) return;
     RunUntil(world_.now() + absl::Milliseconds(200), /*with_nemesis=*/false);
-    StartAll();  // what left before it was healed
+    StartAll();  // including those that left before the world was healed
   }
   if (!judge_.violations().empty()) return;
   judge_.Complain(
       world_, HostId(1),
       absl::StrCat("no progress within ", absl::FormatDuration(plan_.recovery),
-                   " of a healed world: ", WhoIsBehind()));
+                   " of a healed world: ", DescribeProgress()));
 }
 
-// The others see to it that it is forgotten: as a member, as a voter and as a
-// holder.
-void Runner::Bury(HostId host) {
-  world_.Say(absl::StrCat(HostName(host), " is dead for good"));
+// The others must remove it: as a member, as a voter and as a holder.
+void Runner::KillForGood(HostId host) {
+  world_.NoteIntervention(absl::StrCat(HostName(host), " is dead for good"));
   world_.Crash(host);
   gone_.insert(host);
-  last_asked_.clear();
-  last_served_.clear();
+  final_requests_.clear();
+  final_holders_.clear();
 }
 
-// Whether the cluster is healed, and has a majority without this machine: among
-// its voters there may be some that have died before.
-bool Runner::CanSpare(HostId host) {
+// Whether the cluster keeps a majority without this machine. Voters that died
+// before may still be in the configuration.
+bool Runner::CanLose(HostId host) {
   if (!judge_.violations().empty() || world_.node(host) == nullptr) {
     return false;
   }
-  spared_ = host;
+  assumed_dead_ = host;
   const bool can = FindExcuse().text.empty();
-  spared_.reset();
+  assumed_dead_.reset();
   return can;
 }
 
-// A healed cluster is left by one machine, or several at once, and the others
-// go on; and so on, until the last leave together.
+// Machines leave a healed cluster, one or several at a time, and the others
+// must make progress each time. Finally the last ones leave together.
 void Runner::LeaveInTheEnd() {
   Chance chance(choices_, "departure");
-  std::vector<HostId> staying;
-  for (uint64_t i = 1; i <= world_.host_count(); ++i) {
-    if (world_.node(HostId(i)) != nullptr) staying.push_back(HostId(i));
+  std::vector<HostId> members;
+  for (const HostId host : world_.hosts()) {
+    if (world_.node(host) != nullptr) members.push_back(host);
   }
-  chance.Shuffle(staying);
-  for (int round = 0; round < kRoundsOfLeaving && staying.size() > 1; ++round) {
+  chance.Shuffle(members);
+  for (int round = 0; round < kRoundsOfLeaving && members.size() > 1; ++round) {
     const bool several = chance.Happens(Rate::Percent(30));
-    const uint64_t count = several ? 1 + chance.Below(staying.size() - 1) : 1;
-    const auto first = staying.end() - static_cast<ptrdiff_t>(count);
-    LeaveTogether({first, staying.end()}, chance);
-    staying.erase(first, staying.end());
-    last_asked_.clear();
-    last_served_.clear();
+    const uint64_t count = several ? 1 + chance.Below(members.size() - 1) : 1;
+    const auto first = members.end() - static_cast<ptrdiff_t>(count);
+    LeaveTogether({first, members.end()}, chance);
+    members.erase(first, members.end());
+    final_requests_.clear();
+    final_holders_.clear();
     DemandProgress();
   }
-  LeaveTogether(staying, chance);
+  LeaveTogether(members, chance);
 }
 
-// Nothing is in the way: nobody has to wait for a time-out.
+// The world is healed, so no leaver may need to wait for a timeout.
 void Runner::LeaveTogether(const std::vector<HostId>& leavers, Chance& chance) {
   if (!judge_.violations().empty()) return;
   const absl::Duration spread = chance.Happens(Rate::Percent(50))
@@ -426,40 +429,39 @@ void Runner::LeaveTogether(const std::vector<HostId>& leavers, Chance& chance) {
     judge_.Complain(
         world_, leaver,
         absl::StrCat("has not left a healed world within ",
-                     absl::FormatDuration(bound), ": ", WhoIsBehind()));
+                     absl::FormatDuration(bound), ": ", DescribeProgress()));
   }
 }
 
-// Everybody waits for one lock, which goes from hand to hand. True when all had
-// it.
-bool Runner::AskEverywhere() {
-  for (uint64_t i = 1; i <= world_.host_count(); ++i) {
-    const HostId host(i);
-    if (last_served_.contains(host) || world_.node(host) == nullptr) continue;
-    const auto asked = last_asked_.find(host);
-    if (asked != last_asked_.end()) continue;
+// Each machine asks for one lock, holds it and releases it. True once all have
+// held it.
+bool Runner::LockEverywhere() {
+  for (const HostId host : world_.hosts()) {
+    if (final_holders_.contains(host) || world_.node(host) == nullptr) continue;
+    const auto asked = final_requests_.find(host);
+    if (asked != final_requests_.end()) continue;
     AcquireRequest request;
     request.key = "the-last";
     request.ttl = absl::Seconds(5);
-    request.wait = LastWait();
-    last_asked_[host] = world_.Submit(host, std::move(request));
+    request.wait = FinalLockWait();
+    final_requests_[host] = world_.Submit(host, std::move(request));
   }
-  return last_served_.size() == world_.host_count() - gone_.size();
+  return final_holders_.size() == world_.host_count() - gone_.size();
 }
 
-// All are in one cluster and know each other, every voter has applied all that
-// was committed, and nobody is left in the table who is not there.
+// True if all are in one cluster and know each other, every voter has applied
+// all committed entries, and no session of a missing machine is in the table.
 bool Runner::HasConverged() const {
   ClusterId cluster;
-  for (uint64_t i = 1; i <= world_.host_count(); ++i) {
-    const Node* node = world_.node(HostId(i));
+  for (const HostId host : world_.hosts()) {
+    const Node* node = world_.node(host);
     if (node != nullptr) cluster = node->identity().cluster;
   }
   if (cluster.IsNone()) return false;
   const LogIndex committed = judge_.committed(cluster);
-  for (uint64_t i = 1; i <= world_.host_count(); ++i) {
-    if (gone_.contains(HostId(i))) continue;
-    const Node* node = world_.node(HostId(i));
+  for (const HostId host : world_.hosts()) {
+    if (gone_.contains(host)) continue;
+    const Node* node = world_.node(host);
     if (node == nullptr) return false;
     if (node->identity().cluster != cluster) return false;
     if (!judge_.configuration(cluster).Contains(node->id())) continue;
@@ -468,10 +470,9 @@ bool Runner::HasConverged() const {
   return judge_.Unsettled(world_).empty();
 }
 
-std::string Runner::WhoIsBehind() const {
+std::string Runner::DescribeProgress() const {
   std::string text;
-  for (uint64_t i = 1; i <= world_.host_count(); ++i) {
-    const HostId host(i);
+  for (const HostId host : world_.hosts()) {
     const Node* node = world_.node(host);
     absl::StrAppend(&text, text.empty() ? "" : "; ", HostName(host), " ");
     if (node == nullptr) {
@@ -485,7 +486,7 @@ std::string Runner::WhoIsBehind() const {
                     consensus.last_index().value(),
                     node->identity().cluster.IsNone() ? ", no cluster" : "",
                     node->client().has_session() ? "" : ", no session",
-                    last_served_.contains(host) ? "" : ", got no lock");
+                    final_holders_.contains(host) ? "" : ", got no lock");
   }
   absl::StrAppend(&text, "; ", judge_.Unsettled(world_));
   return text;
@@ -507,7 +508,7 @@ RunResult RunChoices(ChoiceSource* choices, const RunOptions& options) {
 
 RunResult RunSeed(uint64_t seed, const RunOptions& options) {
   ChoiceSource choices(seed, options.records);
-  choices.MakeDull(options.dull_streams);
+  choices.Suppress(options.suppressed_streams);
   return RunChoices(&choices, options);
 }
 

@@ -22,9 +22,9 @@ namespace cachalot::sim {
 struct RunResult {
   uint64_t seed = 0;
   std::optional<Violation> violation;  // the first
-  // Why no progress could be asked for; empty if it was.
+  // Why the healed world was not required to make progress; empty if it was.
   std::string excuse;
-  // Why the judges had too little to judge; empty if they had enough.
+  // Why the run tested too little to count; empty if it tested enough.
   std::string vacuity;
   uint64_t steps = 0;
   absl::Duration simulated;
@@ -34,33 +34,33 @@ struct RunResult {
   ResourceCounters resources;
   uint64_t committed = 0;
   NetworkCounters network;
-  FaultLedger faults;
+  FaultCounts faults;
   ChoiceLog choices;  // if they were recorded
 
   bool failed() const { return violation.has_value(); }
 };
 
 struct RunOptions {
-  // Heal the world after this at the latest.
+  // Heal the world after this time at the latest.
   absl::Duration harm_max = absl::InfiniteDuration();
-  // Expect progress of the healed world after this at the latest.
+  // Require progress of the healed world within this time at the latest.
   absl::Duration recovery_max = absl::InfiniteDuration();
   // Keep the log of the choices that were made.
   bool records = false;
-  // Of a seed: streams (world/choices.h) of which every choice is the dullest.
-  std::vector<std::string> dull_streams;
+  // For a seed: streams whose choices are all 0 (ChoiceSource::Suppress).
+  std::vector<std::string> suppressed_streams;
   Trace trace = Trace();
-  // Who looks on besides the judges. Not owned.
+  // Watchers besides the judges. Not owned.
   std::vector<Watcher*> watchers;
 };
 
-// Runs the plan: a phase of safety under every fault that is chosen, and then a
-// healed world that must make progress. Stops at the first violation. `choices`
-// is where the plan was drawn from.
+// Runs the plan: first a phase with faults, in which the cluster must be safe,
+// and then a healed world, in which it must also make progress. Stops at the
+// first violation. `choices` is the source that the plan was drawn from.
 RunResult RunPlan(const Plan& plan, ChoiceSource* choices,
                   const RunOptions& options = RunOptions());
 
-// All in one: draws a plan and runs it. What the seed gives, what the log has.
+// Draws a plan and runs it: from a source, from a seed, or from a log.
 RunResult RunChoices(ChoiceSource* choices,
                      const RunOptions& options = RunOptions());
 RunResult RunSeed(uint64_t seed, const RunOptions& options = RunOptions());

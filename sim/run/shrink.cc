@@ -15,9 +15,9 @@ namespace cachalot::sim {
 namespace {
 
 constexpr size_t kRunsPerSweepMax = 128;
-constexpr size_t kWordsOfAKind = 10;
+constexpr size_t kKindWordsMax = 10;
 
-// What is left out together.
+// Choices that are removed together.
 using Part = std::vector<ChoicePlace>;
 
 class Shrinker {
@@ -40,7 +40,7 @@ class Shrinker {
                            place.index / Chance::kChoicesPerItem};
       });
       LeaveOut([](const ChoicePlace& place) { return place; });
-      Lower();
+      LowerValues();
     } while (log_.size() < before && !IsOver());
     return {std::move(log_), tries_};
   }
@@ -67,9 +67,9 @@ class Shrinker {
     return list;
   }
 
-  // Takes the log for a list of parts and leaves out runs of them, half of the
-  // list at first, then ever shorter ones. Of a long list the shortest runs are
-  // not tried: there are too many.
+  // Splits the log into parts and removes sequences of parts, first half of the
+  // list at a time, then shorter and shorter ones. If the list is long, the
+  // shortest sequences are not tried: there are too many.
   template <typename KeyOf>
   void LeaveOut(const KeyOf& key_of) {
     size_t length = std::max<size_t>(1, PartsBy(key_of).size() / 2);
@@ -82,7 +82,8 @@ class Shrinker {
     }
   }
 
-  // Once from end to end: what happens last is the likeliest to be of no use.
+  // One pass from the end to the beginning: the last choices of a run are most
+  // often useless.
   template <typename KeyOf>
   bool Sweep(const KeyOf& key_of, size_t length) {
     bool got_smaller = false;
@@ -110,8 +111,8 @@ class Shrinker {
     return candidate;
   }
 
-  // A smaller number is easier to read, and may make others useless.
-  void Lower() {
+  // Smaller numbers are easier to read, and may make other choices useless.
+  void LowerValues() {
     const ChoiceLog::Choices choices = log_.choices();
     for (const auto& [place, value] : choices) {
       uint64_t least = 1;
@@ -130,7 +131,7 @@ class Shrinker {
   uint64_t tries_ = 0;
 };
 
-// A place in the source, as a CHECK names it: "engine/node.cc:17:".
+// True for a source location, as a CHECK prints it: "engine/node.cc:17:".
 bool IsPlace(absl::string_view word) {
   return absl::StrContains(word, ".cc:") || absl::StrContains(word, ".h:");
 }
@@ -147,10 +148,10 @@ std::string KindOf(absl::string_view sentence) {
   std::vector<absl::string_view> kind;
   for (const absl::string_view word :
        absl::StrSplit(sentence, ' ', absl::SkipEmpty())) {
-    if (kind.size() == kWordsOfAKind) break;
+    if (kind.size() == kKindWordsMax) break;
     const bool is_place = IsPlace(word);
     if (is_place || !HasDigit(word)) kind.push_back(word);
-    // What follows is who and when.
+    // What follows names machines and times.
     if (!is_place && kind.size() > 1 && absl::EndsWith(word, ":")) break;
   }
   return absl::StrJoin(kind, " ");

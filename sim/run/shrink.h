@@ -11,9 +11,9 @@
 
 namespace cachalot::sim {
 
-// What kind of violation a sentence tells of: its first words without those
-// that hold a number, which name who and when. Two runs that differ in these
-// alone broke one property.
+// The kind of a violation: the first words of its sentence, without those that
+// contain a digit (names of machines and times). Two runs whose violations have
+// the same kind broke the same property.
 std::string KindOf(absl::string_view sentence);
 
 struct ShrinkOptions {
@@ -25,15 +25,15 @@ struct ShrinkResult {
   uint64_t tries = 0;
 };
 
-// Runs a log. Returns the choices that were asked for, if the run still breaks
-// the property; those that were not are of no use.
+// Runs a log. If the run still breaks the property, returns the choices that it
+// used; the others have no effect.
 using StillFails =
     std::function<std::optional<ChoiceLog>(const ChoiceLog& log)>;
 
-// Makes a log smaller for as long as it still fails: leaves out whole kinds of
-// streams, whole streams, items and single choices, larger parts first (delta
-// debugging, Zeller and Hildebrandt 2002), and then lowers what is left.
-// REQUIRES: `log` fails.
+// Makes a log smaller while it still fails. Removes all streams of one name,
+// single streams, items and single choices, larger parts first (delta
+// debugging, Zeller and Hildebrandt 2002), and then lowers the values that are
+// left. REQUIRES: `log` fails.
 ShrinkResult Shrink(ChoiceLog log, const StillFails& still_fails,
                     ShrinkOptions options = ShrinkOptions());
 

@@ -11,7 +11,7 @@ namespace {
 
 using Checkpoints = std::vector<Checkpoint>;
 
-// Where two lists part; nothing if they are equal.
+// The index of the first difference; nothing if the lists are equal.
 std::optional<size_t> FirstUnequal(const Checkpoints& first,
                                    const Checkpoints& second) {
   const auto [a, b] =
@@ -51,15 +51,15 @@ std::optional<Difference> FindDifference(const Rerun& first,
   CheckpointOptions options;
   const Checkpoints a = first(options);
   const Checkpoints b = second(options);
-  const std::optional<size_t> apart = FirstUnequal(a, b);
-  if (!apart.has_value()) return std::nullopt;
-  options.first = *apart == 0 ? 1 : a[*apart - 1].step + 1;
-  options.last = std::min(StepAt(a, *apart), StepAt(b, *apart));
+  const std::optional<size_t> unequal = FirstUnequal(a, b);
+  if (!unequal.has_value()) return std::nullopt;
+  options.first = *unequal == 0 ? 1 : a[*unequal - 1].step + 1;
+  options.last = std::min(StepAt(a, *unequal), StepAt(b, *unequal));
   options.every = 1;
   options.with_lines = true;
   const Checkpoints fine_a = first(options);
   const Checkpoints fine_b = second(options);
-  // A run that differs from itself may differ elsewhere the next time.
+  // A run that is not deterministic may differ at another step this time.
   const std::optional<size_t> place = FirstUnequal(fine_a, fine_b);
   if (!place.has_value()) return Difference{.step = options.last};
   return Difference{

@@ -15,18 +15,18 @@
 
 namespace cachalot::sim {
 
-// Where a run was after so many steps. The hash depends on every step before
-// it: once two runs differ, they differ for ever.
+// The state of a run after `step` steps. The hash depends on every step before:
+// once two runs differ, all later hashes differ.
 struct Checkpoint {
   uint64_t step = 0;
   uint64_t hash = 0;
-  std::string line;  // what the step was, if it was asked for
+  std::string line;  // describes the step, if asked for
 
   friend bool operator==(const Checkpoint&, const Checkpoint&) = default;
 };
 
-// At which steps to take checkpoints: at every `every`-th from `first` to
-// `last`, and what the steps were.
+// Which checkpoints to take: one at each `every`-th step from `first` to
+// `last`.
 struct CheckpointOptions {
   uint64_t first = 1;
   uint64_t last = UINT64_MAX;
@@ -34,7 +34,7 @@ struct CheckpointOptions {
   bool with_lines = false;
 };
 
-// Takes them.
+// Takes checkpoints while a world runs.
 class CheckpointTaker : public Watcher {
  public:
   explicit CheckpointTaker(CheckpointOptions options) : options_(options) {}
@@ -49,21 +49,21 @@ class CheckpointTaker : public Watcher {
   std::vector<Checkpoint> checkpoints_;
 };
 
-// The first step at which two runs of one seed were not one run.
+// The first step at which two runs of one seed differ.
 struct Difference {
   uint64_t step = 0;
-  // What the step was in each; empty if the run was over by then.
+  // The step in each run; empty if the run had ended before.
   std::string first;
   std::string second;
 };
 
-// Runs the seed once more and returns the checkpoints that were asked for, and
-// at their end one of the run's last step.
+// Runs the seed again. Returns the requested checkpoints, followed by one of
+// the run's last step.
 using Rerun =
     std::function<std::vector<Checkpoint>(const CheckpointOptions& options)>;
 
-// Compares two runs, coarsely at first, and then finer where they part.
-// Nothing if they are equal from end to end.
+// Compares two runs: first a few checkpoints, then each step where they differ.
+// Nothing if the runs are equal.
 std::optional<Difference> FindDifference(const Rerun& first,
                                          const Rerun& second);
 

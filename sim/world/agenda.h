@@ -11,12 +11,12 @@
 
 namespace cachalot::sim {
 
-// What is going to happen, earliest first. Of what happens at one instant the
-// first to be added comes first: never chance or an address decides. A value: a
-// copy goes on by itself.
+// A queue of future items, ordered by time. Items that are due at the same
+// instant come out in the order in which they were added, so the order never
+// depends on chance or on an address. A value: a copy is independent.
 //
-// What is added is mostly due before most of the rest, and so finds its place
-// near the end of a sorted list: cheaper than a heap.
+// A sorted list is cheaper than a heap here: most new items are due before most
+// of the queued ones, so they are inserted near the end of the list.
 template <typename Item>
 class Agenda {
  public:
@@ -30,7 +30,7 @@ class Agenda {
   bool empty() const { return planned_.empty(); }
   size_t size() const { return planned_.size(); }
 
-  // Never() if nothing is planned.
+  // Never() if the agenda is empty.
   RealInstant NextDue() const {
     return planned_.empty() ? RealInstant::Never() : planned_.back().at;
   }
@@ -45,7 +45,7 @@ class Agenda {
   }
 
  private:
-  // These are moved about: they have places of items, not the items.
+  // Sorting moves these, so they hold an index and not the item itself.
   struct Planned {
     RealInstant at;
     size_t place;  // in items_
@@ -62,9 +62,9 @@ class Agenda {
     return place;
   }
 
-  std::vector<Planned> planned_;  // the next is the last
+  std::vector<Planned> planned_;  // latest first
   std::vector<Item> items_;
-  std::vector<size_t> free_;  // places of items_ that are not in use
+  std::vector<size_t> free_;  // unused places in items_
 };
 
 }  // namespace cachalot::sim

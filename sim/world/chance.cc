@@ -21,7 +21,7 @@ uint64_t Mix(uint64_t z) {
   return z ^ (z >> 31);
 }
 
-// Where `bits`, taken for a fraction of 2^64, lies in [0, bound).
+// Maps `bits`, read as the fraction bits / 2^64, to [0, bound).
 uint64_t Scale(uint64_t bits, uint64_t bound) {
   return absl::Uint128High64(absl::uint128(bits) * bound);
 }
@@ -30,7 +30,7 @@ uint64_t Scale(uint64_t bits, uint64_t bound) {
 
 Chance::Chance(ChoiceSource* source, absl::string_view name, uint64_t number)
     : source_(source),
-      is_dull_(source->IsDull(name)),
+      is_suppressed_(source->IsSuppressed(name)),
       key_(Mix(source->seed() + kGolden) ^ StableHash(name) ^
            Mix(number * kGolden + 1)) {
   if (source->replays() || source->records()) {
@@ -44,7 +44,7 @@ uint64_t Chance::Scaled(uint64_t bound) const { return Scale(Bits(), bound); }
 
 uint64_t Chance::Choose(uint64_t drawn, uint64_t max) {
   const uint64_t index = index_++;
-  if (is_dull_) return 0;
+  if (is_suppressed_) return 0;
   if (!source_->replays() && !source_->records()) return drawn;
   const uint64_t chosen = source_->replays()
                               ? std::min(source_->Listed(stream_, index), max)
@@ -90,7 +90,7 @@ absl::Duration Chance::Draw(const Delay& delay) {
       std::max(max, absl::ToInt64Nanoseconds(delay.tail_max));
   const auto width = static_cast<uint64_t>(max - shortest);
   const auto width_max = static_cast<uint64_t>(longest - shortest);
-  // Whether it is from the tail, and how long it is, from the same bits.
+  // The same bits decide whether it is from the tail, and how long it is.
   const uint64_t bits = Bits();
   uint64_t drawn = Scale(bits, width + 1);
   if (width_max > width && delay.tail != Rate::Never() &&

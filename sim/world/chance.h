@@ -20,8 +20,8 @@ struct Rate {
   friend bool operator==(const Rate&, const Rate&) = default;
 };
 
-// How long something takes: mostly between `min` and `max`, evenly; now and
-// then, at `tail`, anything up to `tail_max`.
+// How long something takes: usually uniform in [min, max]; with probability
+// `tail`, uniform in [max, tail_max].
 struct Delay {
   absl::Duration min;
   absl::Duration max;
@@ -29,31 +29,34 @@ struct Delay {
   absl::Duration tail_max;
 };
 
-// One named stream of choices. All chance in the simulator comes through here.
+// One named stream of random choices. Every random decision of the simulator is
+// made here.
 //
-// From a seed, a choice follows from (seed, name, number, index) alone: a
-// choice added in one stream shifts none in another, and one left out shifts
-// none after it. From a log, it is what the log has at that place: rates and
-// weights play no part, and delays may be up to an hour longer than the
-// shortest, so that whoever cuts the plan out of a log does not change the rest
-// of it. Integers only. The lowest choice is always the dullest: nothing
-// happens, soonest, first of the list.
+// With a seed, a choice depends on (seed, name, number, index) alone: adding a
+// choice to one stream changes no other stream, and leaving one out changes
+// none after it. With a choice log, the choice is what the log has at that
+// place. Rates and weights are then ignored, and a delay may be up to an hour
+// longer than the shortest, so that removing the plan's choices from a log does
+// not change the meaning of the others.
 //
-// A value: a copy goes on by itself.
+// Choices are integers. 0 is always the minimal choice: nothing happens, the
+// shortest delay, the first item of the list.
+//
+// A value: a copy is independent.
 class Chance {
  public:
   // `source` is not owned and outlives the stream and its copies.
   Chance(ChoiceSource* source, absl::string_view name, uint64_t number = 0);
 
-  // From here on are the choices of the stream's next item: a message, an
-  // operation. Whatever was chosen for one, the next begins at the same place.
-  // An item has at most kChoicesPerItem choices.
+  // Begins the choices of the stream's next item, such as a message or an
+  // operation. The next item begins at the same index however many choices this
+  // one makes; an item has at most kChoicesPerItem of them.
   void BeginItem() {
     index_ = (index_ + kChoicesPerItem - 1) / kChoicesPerItem * kChoicesPerItem;
   }
   static constexpr uint64_t kChoicesPerItem = 16;
-  // The same for items that have numbers of their own: what a client does at a
-  // certain time, whatever it did before.
+  // The same for items that are numbered by the caller, such as what a client
+  // does in a certain time slot.
   void BeginItem(uint64_t number) { index_ = number * kChoicesPerItem; }
 
   bool Happens(Rate rate);
@@ -64,13 +67,14 @@ class Chance {
   int64_t Between(int64_t low, int64_t high);
   absl::Duration Between(absl::Duration low, absl::Duration high);
   absl::Duration Draw(const Delay& delay);
-  // Uniform in [low, high] as well, but the dullest is 0: then come the numbers
-  // above it, and then those below. REQUIRES: low <= 0 <= high.
+  // Uniform in [low, high], but the minimal choice is 0, not `low`: the choices
+  // count up from 0 to `high`, then down from -1 to `low`.
+  // REQUIRES: low <= 0 <= high.
   int64_t Around0(int64_t low, int64_t high);
-  // The place of one of the weights, each as likely as it is heavy. From a log
-  // any may be chosen, also one that weighs nothing. REQUIRES: not empty.
+  // The index of one of the weights, with a probability proportional to it. A
+  // log may choose any index, even one of weight 0. REQUIRES: not empty.
   uint64_t PickWeighted(const std::vector<uint64_t>& weights);
-  // A seed for somebody else's chance.
+  // A seed for another random generator.
   uint64_t Seed();
 
   // REQUIRES: not empty.
@@ -78,7 +82,7 @@ class Chance {
   const T& Pick(const std::vector<T>& items) {
     return items[static_cast<size_t>(Below(items.size()))];
   }
-  // Fisher-Yates; the dullest choice leaves the order as it is.
+  // Fisher-Yates; minimal choices leave the order unchanged.
   template <typename Container>
   void Shuffle(Container& items) {
     for (uint64_t i = 0; i + 1 < items.size(); ++i) {
@@ -89,17 +93,17 @@ class Chance {
   }
 
  private:
-  // A uniform draw for the present place.
+  // 64 random bits for the current index.
   uint64_t Bits() const;
   uint64_t Scaled(uint64_t bound) const;
-  // What is chosen at the present place, if `drawn` is what the seed gives and
-  // `max` the highest there is; goes on to the next.
+  // The choice at the current index: `drawn` if a seed decides, otherwise what
+  // the log says, at most `max`. Moves on to the next index.
   uint64_t Choose(uint64_t drawn, uint64_t max);
 
   ChoiceSource* source_;
-  bool is_dull_ = false;
-  uint32_t stream_ = 0;  // if the source replays or records
-  uint64_t key_ = 0;     // from a seed
+  bool is_suppressed_ = false;
+  uint32_t stream_ = 0;  // used if the source replays or records
+  uint64_t key_ = 0;     // used with a seed
   uint64_t index_ = 0;
 };
 

@@ -66,7 +66,7 @@ absl::StatusOr<ChoiceLog> ChoiceLog::Parse(absl::string_view text) {
     }
     place.stream = std::string(words[0]);
     if (log.choices_.contains(place)) {
-      return WrongLine(number, line, "chosen before");
+      return WrongLine(number, line, "this choice was given before");
     }
     if (log.size() == kChoicesMax) {
       return WrongLine(number, line, "too many choices");
@@ -87,12 +87,12 @@ ChoiceSource::ChoiceSource(ChoiceLog log) : replays_(true), records_(true) {
   }
 }
 
-void ChoiceSource::MakeDull(const std::vector<std::string>& names) {
-  dull_.insert(names.begin(), names.end());
+void ChoiceSource::Suppress(const std::vector<std::string>& names) {
+  suppressed_.insert(names.begin(), names.end());
 }
 
-bool ChoiceSource::IsDull(absl::string_view name) const {
-  return !dull_.empty() && dull_.contains(std::string(name));
+bool ChoiceSource::IsSuppressed(absl::string_view name) const {
+  return !suppressed_.empty() && suppressed_.contains(std::string(name));
 }
 
 uint32_t ChoiceSource::Open(absl::string_view name, uint64_t number) {

@@ -14,9 +14,9 @@
 
 namespace cachalot::sim {
 
-// One place of a run at which chance decides: the `index`-th choice of the
-// stream `name`, `number`. Streams are counted by what they belong to: a link,
-// a client, the n-th fault.
+// Identifies one random choice of a run: the `index`-th choice of the stream
+// (`stream`, `number`). The number says which link, client or fault the stream
+// belongs to.
 struct ChoicePlace {
   std::string stream;
   uint64_t number = 0;
@@ -25,27 +25,26 @@ struct ChoicePlace {
   friend auto operator<=>(const ChoicePlace&, const ChoicePlace&) = default;
 };
 
-// The choices of a run that were not the dullest, by their places: all the
-// chance that was in it. What is not listed is 0, the dullest that could be
-// chosen there: nothing happens, at once, the first of the list. So any part of
-// a log is a log, of a simpler run.
+// All random choices of a run, by their places. Only choices other than 0 are
+// listed; 0 is the minimal choice (chance.h). So any subset of a log is itself
+// a log, of a simpler run.
 //
-// The same log gives the same run, as a seed does; but a log can be cut down
-// (sim/run/shrink.h), edited and written by hand or by a fuzzer.
+// The same log always gives the same run, as a seed does. Unlike a seed, a log
+// can be shrunk (sim/run/shrink.h), edited, and written by hand or by a fuzzer.
 class ChoiceLog {
  public:
   using Choices = absl::btree_map<ChoicePlace, uint64_t>;
 
-  // Zero removes it.
+  // A value of 0 removes the choice.
   void Set(ChoicePlace place, uint64_t value);
   const Choices& choices() const { return choices_; }
   size_t size() const { return choices_.size(); }
 
-  // A line for each choice: "<stream> <number> <index> = <value>"; lines that
-  // are empty or begin with '#' mean nothing.
+  // One line for each choice: "<stream> <number> <index> = <value>". Parse()
+  // skips empty lines and lines that begin with '#'.
   std::string ToText() const;
-  // InvalidArgument, naming the line, if it is none of these, if a place is
-  // given twice or if there are more than kChoicesMax.
+  // Errors: InvalidArgument, naming the line, if the line is malformed, if its
+  // place was given before, or if there are more than kChoicesMax choices.
   static absl::StatusOr<ChoiceLog> Parse(absl::string_view text);
   static constexpr size_t kChoicesMax = size_t{1} << 22;
 
@@ -55,25 +54,26 @@ class ChoiceLog {
   Choices choices_;
 };
 
-// Where the chance of one run comes from: from a seed, or from a log. Outlives
-// the streams (chance.h) that are drawn from it.
+// Where the random choices of one run come from: a seed or a log. Must outlive
+// the streams (chance.h) that use it.
 class ChoiceSource {
  public:
-  // All choices follow from the seed. `records`: keeps a log of them.
+  // The seed decides all choices. `records`: keeps a log of them.
   explicit ChoiceSource(uint64_t seed, bool records = false);
-  // All choices are as the log has them. Always records: what of the log was
-  // asked for, within the bounds that were asked for.
+  // The log decides all choices. Always records the choices that the run used,
+  // each limited to the range that the run asked for.
   explicit ChoiceSource(ChoiceLog log);
   ChoiceSource(const ChoiceSource&) = delete;
   ChoiceSource& operator=(const ChoiceSource&) = delete;
 
-  // Of the streams of these names every choice is the dullest. Call it first.
-  void MakeDull(const std::vector<std::string>& names);
+  // Makes every choice of the streams with these names 0. Call it before any
+  // stream is opened.
+  void Suppress(const std::vector<std::string>& names);
 
   uint64_t seed() const { return seed_; }
   bool replays() const { return replays_; }
   bool records() const { return records_; }
-  // As far as the run has come.
+  // The choices made so far.
   ChoiceLog TakeLog();
 
  private:
@@ -86,9 +86,9 @@ class ChoiceSource {
     uint64_t value;
   };
 
-  // A small number for the stream, the same whenever it is opened.
+  // A small number for the stream, the same each time it is opened.
   uint32_t Open(absl::string_view name, uint64_t number);
-  bool IsDull(absl::string_view name) const;
+  bool IsSuppressed(absl::string_view name) const;
   uint64_t Listed(uint32_t stream, uint64_t index) const;
   void Record(uint32_t stream, uint64_t index, uint64_t value) {
     recorded_.push_back({stream, index, value});
@@ -97,10 +97,10 @@ class ChoiceSource {
   uint64_t seed_ = 0;
   bool replays_ = false;
   bool records_ = false;
-  absl::btree_set<std::string> dull_;
+  absl::btree_set<std::string> suppressed_;
   absl::btree_map<Stream, uint32_t> streams_;
   std::vector<Stream> names_;
-  // Of a log that is replayed, by stream.
+  // The replayed log: for each stream, its choices by index.
   std::vector<absl::btree_map<uint64_t, uint64_t>> listed_;
   std::vector<Recorded> recorded_;
 };

@@ -8,18 +8,18 @@
 
 namespace cachalot::sim {
 
-// One oscillator: local time as a line over real time, that may be bent at any
-// instant. Integers only; readings are rounded down and never fall.
+// One oscillator: local time as a piecewise linear function of real time.
+// Integers only; readings are rounded down and never decrease.
 class Clock {
  public:
-  // Reads `offset` nanoseconds when the world begins, and then runs at
+  // Reads `offset` nanoseconds when the world begins and runs at
   // 1 + rate_ppm / 10^6 times real time. REQUIRES: rate_ppm >= -10^6.
   Clock(int64_t offset, int64_t rate_ppm);
 
   // REQUIRES: `at` is no earlier than the last SetRate().
   int64_t At(RealInstant at) const;
-  // The first instant at which the clock has reached `local`; the last
-  // SetRate() if it had already, and Never() if the clock stands still.
+  // The first instant at which the clock reads `local` or more: the last
+  // SetRate() if it did already then, Never() if the clock stands still.
   RealInstant When(int64_t local) const;
 
   void SetRate(RealInstant from, int64_t rate_ppm);
@@ -28,12 +28,12 @@ class Clock {
   int64_t rate_ppm() const { return rate_ppm_; }
 
  private:
-  RealInstant since_;  // from here on the line is straight,
-  int64_t base_ = 0;   // and begins with this reading
+  RealInstant since_;  // the rate has been constant since then,
+  int64_t base_ = 0;   // when the clock read this
   int64_t rate_ppm_ = 0;
 };
 
-// What one machine's clocks show its node (engine/instant.h).
+// The two clocks that one machine's node reads (engine/instant.h).
 struct ClockPair {
   Clock slow;
   Clock fast;

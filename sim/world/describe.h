@@ -14,14 +14,14 @@
 
 namespace cachalot::sim {
 
-// Happenings in a few words, for the trace. `Names` tells what people call a
-// machine ("n2").
+// Describes events, actions and messages in a few words, for the trace. `Names`
+// gives the name of the machine at an address ("n2").
 class Describer {
  public:
   using Names = std::function<std::string(const Address&)>;
   explicit Describer(Names names) : names_(std::move(names)) {}
 
-  // Nothing for what is not worth a line: that time has passed.
+  // Empty for events that need no line: TimeAdvanced and TurnEnded.
   std::string Describe(const Event& event) const;
   std::string Describe(const Action& action) const;
 

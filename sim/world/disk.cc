@@ -29,7 +29,7 @@ std::optional<SaveId> Disk::FinishDue(RealInstant now) {
 
 size_t Disk::Crash() {
   chance_.BeginItem();
-  // The dullest is that all of them were done.
+  // The minimal choice: all of them were done.
   const uint64_t given = open_.size();
   const uint64_t reached = given - chance_.Below(given + 1);
   uint64_t done = 0;

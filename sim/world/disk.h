@@ -12,10 +12,10 @@
 
 namespace cachalot::sim {
 
-// What one machine keeps while its processes come and go. Orders to save take
-// their time and are done in the order in which they were given; a crash keeps
-// what was done and a chance prefix of what was not: the bytes may have
-// reached the disk though nobody was told.
+// What one machine keeps across restarts of its process. Saves take time and
+// finish in the order in which they were ordered. A crash keeps the finished
+// saves and a random prefix of the open ones, because their bytes may have
+// reached the disk although nobody was told.
 class Disk {
  public:
   Disk(Delay delay, Chance chance);
@@ -23,28 +23,26 @@ class Disk {
   // Returns when it will be done.
   RealInstant Save(RealInstant now, SaveState order);
 
-  // Does all orders that are due and returns the last of them; nothing if none
-  // is due.
+  // Finishes all saves that are due and returns the last of them; nothing if
+  // none is due.
   std::optional<SaveId> FinishDue(RealInstant now);
 
-  // The process is gone, its orders with it; the first of them may have been
-  // done all the same. Returns how many were lost. One that was in the midst is
-  // not done: what is torn is not taken for whole.
+  // The process is gone. Keeps a random prefix of the open saves and drops the
+  // rest; a save is kept whole or not at all. Returns how many were dropped.
   size_t Crash();
-  // The order that was given last will not be done; that is found out when it
-  // is due.
+  // Makes the save that was ordered last fail when it is due.
   void FailLast();
   bool HasFailed(RealInstant now) const;
   // The machine is replaced: nothing is kept.
   void Wipe();
 
   // What a process that starts now would find; nothing if no identity was
-  // ever kept.
+  // saved.
   std::optional<SavedState> Kept() const;
   const SavedState& contents() const { return contents_; }
-  // How many orders were ever given.
+  // How many saves were ever ordered.
   uint64_t saves() const { return saves_; }
-  // The orders given and not yet done.
+  // Saves that were ordered and have not finished.
   size_t orders_open() const { return open_.size(); }
 
   void set_delay(Delay delay) { delay_ = delay; }

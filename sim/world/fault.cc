@@ -38,7 +38,7 @@ const char* FaultName(Fault fault) {
   return kNames[static_cast<size_t>(fault)];
 }
 
-void FaultLedger::Add(const FaultLedger& other) {
+void FaultCounts::Add(const FaultCounts& other) {
   for (size_t i = 0; i < kFaultCount; ++i) {
     counts_[i].attempted += other.counts_[i].attempted;
     counts_[i].applied += other.counts_[i].applied;

@@ -7,68 +7,69 @@
 
 namespace cachalot::sim {
 
-// Everything that is done to a world. Their order is that of a choice log:
-// first what the nemesis does, then what happens to single messages and turns,
-// then what a plan has from the start.
+// Every kind of fault. The values are part of choice logs, so their order must
+// not change: first the faults that the nemesis injects, then those of single
+// messages and turns, then those that a plan has from the start.
 enum class Fault : uint8_t {
   kPartition,       // two or three sides
   kOneWayCut,       // one machine is not heard, or hears nothing
-  kManySidedCut,    // each link by itself: who hears whom is no equivalence
-  kFlapping,        // a machine's links fail and come back, again and again
-  kClog,            // what is sent on some links is held up, and comes at once
-  kSwizzle,         // machines are clogged one by one, freed in another order
+  kManySidedCut,    // each link at random: a hears b and b hears c, not a and c
+  kFlapping,        // a machine's links fail and recover, several times
+  kClog,            // messages of some links are held back, then all delivered
+  kSwizzle,         // clogs machines one by one, unclogs in another order
   kReset,           // of every stream of one machine
-  kCrash,           // and starts again later, with its disk if it keeps one
-  kCrashInSave,     // the same, while the disk is at work
-  kFailedSave,      // the disk refuses: the process stops at once
-  kWipe,            // as kCrash, but the disk is lost
-  kPause,           // nothing runs, while input queues up
-  kSuspend,         // the same, and the slow clock stands still
-  kSlowNode,        // takes its time before each turn
-  kRollingRestart,  // all machines in turn
+  kCrash,           // restarts later, with its disk if it keeps one
+  kCrashInSave,     // as kCrash, while a save is open
+  kFailedSave,      // the disk reports an error: the process stops at once
+  kWipe,            // as kCrash, and the disk is lost
+  kPause,           // the process does not run, and its input queues up
+  kSuspend,         // as kPause, and the slow clock stands still
+  kSlowNode,        // each turn starts late
+  kRollingRestart,  // all machines, one after another
   kSlowDisk,
   kClockRates,
   kClockJump,
-  kOtherVersion,  // speaks another protocol version for a while
-  kLeave,         // and starts again later
-  kJoin,          // of a machine that was not there before
-  kLoss,          // of a datagram; and so on
+  kOtherVersion,  // sends another protocol version for a while
+  kLeave,         // leaves, and starts again later
+  kJoin,          // a machine that was not there before starts
+  kLoss,          // of a datagram
   kDuplication,
   kReordering,
   kCorruption,
   kFrameCorruption,
   kStreamReset,
-  kStraggler,     // the tail of a broken stream comes behind the next one
-  kStaleReading,  // a turn is held up after the clocks were read
-  kNameConflict,  // a machine has another's name
-  kDeadSeed,      // nobody lives at a seed's address
+  kStraggler,     // the tail of a broken stream arrives after the next stream
+  kStaleReading,  // a turn is delayed after the clocks were read
+  kNameConflict,  // two machines have the same name
+  kDeadSeed,      // no process ever listened at a seed's address
 };
 inline constexpr size_t kNemesisFaultCount = 21;
 inline constexpr size_t kFaultCount = 31;
 
 const char* FaultName(Fault fault);
 
-// What came of one kind of fault. A fault that is never applied, or that no
-// node could have noticed, tests nothing.
+// How often one kind of fault was injected. A fault that is never applied, or
+// that no node could notice, tests nothing.
 struct FaultCount {
-  uint64_t attempted = 0;  // it was to happen
-  uint64_t applied = 0;    // and could
-  uint64_t observed = 0;   // and reached a node: something else went in
+  uint64_t attempted = 0;  // chance chose it
+  uint64_t applied = 0;    // and it was possible
+  uint64_t observed = 0;   // and it changed the input of a node
 
   friend bool operator==(const FaultCount&, const FaultCount&) = default;
 };
 
-class FaultLedger {
+// The counts of all kinds of faults.
+class FaultCounts {
  public:
-  void Attempt(Fault fault) { ++At(fault).attempted; }
-  void Apply(Fault fault) { ++At(fault).applied; }
-  void Observe(Fault fault) { ++At(fault).observed; }
+  void AddAttempted(Fault fault) { ++At(fault).attempted; }
+  void AddApplied(Fault fault) { ++At(fault).applied; }
+  void AddObserved(Fault fault) { ++At(fault).observed; }
 
   FaultCount& At(Fault fault) { return counts_[static_cast<size_t>(fault)]; }
   const FaultCount& At(Fault fault) const {
     return counts_[static_cast<size_t>(fault)];
   }
-  void Add(const FaultLedger& other);
+  void Add(const FaultCounts& other);
 
  private:
   std::array<FaultCount, kFaultCount> counts_{};

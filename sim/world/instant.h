@@ -5,8 +5,8 @@
 
 namespace cachalot::sim {
 
-// The time of the simulated world, in nanoseconds since it began: what proofs
-// call real time. Nodes never see it; each has clocks of its own (clock.h).
+// The time of the simulated world, in nanoseconds since it began; proofs call
+// it real time. Nodes never see it: each machine has its own clocks (clock.h).
 using RealInstant = BasicInstant<struct RealClock>;
 
 }  // namespace cachalot::sim

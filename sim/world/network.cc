@@ -7,11 +7,10 @@
 namespace cachalot::sim {
 namespace {
 
-// What the kernel does not lose on the way to its own machine.
+// From a machine to itself: nothing is lost there.
 constexpr absl::Duration kLoopbackDelay = absl::Microseconds(20);
 
-// The number of a machine, as it is written in the last two bytes of its
-// address.
+// A machine's number: the last two bytes of its address (host.h).
 uint64_t NumberOf(const Address& address) {
   return uint64_t{address.ip[14]} << 8 | address.ip[15];
 }
@@ -31,7 +30,7 @@ size_t Network::HashOfLink::operator()(const Link& link) const {
   return static_cast<size_t>(LinkNumber(link.first, link.second) * kGolden);
 }
 
-Network::LinkChances& Network::ChancesOf(const Link& link) {
+Network::LinkChances& Network::LinkChancesOf(const Link& link) {
   const auto found = chances_.find(link);
   if (found != chances_.end()) return found->second;
   const uint64_t number = LinkNumber(link.first, link.second);
@@ -47,7 +46,7 @@ Network::LinkChances& Network::ChancesOf(const Link& link) {
 }
 
 Chance& Network::StreamChance(const Link& link) {
-  Chance& chance = ChancesOf(link).streams;
+  Chance& chance = LinkChancesOf(link).streams;
   chance.BeginItem();
   return chance;
 }
@@ -62,49 +61,49 @@ void Network::SendDatagram(RealInstant now, const Address& from,
     agenda_.Add(now + kLoopbackDelay, DatagramDue{link, 0, std::move(bytes)});
     return;
   }
-  LinkChances& chances = ChancesOf(link);
+  LinkChances& chances = LinkChancesOf(link);
   Chance& chance = chances.datagrams;
   const uint64_t number = ++chances.datagrams_sent;
   chance.BeginItem();
   const absl::Duration delay = chance.Draw(options_.delay) + chances.distance;
   if (chance.Happens(options_.loss)) {
     ++counters_.datagrams_lost;
-    ledger_.Attempt(Fault::kLoss);
-    ledger_.Apply(Fault::kLoss);
-    if (IsHeard(link)) ledger_.Observe(Fault::kLoss);
+    fault_counts_.AddAttempted(Fault::kLoss);
+    fault_counts_.AddApplied(Fault::kLoss);
+    if (WillArrive(link)) fault_counts_.AddObserved(Fault::kLoss);
     return;
   }
   if (chance.Happens(options_.duplication)) {
     ++counters_.datagrams_duplicated;
-    ledger_.Attempt(Fault::kDuplication);
-    ledger_.Apply(Fault::kDuplication);
-    if (IsHeard(link)) ledger_.Observe(Fault::kDuplication);
+    fault_counts_.AddAttempted(Fault::kDuplication);
+    fault_counts_.AddApplied(Fault::kDuplication);
+    if (WillArrive(link)) fault_counts_.AddObserved(Fault::kDuplication);
     agenda_.Add(now + chance.Draw(options_.delay) + chances.distance,
                 DatagramDue{link, number, bytes});
   }
   if (chance.Happens(options_.corruption)) {
-    ledger_.Attempt(Fault::kCorruption);
-    if (IsHeard(link)) ledger_.Observe(Fault::kCorruption);
-    ledger_.Apply(Fault::kCorruption);
-    Damage(chance, bytes);
+    fault_counts_.AddAttempted(Fault::kCorruption);
+    if (WillArrive(link)) fault_counts_.AddObserved(Fault::kCorruption);
+    fault_counts_.AddApplied(Fault::kCorruption);
+    CorruptByte(chance, bytes);
   }
   agenda_.Add(now + delay, DatagramDue{link, number, std::move(bytes)});
 }
 
-// As far as one can see now, what is sent there arrives.
-bool Network::IsHeard(const Link& link) const {
+// True if a message that is sent now arrives, as far as is known now.
+bool Network::WillArrive(const Link& link) const {
   return listening_.contains(link.second) && !IsCut(link.first, link.second);
 }
 
-// One byte is another.
-void Network::Damage(Chance& chance, std::string& bytes) {
+// Changes one random byte.
+void Network::CorruptByte(Chance& chance, std::string& bytes) {
   if (bytes.empty()) return;
   char& byte = bytes[static_cast<size_t>(chance.Below(bytes.size()))];
   byte = static_cast<char>(static_cast<uint8_t>(byte) ^
                            chance.Between(uint64_t{1}, uint64_t{255}));
 }
 
-std::optional<Network::Arrival> Network::Happen(RealInstant, DatagramDue due) {
+std::optional<Network::Arrival> Network::Handle(RealInstant, DatagramDue due) {
   const auto [from, to] = due.link;
   if (IsCut(from, to)) {
     ++counters_.datagrams_cut;
@@ -117,20 +116,20 @@ std::optional<Network::Arrival> Network::Happen(RealInstant, DatagramDue due) {
   }
   if (!listening_.contains(to)) {
     ++counters_.datagrams_unheard;
-    NoteDeadSeed(to);
+    CountDeadSeed(to);
     return std::nullopt;
   }
   ++counters_.datagrams_delivered;
-  if (from != to) NoteOrder(due);
+  if (from != to) CountReordering(due);
   return Arrival{to, DatagramReceived{from, std::move(due.bytes)}};
 }
 
-void Network::NoteOrder(const DatagramDue& due) {
-  LinkChances& chances = ChancesOf(due.link);
+void Network::CountReordering(const DatagramDue& due) {
+  LinkChances& chances = LinkChancesOf(due.link);
   if (due.number < chances.last_arrived) {
-    ledger_.Attempt(Fault::kReordering);
-    ledger_.Apply(Fault::kReordering);
-    ledger_.Observe(Fault::kReordering);
+    fault_counts_.AddAttempted(Fault::kReordering);
+    fault_counts_.AddApplied(Fault::kReordering);
+    fault_counts_.AddObserved(Fault::kReordering);
   }
   chances.last_arrived = std::max(chances.last_arrived, due.number);
 }
@@ -146,7 +145,7 @@ void Network::SendFrame(RealInstant now, const Address& from, const Address& to,
     ++counters_.frames_lost;
     return;
   }
-  LinkChances& chances = ChancesOf(stream.link);
+  LinkChances& chances = LinkChancesOf(stream.link);
   Chance& chance = chances.frames;
   chance.BeginItem();
   RealInstant at =
@@ -154,18 +153,20 @@ void Network::SendFrame(RealInstant now, const Address& from, const Address& to,
                         : chance.Draw(options_.delay) + chances.distance);
   if (!stream.frames.empty()) at = std::max(at, stream.frames.back().at);
   if (from != to && chance.Happens(options_.frame_corruption)) {
-    ledger_.Attempt(Fault::kFrameCorruption);
-    ledger_.Apply(Fault::kFrameCorruption);
-    if (IsHeard(stream.link)) ledger_.Observe(Fault::kFrameCorruption);
-    Damage(chance, bytes);
+    fault_counts_.AddAttempted(Fault::kFrameCorruption);
+    fault_counts_.AddApplied(Fault::kFrameCorruption);
+    if (WillArrive(stream.link)) {
+      fault_counts_.AddObserved(Fault::kFrameCorruption);
+    }
+    CorruptByte(chance, bytes);
   }
   stream.frames.push_back({at, std::move(bytes)});
-  if (IsBlockedEitherWay(stream.link)) Doubt(now, id, stream);
+  if (IsBlockedEitherWay(stream.link)) PlanGiveUp(now, id, stream);
   if (from != to && chance.Happens(options_.reset)) {
     ++counters_.streams_reset;
-    ledger_.Attempt(Fault::kStreamReset);
-    ledger_.Apply(Fault::kStreamReset);
-    ledger_.Observe(Fault::kStreamReset);  // at least by the sender
+    fault_counts_.AddAttempted(Fault::kStreamReset);
+    fault_counts_.AddApplied(Fault::kStreamReset);
+    fault_counts_.AddObserved(Fault::kStreamReset);  // at least by the sender
     Break(now, id, stream);
     return;
   }
@@ -187,30 +188,31 @@ Network::StreamId Network::StreamFor(RealInstant now, const Link& link) {
   return id;
 }
 
-std::optional<Network::Arrival> Network::Happen(RealInstant now,
+std::optional<Network::Arrival> Network::Handle(RealInstant now,
                                                 ConnectDue due) {
   const auto found = streams_.find(due.stream);
   if (found == streams_.end()) return std::nullopt;
   Stream& stream = found->second;
   if (stream.state != StreamState::kConnecting) return std::nullopt;
   if (IsBlockedEitherWay(stream.link)) {
-    Doubt(now, due.stream, stream);
+    PlanGiveUp(now, due.stream, stream);
     stream.is_stalled = true;
     return std::nullopt;
   }
   if (!listening_.contains(stream.link.second)) {
-    NoteDeadSeed(stream.link.second);
+    CountDeadSeed(stream.link.second);
     Break(now, due.stream, stream);
     return std::nullopt;
   }
   ++counters_.streams_opened;
   stream.state = StreamState::kOpen;
   PlanHead(now, due.stream, stream);
-  if (stream.is_orphan) return std::nullopt;
+  if (stream.sender_is_gone) return std::nullopt;
   return Arrival{stream.link.first, LinkChanged{stream.link.second, true}};
 }
 
-// At most one frame of a stream is on the agenda: its first.
+// Puts the first frame of the stream on the agenda. There is never more than
+// one of a stream.
 void Network::PlanHead(RealInstant now, StreamId id, Stream& stream) {
   if (stream.state != StreamState::kOpen) return;
   if (stream.head_is_planned || stream.is_stalled) return;
@@ -219,7 +221,7 @@ void Network::PlanHead(RealInstant now, StreamId id, Stream& stream) {
   agenda_.Add(std::max(now, stream.frames.front().at), FrameDue{id});
 }
 
-std::optional<Network::Arrival> Network::Happen(RealInstant now, FrameDue due) {
+std::optional<Network::Arrival> Network::Handle(RealInstant now, FrameDue due) {
   const auto found = streams_.find(due.stream);
   if (found == streams_.end()) return std::nullopt;
   Stream& stream = found->second;
@@ -230,38 +232,38 @@ std::optional<Network::Arrival> Network::Happen(RealInstant now, FrameDue due) {
   if (IsBlocked(stream.link)) {
     ++counters_.streams_stalled;
     stream.is_stalled = true;
-    Doubt(now, due.stream, stream);
+    PlanGiveUp(now, due.stream, stream);
     return std::nullopt;
   }
-  if (stream.is_headless) {
+  if (stream.receiver_is_gone) {
     Break(now, due.stream, stream);
     return std::nullopt;
   }
   ++counters_.frames_delivered;
-  NoteHeard(due.stream, stream);
+  CountStraggler(due.stream, stream);
   Arrival arrival{to,
                   FrameReceived{from, std::move(stream.frames.front().bytes)}};
   stream.frames.pop_front();
   PlanHead(now, due.stream, stream);
-  if (stream.is_orphan && stream.frames.empty()) Forget(due.stream);
+  if (stream.sender_is_gone && stream.frames.empty()) Remove(due.stream);
   return arrival;
 }
 
-// The sender hears nothing back: it will give up unless the link is mended.
-void Network::Doubt(RealInstant now, StreamId id, Stream& stream) {
-  if (stream.is_doubted) return;
-  stream.is_doubted = true;
+// The sender gets no acknowledgements: it gives up unless the link is mended.
+void Network::PlanGiveUp(RealInstant now, StreamId id, Stream& stream) {
+  if (stream.give_up_is_planned) return;
+  stream.give_up_is_planned = true;
   Chance& chance = StreamChance(stream.link);
   agenda_.Add(now + chance.Between(options_.give_up_min, options_.give_up_max),
               GiveUpDue{id});
 }
 
-std::optional<Network::Arrival> Network::Happen(RealInstant now,
+std::optional<Network::Arrival> Network::Handle(RealInstant now,
                                                 GiveUpDue due) {
   const auto found = streams_.find(due.stream);
   if (found == streams_.end()) return std::nullopt;
   Stream& stream = found->second;
-  stream.is_doubted = false;
+  stream.give_up_is_planned = false;
   if (stream.state == StreamState::kBroken) return std::nullopt;
   if (!IsBlockedEitherWay(stream.link)) return std::nullopt;
   Break(now, due.stream, stream);
@@ -275,36 +277,36 @@ void Network::Break(RealInstant now, StreamId id, Stream& stream) {
   counters_.frames_lost += stream.frames.size() - stragglers.frames.size();
   stream.frames.clear();
   stream.state = StreamState::kBroken;
-  if (stream.is_orphan) {
-    Forget(id);
+  if (stream.sender_is_gone) {
+    Remove(id);
     return;
   }
   agenda_.Add(now + StreamChance(stream.link).Draw(options_.delay),
               BreakDue{id});
   if (stragglers.frames.empty()) return;
-  // Last: it may move the others in memory.
-  const StreamId behind = next_stream_++;
-  Stream& added = streams_[behind] = std::move(stragglers);
-  PlanHead(now, behind, added);
+  // Comes last, because the insertion may invalidate `stream`.
+  const StreamId tail = next_stream_++;
+  Stream& added = streams_[tail] = std::move(stragglers);
+  PlanHead(now, tail, added);
 }
 
-// What still arrives of a stream that breaks: a stream of its own, without a
-// sender. Empty if nothing does.
+// The frames of a breaking stream that still arrive later, as a new stream
+// without a sender. Without frames if all are lost.
 Network::Stream Network::TakeStragglers(const Stream& broken) {
   const auto& [from, to] = broken.link;
   Stream rest = {.link = broken.link,
                  .state = StreamState::kOpen,
-                 .is_orphan = true,
+                 .sender_is_gone = true,
                  .is_straggling = true};
   const bool can_arrive =
       options_.straggling.ppm > 0 && broken.state == StreamState::kOpen &&
-      !broken.is_orphan && !broken.is_headless && !broken.frames.empty() &&
-      from != to && listening_.contains(to);
+      !broken.sender_is_gone && !broken.receiver_is_gone &&
+      !broken.frames.empty() && from != to && listening_.contains(to);
   if (!can_arrive) return rest;
   Chance& chance = StreamChance(broken.link);
   if (!chance.Happens(options_.straggling)) return rest;
-  ledger_.Attempt(Fault::kStraggler);
-  ledger_.Apply(Fault::kStraggler);
+  fault_counts_.AddAttempted(Fault::kStraggler);
+  fault_counts_.AddApplied(Fault::kStraggler);
   const uint64_t count = 1 + chance.Below(broken.frames.size());
   const absl::Duration late =
       chance.Between(absl::ZeroDuration(), options_.give_up_max);
@@ -315,22 +317,22 @@ Network::Stream Network::TakeStragglers(const Stream& broken) {
   return rest;
 }
 
-// A straggler is one only behind what was sent after it.
-void Network::NoteHeard(StreamId id, Stream& stream) {
-  uint64_t& last = ChancesOf(stream.link).last_stream;
+// A straggling stream counts only if it arrives after a frame of a later one.
+void Network::CountStraggler(StreamId id, Stream& stream) {
+  uint64_t& last = LinkChancesOf(stream.link).last_stream;
   if (stream.is_straggling && id < last) {
-    stream.is_straggling = false;  // noted
+    stream.is_straggling = false;  // count it once
     ++counters_.streams_straggled;
-    ledger_.Observe(Fault::kStraggler);
+    fault_counts_.AddObserved(Fault::kStraggler);
   }
   last = std::max(last, id);
 }
 
-std::optional<Network::Arrival> Network::Happen(RealInstant, BreakDue due) {
+std::optional<Network::Arrival> Network::Handle(RealInstant, BreakDue due) {
   const auto found = streams_.find(due.stream);
   if (found == streams_.end()) return std::nullopt;
   const Link link = found->second.link;
-  Forget(due.stream);
+  Remove(due.stream);
   return Arrival{link.first, LinkChanged{link.second, false}};
 }
 
@@ -339,7 +341,7 @@ void Network::LoseFrames(Stream& stream, size_t kept) {
   stream.frames.resize(kept);
 }
 
-void Network::Forget(StreamId id) {
+void Network::Remove(StreamId id) {
   const auto found = streams_.find(id);
   const auto current = current_.find(found->second.link);
   if (current != current_.end() && current->second == id) {
@@ -360,15 +362,15 @@ bool Network::Reset(RealInstant now, const Address& from, const Address& to) {
 
 void Network::Open(const Address& address) {
   listening_.insert(address);
-  lived_.insert(address);
+  ever_listened_.insert(address);
 }
 
-// Who asks for a node where none ever was has it from a list of seeds.
-void Network::NoteDeadSeed(const Address& address) {
-  if (lived_.contains(address)) return;
-  ledger_.Attempt(Fault::kDeadSeed);
-  ledger_.Apply(Fault::kDeadSeed);
-  ledger_.Observe(Fault::kDeadSeed);
+// Nodes learn an address where no process ever listened from seeds alone.
+void Network::CountDeadSeed(const Address& address) {
+  if (ever_listened_.contains(address)) return;
+  fault_counts_.AddAttempted(Fault::kDeadSeed);
+  fault_counts_.AddApplied(Fault::kDeadSeed);
+  fault_counts_.AddObserved(Fault::kDeadSeed);
 }
 
 void Network::Crash(RealInstant now, const Address& address) {
@@ -381,42 +383,43 @@ void Network::Exit(RealInstant now, const Address& address) {
 
 void Network::Close(RealInstant now, const Address& address, bool in_order) {
   listening_.erase(address);
-  std::vector<StreamId> concerned;
+  std::vector<StreamId> affected;
   for (const auto& [id, stream] : streams_) {
     const auto& [from, to] = stream.link;
-    if (from == address || to == address) concerned.push_back(id);
+    if (from == address || to == address) affected.push_back(id);
   }
-  for (const StreamId id : concerned) {
+  for (const StreamId id : affected) {
     const auto found = streams_.find(id);
     if (found->second.link.first == address) {
-      Orphan(id, found->second, in_order);
+      LoseSender(id, found->second, in_order);
     } else if (found->second.state == StreamState::kOpen) {
-      Behead(now, id, found->second);
+      LoseReceiver(now, id, found->second);
     }
   }
 }
 
-// The dead process's kernel says so, at once if it can be heard.
-void Network::Behead(RealInstant now, StreamId id, Stream& stream) {
+// The dead process's kernel resets the stream; the sender learns it at once,
+// unless the link is blocked.
+void Network::LoseReceiver(RealInstant now, StreamId id, Stream& stream) {
   if (IsBlockedEitherWay(stream.link)) {
-    stream.is_headless = true;
+    stream.receiver_is_gone = true;
   } else {
     Break(now, id, stream);
   }
 }
 
-// What the dead process handed to its kernel may still go out.
-void Network::Orphan(StreamId id, Stream& stream, bool in_order) {
-  if (stream.is_orphan) return;
-  stream.is_orphan = true;
+// The kernel may still send what the dead process handed to it.
+void Network::LoseSender(StreamId id, Stream& stream, bool in_order) {
+  if (stream.sender_is_gone) return;
+  stream.sender_is_gone = true;
   if (!in_order) {
-    // The dullest is that all of it does.
+    // The minimal choice: all of it is sent.
     const uint64_t lost =
         StreamChance(stream.link).Below(stream.frames.size() + 1);
     LoseFrames(stream, stream.frames.size() - static_cast<size_t>(lost));
   }
   current_.erase(stream.link);
-  if (stream.frames.empty() || stream.state == StreamState::kBroken) Forget(id);
+  if (stream.frames.empty() || stream.state == StreamState::kBroken) Remove(id);
 }
 
 // --- Cuts --------------------------------------------------------------------
@@ -426,7 +429,7 @@ void Network::Cut(const Address& from, const Address& to) {
 }
 
 void Network::Mend(RealInstant now, const Address& from, const Address& to) {
-  if (cuts_.erase({from, to}) > 0) GoOnWithStreams(now);
+  if (cuts_.erase({from, to}) > 0) ResumeStreams(now);
 }
 
 void Network::Clog(const Address& from, const Address& to) {
@@ -443,10 +446,10 @@ void Network::Unclog(RealInstant now, const Address& from, const Address& to) {
                 std::move(due));
   }
   clogs_.erase(found);
-  GoOnWithStreams(now);
+  ResumeStreams(now);
 }
 
-void Network::GoOnWithStreams(RealInstant now) {
+void Network::ResumeStreams(RealInstant now) {
   for (auto& [id, stream] : streams_) {
     if (!stream.is_stalled || IsBlockedEitherWay(stream.link)) continue;
     stream.is_stalled = false;
@@ -459,7 +462,7 @@ void Network::GoOnWithStreams(RealInstant now) {
   }
 }
 
-// Nothing on the stream arrives before it has been sent again.
+// Delays all frames of the stream until they have been sent again.
 RealInstant Network::Resume(RealInstant now, Stream& stream) {
   const RealInstant at =
       now + StreamChance(stream.link)
@@ -493,8 +496,8 @@ bool Network::IsBlockedEitherWay(const Link& link) const {
   return IsBlocked(link) || IsBlocked({link.second, link.first});
 }
 
-std::optional<Network::Arrival> Network::HappenNext(RealInstant now) {
-  return std::visit([&](auto&& due) { return Happen(now, std::move(due)); },
+std::optional<Network::Arrival> Network::RunNext(RealInstant now) {
+  return std::visit([&](auto&& due) { return Handle(now, std::move(due)); },
                     agenda_.TakeNext());
 }
 

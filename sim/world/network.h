@@ -25,25 +25,24 @@
 namespace cachalot::sim {
 
 struct NetworkOptions {
-  // One way. Datagrams overtake each other as their delays have it; frames of
-  // one stream do not.
+  // One way. Datagrams may overtake each other; frames of one stream do not.
   Delay delay = {absl::Microseconds(100), absl::Microseconds(500)};
-  // Each link is slower than `delay` by as much as it is far: a constant.
+  // Each link adds a constant delay, drawn from [0, distance_max].
   absl::Duration distance_max;
   Rate loss;              // of datagrams
   Rate duplication;       // of datagrams
   Rate corruption;        // of datagrams: a byte changes
-  Rate frame_corruption;  // of frames: what TCP's own sum does not see
+  Rate frame_corruption;  // of frames: errors that TCP's checksum misses
   Rate reset;             // of a stream, for each frame sent on it
-  Rate straggling;        // of what is on its way when a stream breaks
-  // How long TCP tries before it gives a silent peer up.
+  Rate straggling;        // of frames in flight when a stream breaks
+  // How long TCP retransmits before it gives up on a silent peer.
   absl::Duration give_up_min = absl::Milliseconds(300);
   absl::Duration give_up_max = absl::Seconds(3);
-  // When a link is mended, what was held back is sent again within this.
+  // When a link is mended, held-back data is sent again within this time.
   absl::Duration resend_max = absl::Milliseconds(200);
 };
 
-// What the network did; what the tests of its faults look at.
+// What the network did, for tests of its faults.
 struct NetworkCounters {
   uint64_t datagrams_sent = 0;
   uint64_t datagrams_delivered = 0;
@@ -51,7 +50,7 @@ struct NetworkCounters {
   uint64_t datagrams_duplicated = 0;
   uint64_t datagrams_cut = 0;      // by a cut link
   uint64_t datagrams_clogged = 0;  // held back by a clogged link
-  uint64_t datagrams_unheard = 0;  // nobody listened
+  uint64_t datagrams_unheard = 0;  // no process listened at the address
   uint64_t frames_sent = 0;
   uint64_t frames_delivered = 0;
   uint64_t frames_lost = 0;  // with their stream
@@ -59,25 +58,28 @@ struct NetworkCounters {
   uint64_t streams_broken = 0;
   uint64_t streams_reset = 0;      // broken by chance
   uint64_t streams_stalled = 0;    // held back by a cut link
-  uint64_t streams_straggled = 0;  // came behind the one after them
+  uint64_t streams_straggled = 0;  // arrived after the next stream
 };
 
-// The links between addresses: datagrams that are lost, doubled, late and out
-// of order, and streams that keep order until they break.
+// The links between addresses. Datagrams may be lost, duplicated, delayed and
+// reordered; streams keep their order until they break.
 //
-// A cut link is cut for what is on its way too; a clogged one holds it back,
-// and lets it through at once when it is free again. TCP does not notice a cut:
-// a stream stalls, goes on if the link is mended in time, and is given up
-// otherwise, when its sender is told. What is on its way when a stream breaks
-// is lost, or straggles: a prefix arrives later, perhaps behind what is sent on
-// the next stream, as from a kernel that goes on sending for a closed socket,
-// or from the other of two sockets that are read in any order. A process that
-// dies takes the streams towards it with it at once; of what it had sent
-// itself, a chance prefix still arrives.
+// A cut link drops messages in flight too. A clogged link holds them back and
+// delivers them when it is unclogged. TCP does not notice a cut: a stream
+// stalls, continues if the link is mended in time, and breaks otherwise; then
+// its sender is told.
+//
+// When a stream breaks, its frames in flight are lost, or a prefix of them
+// straggles: it arrives later, perhaps after frames of the next stream. This is
+// what a kernel does that goes on sending for a closed socket, or a receiver
+// that reads two sockets in any order.
+//
+// When a process dies, the streams to it break at once; of the frames that it
+// had sent, a random prefix still arrives.
 class Network {
  public:
-  // What a node at `to` is to learn. LinkChanged is news of its own end of a
-  // stream.
+  // An event for the node at `to`. LinkChanged tells it about a stream on which
+  // it is the sender.
   struct Arrival {
     Address to;
     std::variant<DatagramReceived, FrameReceived, LinkChanged> what;
@@ -91,8 +93,8 @@ class Network {
   void SendFrame(RealInstant now, const Address& from, const Address& to,
                  std::string bytes);
 
-  // A process listens at `address`, or no longer does. A process that exits in
-  // order has all it sent delivered.
+  // A process starts or stops listening at `address`. After Exit() everything
+  // that it has sent is delivered.
   void Open(const Address& address);
   void Crash(RealInstant now, const Address& address);
   void Exit(RealInstant now, const Address& address);
@@ -111,17 +113,18 @@ class Network {
   void Clog(const Address& from, const Address& to);
   void Unclog(RealInstant now, const Address& from, const Address& to);
 
-  // Breaks the stream from `from` to `to`. False if there is none.
+  // Breaks the stream from `from` to `to`. Returns false if there is none.
   bool Reset(RealInstant now, const Address& from, const Address& to);
 
-  // When the next thing happens here; Never() if nothing will.
+  // When the network has something to do next; Never() if it has nothing.
   RealInstant NextDue() const { return agenda_.NextDue(); }
-  // Lets the next thing that is due happen; nothing if nobody is to be told.
+  // Does the next thing that is due. Returns the event that a node must get, if
+  // any.
   // REQUIRES: NextDue() <= now.
-  std::optional<Arrival> HappenNext(RealInstant now);
+  std::optional<Arrival> RunNext(RealInstant now);
 
   const NetworkCounters& counters() const { return counters_; }
-  const FaultLedger& ledger() const { return ledger_; }
+  const FaultCounts& fault_counts() const { return fault_counts_; }
   const NetworkOptions& options() const { return options_; }
   void set_options(NetworkOptions options) { options_ = options; }
 
@@ -132,15 +135,15 @@ class Network {
   };
   using StreamId = uint64_t;
 
-  // What happens on a link is chosen for each link apart.
+  // Each link has its own streams of random choices.
   struct LinkChances {
-    Chance datagrams;  // an item each
-    Chance frames;     // an item each
-    Chance streams;    // an item for each thing that happens to one
+    Chance datagrams;  // one item for each datagram
+    Chance frames;     // one item for each frame
+    Chance streams;    // one item for each change of a stream
     absl::Duration distance;
     uint64_t datagrams_sent = 0;
-    uint64_t last_arrived = 0;  // of these, the highest
-    uint64_t last_stream = 0;   // that a frame was heard of, the highest
+    uint64_t last_arrived = 0;  // highest number of a delivered datagram
+    uint64_t last_stream = 0;   // highest id of a stream with a delivered frame
   };
 
   enum class StreamState : uint8_t {
@@ -158,17 +161,17 @@ class Network {
     Link link;
     StreamState state = StreamState::kConnecting;
     std::deque<Frame> frames;
-    bool is_orphan = false;        // its sender is gone
-    bool is_straggling = false;    // it is the rest of one that broke
-    bool is_headless = false;      // its receiver is gone, unnoticed so far
-    bool head_is_planned = false;  // a FrameDue is on the agenda
-    bool is_stalled = false;
-    bool is_doubted = false;  // a GiveUpDue is on the agenda
+    bool sender_is_gone = false;
+    bool is_straggling = false;       // the tail of a stream that broke
+    bool receiver_is_gone = false;    // and the sender does not know yet
+    bool head_is_planned = false;     // a FrameDue is on the agenda
+    bool is_stalled = false;          // by a cut or clogged link
+    bool give_up_is_planned = false;  // a GiveUpDue is on the agenda
   };
 
   struct DatagramDue {
     Link link;
-    uint64_t number;  // on its link
+    uint64_t number;  // counts the datagrams of the link
     std::string bytes;
   };
   struct ConnectDue {
@@ -177,7 +180,7 @@ class Network {
   struct FrameDue {
     StreamId stream;
   };
-  // The sender has tried long enough.
+  // TCP gives up, unless the link was mended.
   struct GiveUpDue {
     StreamId stream;
   };
@@ -188,51 +191,52 @@ class Network {
   using Due =
       std::variant<DatagramDue, ConnectDue, FrameDue, GiveUpDue, BreakDue>;
 
-  std::optional<Arrival> Happen(RealInstant now, DatagramDue due);
-  std::optional<Arrival> Happen(RealInstant now, ConnectDue due);
-  std::optional<Arrival> Happen(RealInstant now, FrameDue due);
-  std::optional<Arrival> Happen(RealInstant now, GiveUpDue due);
-  std::optional<Arrival> Happen(RealInstant now, BreakDue due);
+  std::optional<Arrival> Handle(RealInstant now, DatagramDue due);
+  std::optional<Arrival> Handle(RealInstant now, ConnectDue due);
+  std::optional<Arrival> Handle(RealInstant now, FrameDue due);
+  std::optional<Arrival> Handle(RealInstant now, GiveUpDue due);
+  std::optional<Arrival> Handle(RealInstant now, BreakDue due);
 
-  LinkChances& ChancesOf(const Link& link);
-  // Of the next thing that happens to a stream of the link.
+  LinkChances& LinkChancesOf(const Link& link);
+  // The choices for the next change of a stream of the link.
   Chance& StreamChance(const Link& link);
   StreamId StreamFor(RealInstant now, const Link& link);
   bool IsClogged(const Link& link) const;
-  // No frame comes through.
+  // True if no frame passes.
   bool IsBlocked(const Link& link) const;
   bool IsBlockedEitherWay(const Link& link) const;
-  bool IsHeard(const Link& link) const;
-  void Damage(Chance& chance, std::string& bytes);
-  void NoteDeadSeed(const Address& address);
-  void NoteOrder(const DatagramDue& due);
-  void GoOnWithStreams(RealInstant now);
+  bool WillArrive(const Link& link) const;
+  void CorruptByte(Chance& chance, std::string& bytes);
+  void CountDeadSeed(const Address& address);
+  void CountReordering(const DatagramDue& due);
+  void ResumeStreams(RealInstant now);
   void PlanHead(RealInstant now, StreamId id, Stream& stream);
-  void Doubt(RealInstant now, StreamId id, Stream& stream);
+  void PlanGiveUp(RealInstant now, StreamId id, Stream& stream);
   void Break(RealInstant now, StreamId id, Stream& stream);
   Stream TakeStragglers(const Stream& broken);
-  void NoteHeard(StreamId id, Stream& stream);
+  void CountStraggler(StreamId id, Stream& stream);
   void LoseFrames(Stream& stream, size_t kept);
   void Close(RealInstant now, const Address& address, bool in_order);
-  void Behead(RealInstant now, StreamId id, Stream& stream);
-  void Orphan(StreamId id, Stream& stream, bool in_order);
-  void Forget(StreamId id);
+  void LoseReceiver(RealInstant now, StreamId id, Stream& stream);
+  void LoseSender(StreamId id, Stream& stream, bool in_order);
+  void Remove(StreamId id);
   RealInstant Resume(RealInstant now, Stream& stream);
 
   NetworkOptions options_;
   ChoiceSource* choices_;
-  // Looked up for each message, and never walked; so is current_.
+  // Looked up for each message, never walked; the same for current_.
   absl::flat_hash_map<Link, LinkChances, HashOfLink> chances_;
   NetworkCounters counters_;
-  FaultLedger ledger_;
+  FaultCounts fault_counts_;
   Agenda<Due> agenda_;
   absl::btree_set<Address> listening_;
-  absl::btree_set<Address> lived_;  // listened once
+  absl::btree_set<Address> ever_listened_;
   absl::btree_set<Link> cuts_;
-  // What is held back, by clogged link.
+  // Clogged links, each with the datagrams that it holds back.
   absl::btree_map<Link, std::vector<DatagramDue>> clogs_;
   absl::btree_map<StreamId, Stream> streams_;
-  absl::flat_hash_map<Link, StreamId, HashOfLink> current_;  // living senders'
+  absl::flat_hash_map<Link, StreamId, HashOfLink>
+      current_;  // the stream on which a live sender sends
   StreamId next_stream_ = 1;
 };
 

@@ -15,7 +15,7 @@ std::string AsOtherVersion(std::string bytes) {
   uint64_t sum = 0;
   CHECK(bytes.size() > sizeof(sum));
   const size_t size = bytes.size() - sizeof(sum);
-  // The field is there, since it is never the default.
+  // FlatBuffers omits default values; the version is never the default.
   auto* root = reinterpret_cast<flatbuffers::Table*>(
       flatbuffers::GetMutableRoot<wire::Envelope>(bytes.data()));
   uint8_t* field = root->GetAddressOf(wire::Envelope::VT_PROTOCOL_VERSION);

@@ -7,8 +7,8 @@
 
 namespace cachalot::sim {
 
-// The same message as a build of the next protocol version would send it: in a
-// cluster of mixed versions each side drops what the other says.
+// The same message, as a build with the next protocol version would send it. In
+// a cluster of mixed versions each side drops the messages of the other.
 // REQUIRES: `bytes` were encoded by engine/wire/codec.h.
 std::string AsOtherVersion(std::string bytes);
 

@@ -23,7 +23,7 @@ uint64_t Mix(uint64_t hash, uint64_t word) {
   return hash ^ (hash >> 32);
 }
 
-// One round for two words: their product, folded (as in wyhash).
+// Mixes two words in one round: their product, folded (as in wyhash).
 uint64_t Mix(uint64_t hash, uint64_t first, uint64_t second) {
   const absl::uint128 product =
       absl::uint128(first ^ 0x9fb21c651e98df25u) * (second ^ hash);
@@ -179,7 +179,7 @@ void TraceHash::Add(const Event& event) {
 
 void TraceHash::Add(const Actions& actions) {
   for (const Action& action : actions) {
-    // It follows from the answers to the keep-alives, which are in the hash.
+    // Depends only on the answers to keep-alives, which are in the hash.
     if (std::holds_alternative<AnnounceSession>(action)) continue;
     Add(action.index());
     std::visit(Overloaded{
@@ -232,7 +232,7 @@ void Trace::Line(RealInstant at, absl::string_view who,
   *out_ << "[" << TimeText(at) << "] " << who << " " << what << "\n";
 }
 
-void Trace::Thought(absl::string_view what) {
+void Trace::Decision(absl::string_view what) {
   if (!is_on()) return;
   *out_ << "          | " << what << "\n";
 }

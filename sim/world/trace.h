@@ -12,9 +12,9 @@
 
 namespace cachalot::sim {
 
-// 64 bits that depend on everything that was added, in its order. Two runs are
-// one run exactly if these agree: kept in every run, since a run that cannot
-// be repeated proves nothing.
+// A 64-bit hash of everything that was added, in order. Two runs are equal if
+// their hashes are equal. Computed in every run, because a run that cannot be
+// repeated proves nothing.
 class TraceHash {
  public:
   void Add(uint64_t number);
@@ -28,21 +28,21 @@ class TraceHash {
   uint64_t value_ = 0x9e3779b97f4a7c15u;
 };
 
-// A run told to a person: one line for each happening, and below it, indented,
-// what the node thought about it.
+// A run as text for a person: one line for each event and action, and indented
+// below an event the decisions that the node took, with their reasons.
 //
 //   [  410ms] n2 < VoteRequest from n1, term 2, log ends at 3/1
 //           | the log is as long as ours -> grant
 //   [  410ms] n2 > VoteReply to n1, term 2, granted
 class Trace {
  public:
-  // Nothing is written, and no text should be made, if `out` is null. Not
-  // owned.
+  // Nothing is written if `out` is null; callers then should not compose text.
+  // Not owned.
   explicit Trace(std::ostream* out = nullptr) : out_(out) {}
 
   bool is_on() const { return out_ != nullptr; }
   void Line(RealInstant at, absl::string_view who, absl::string_view what);
-  void Thought(absl::string_view what);
+  void Decision(absl::string_view what);
 
  private:
   std::ostream* out_;

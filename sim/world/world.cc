@@ -13,13 +13,13 @@
 
 namespace cachalot::sim {
 
-// Passes a node's notes on.
+// Passes a node's notes to the world.
 class World::Listener : public Observer {
  public:
   Listener(World* world, HostId host) : world_(world), host_(host) {}
 
   void Note(absl::string_view decision) override {
-    world_->Hear(host_, decision);
+    world_->NoteDecision(host_, decision);
   }
 
  private:
@@ -68,8 +68,8 @@ void World::Start(HostId id) {
   Host& host = At(id);
   CHECK(!host.node.has_value()) << HostName(id) << " runs already";
   ++host.process;
-  // Seconds, as a driver takes them from the wall clock; and no process is
-  // started within the second of the one before.
+  // In seconds, as a driver takes it from the wall clock. No two processes of
+  // one machine start within the same second.
   const auto seconds = static_cast<uint64_t>(now_.nanoseconds()) / 1000000000;
   host.birth_epoch = std::max(host.birth_epoch + 1, 1000 + seconds);
   std::optional<SavedState> saved;
@@ -78,7 +78,7 @@ void World::Start(HostId id) {
   } else {
     host.disk.Wipe();
   }
-  TellFault(id, saved.has_value() ? "starts with its disk" : "starts");
+  NoteIntervention(id, saved.has_value() ? "starts with its disk" : "starts");
   absl::StatusOr<Node> node =
       Node::Create(OptionsOfNextProcess(id), Read(id), std::move(saved));
   CHECK(node.ok()) << node.status().ToString();
@@ -86,13 +86,13 @@ void World::Start(HostId id) {
   network_.Open(HostAddress(id));
   for (Watcher* watcher : watchers_) watcher->Started(*this, id);
   // The first turn arms the timers.
-  Arrive(id, TimeAdvanced{});
+  Enqueue(id, TimeAdvanced{});
 }
 
 NodeOptions World::OptionsOfNextProcess(HostId id) {
   const Host& host = At(id);
   NodeOptions options = host.options.node;
-  // Never the same for two processes, whatever is chosen.
+  // Differs between processes even if both draw the same seed.
   const uint64_t number = id.value() * 1000 + host.process;
   options.seed =
       Random(Chance(choices_, "process", number).Seed(), "process", number)
@@ -106,22 +106,22 @@ NodeOptions World::OptionsOfNextProcess(HostId id) {
 }
 
 void World::Crash(HostId id) {
-  TellFault(id, "crashes");
+  NoteIntervention(id, "crashes");
   Stop(id);
   Host& host = At(id);
   const bool was_saving = host.disk.orders_open() > 0;
   const size_t lost = host.disk.Crash();
   if (was_saving && host.options.keeps_disk) {
-    ledger_.Apply(Fault::kCrashInSave);
-    if (lost > 0) ledger_.Observe(Fault::kCrashInSave);
+    fault_counts_.AddApplied(Fault::kCrashInSave);
+    if (lost > 0) fault_counts_.AddObserved(Fault::kCrashInSave);
   }
   network_.Crash(now_, HostAddress(id));
 }
 
 void World::Exit(HostId id) {
-  TellFault(id, "exits");
+  NoteIntervention(id, "exits");
   Stop(id);
-  // It has said goodbye for good: nobody comes back under its name.
+  // It has left: the next process here must not have its identity.
   At(id).disk.Wipe();
   network_.Exit(now_, HostAddress(id));
 }
@@ -145,18 +145,18 @@ void World::Pause(HostId id) {
   Host& host = At(id);
   CHECK(host.node.has_value()) << HostName(id) << " does not run";
   host.is_paused = true;
-  TellFault(id, "is paused");
+  NoteIntervention(id, "is paused");
 }
 
 void World::Resume(HostId id) {
   Host& host = At(id);
   CHECK(host.is_paused) << HostName(id) << " is not paused";
   host.is_paused = false;
-  TellFault(id, "goes on");
+  NoteIntervention(id, "goes on");
   if (host.held_turn.has_value()) {
     agenda_.Add(now_, *std::exchange(host.held_turn, std::nullopt));
   }
-  Arrive(id, TimeAdvanced{});
+  Enqueue(id, TimeAdvanced{});
 }
 
 void World::WipeDisk(HostId id) { At(id).disk.Wipe(); }
@@ -223,15 +223,15 @@ std::optional<HostId> World::HostAt(const Address& address) const {
 RequestId World::Submit(HostId id, Request request) {
   CHECK(At(id).node.has_value()) << HostName(id) << " does not run";
   const RequestId name(next_request_++);
-  Arrive(id, RequestSubmitted{name, std::move(request)});
+  Enqueue(id, RequestSubmitted{name, std::move(request)});
   return name;
 }
 
 void World::Withdraw(HostId id, RequestId request) {
-  Arrive(id, RequestWithdrawn{request});
+  Enqueue(id, RequestWithdrawn{request});
 }
 
-void World::Leave(HostId id) { Arrive(id, LeaveRequested{}); }
+void World::Leave(HostId id) { Enqueue(id, LeaveRequested{}); }
 
 std::vector<Notice> World::TakeNotices() { return std::exchange(notices_, {}); }
 
@@ -249,22 +249,22 @@ void World::PassTime(RealInstant at) {
 
 void World::RunNext() {
   const RealInstant due = NextDue();
-  CHECK(due != RealInstant::Never()) << "nothing will ever happen";
+  CHECK(due != RealInstant::Never()) << "nothing is due, ever";
   CHECK(due >= now_);
   now_ = due;
   if (network_.NextDue() > due) {
-    std::visit([this](const auto& item) { Happen(item); }, agenda_.TakeNext());
+    std::visit([this](const auto& item) { Handle(item); }, agenda_.TakeNext());
     return;
   }
-  std::optional<Network::Arrival> arrival = network_.HappenNext(now_);
+  std::optional<Network::Arrival> arrival = network_.RunNext(now_);
   if (!arrival.has_value()) return;
   const std::optional<HostId> host = HostAt(arrival->to);
   if (!host.has_value()) return;
-  std::visit([&](auto&& what) { Arrive(*host, Event(std::move(what))); },
+  std::visit([&](auto&& what) { Enqueue(*host, Event(std::move(what))); },
              std::move(arrival->what));
 }
 
-void World::Arrive(HostId id, Event event) {
+void World::Enqueue(HostId id, Event event) {
   Host& host = At(id);
   if (!host.node.has_value()) return;
   if (std::holds_alternative<DatagramReceived>(event)) {
@@ -285,14 +285,14 @@ void World::PlanTurn(HostId id) {
 }
 
 // The loop of io/driver.h, for all nodes.
-void World::Happen(const TurnDue& due) {
+void World::Handle(const TurnDue& due) {
   Host& host = At(due.host);
   if (!host.node.has_value() || host.process != due.process) return;
   Now now;
   size_t batch = 0;
   if (!BeginTurn(due, &now, &batch)) return;
   host.turn_is_planned = false;
-  TakeIn(due.host, now, batch);
+  StepBatch(due.host, now, batch);
   if (!host.has_exited) Step(due.host, now, TurnEnded{});
   if (host.has_exited) {
     Exit(due.host);
@@ -302,8 +302,8 @@ void World::Happen(const TurnDue& due) {
   if (!host.inbox.empty()) PlanTurn(due.host);
 }
 
-// Whatever a step leads to arrives later: the inbox stays as it is meanwhile.
-void World::TakeIn(HostId id, const Now& now, size_t batch) {
+// A step adds nothing to the inbox: all that it causes arrives later.
+void World::StepBatch(HostId id, const Now& now, size_t batch) {
   Host& host = At(id);
   for (size_t i = 0; i < batch && !host.has_exited; ++i) {
     const Event& event = host.inbox[i];
@@ -316,8 +316,8 @@ void World::TakeIn(HostId id, const Now& now, size_t batch) {
                    host.inbox.begin() + static_cast<ptrdiff_t>(batch));
 }
 
-// The clocks are read after the events have arrived, and before they are taken
-// in: that is all a node may rely on (engine/client/README.md, lemma 1).
+// The clocks are read after the events have arrived and before the node handles
+// them. A node may rely on nothing more (engine/client/README.md, lemma 1).
 bool World::BeginTurn(const TurnDue& due, Now* now, size_t* batch) {
   Host& host = At(due.host);
   if (due.now.has_value()) {
@@ -325,8 +325,8 @@ bool World::BeginTurn(const TurnDue& due, Now* now, size_t* batch) {
       host.held_turn = due;
       return false;
     }
-    ledger_.Apply(Fault::kStaleReading);
-    if (due.batch > 0) ledger_.Observe(Fault::kStaleReading);
+    fault_counts_.AddApplied(Fault::kStaleReading);
+    if (due.batch > 0) fault_counts_.AddObserved(Fault::kStaleReading);
     read_at_ = due.read_at;
     *now = *due.now;
     *batch = due.batch;
@@ -343,38 +343,38 @@ bool World::BeginTurn(const TurnDue& due, Now* now, size_t* batch) {
     *batch = static_cast<size_t>(host.chance.Between(uint64_t{1}, *batch));
   }
   if (!host.chance.Happens(options_.stale_turn)) return true;
-  ledger_.Attempt(Fault::kStaleReading);
+  fault_counts_.AddAttempted(Fault::kStaleReading);
   agenda_.Add(now_ + host.chance.Draw(options_.staleness),
               TurnDue{due.host, due.process, *now, now_, *batch});
   return false;
 }
 
-void World::Happen(const WakeDue& due) {
+void World::Handle(const WakeDue& due) {
   Host& host = At(due.host);
   if (!host.node.has_value() || host.process != due.process) return;
   if (host.wake_at == due.at) host.wake_at = RealInstant::Never();
   if (host.is_paused) return;  // Resume() wakes it
   if (host.node->NextDeadline().IsDue(Read(due.host))) {
-    Arrive(due.host, TimeAdvanced{});
+    Enqueue(due.host, TimeAdvanced{});
   } else {
     ArmWake(due.host);
   }
 }
 
-void World::Happen(const SaveDue& due) {
+void World::Handle(const SaveDue& due) {
   Host& host = At(due.host);
   if (!host.node.has_value() || host.process != due.process) return;
   const std::optional<SaveId> save = host.disk.FinishDue(now_);
   if (host.disk.HasFailed(now_)) {
-    // What could not be saved cannot be promised: the process stops.
-    ledger_.Observe(Fault::kFailedSave);
+    // A node must not promise what it could not save: the process stops.
+    fault_counts_.AddObserved(Fault::kFailedSave);
     Crash(due.host);
     return;
   }
-  if (save.has_value()) Arrive(due.host, StateSaved{*save});
+  if (save.has_value()) Enqueue(due.host, StateSaved{*save});
 }
 
-void World::Happen(const CrashDue& due) {
+void World::Handle(const CrashDue& due) {
   Host& host = At(due.host);
   if (!host.node.has_value() || host.process != due.process) return;
   Crash(due.host);
@@ -391,10 +391,10 @@ void World::ArmWake(HostId id) {
 void World::Step(HostId id, const Now& now, const Event& event) {
   Host& host = At(id);
   ++steps_;
-  line_is_told_ = false;
+  line_is_traced_ = false;
   if (trace_.is_on()) {
     const std::string what = describer_.Describe(event);
-    if (!what.empty()) Tell(id, "<", what);
+    if (!what.empty()) TraceLine(id, "<", what);
   }
   CHECK(!host.is_paused) << HostName(id) << " steps while it is paused";
   for (Watcher* listener : listeners_) listener->Stepping(*this, id, event);
@@ -413,24 +413,26 @@ void World::Step(HostId id, const Now& now, const Event& event) {
 }
 
 void World::Perform(HostId id, const Action& action) {
-  // With each answer to a keep-alive: no story needs it.
-  const bool is_told = !std::holds_alternative<AnnounceSession>(action);
-  if (trace_.is_on() && is_told) Tell(id, ">", describer_.Describe(action));
+  // Comes with each answer to a keep-alive: it would clutter the trace.
+  const bool is_traced = !std::holds_alternative<AnnounceSession>(action);
+  if (trace_.is_on() && is_traced) {
+    TraceLine(id, ">", describer_.Describe(action));
+  }
   Host& host = At(id);
   const Address self = HostAddress(id);
   std::visit(Overloaded{
                  [&](const SendDatagram& send) {
                    network_.SendDatagram(now_, self, send.to,
-                                         AsSpoken(host, send.bytes));
+                                         InVersionOf(host, send.bytes));
                  },
-                 // The pretended network has one stream in each direction.
+                 // The simulated network has one stream in each direction.
                  [&](const AnswerFrame& answer) {
                    network_.SendFrame(now_, self, answer.to,
-                                      AsSpoken(host, answer.bytes));
+                                      InVersionOf(host, answer.bytes));
                  },
                  [&](const SendFrame& send) {
                    network_.SendFrame(now_, self, send.to,
-                                      AsSpoken(host, send.bytes));
+                                      InVersionOf(host, send.bytes));
                  },
                  [&](const SaveState& order) { Save(id, order); },
                  [&](const AnswerRequest& answer) {
@@ -451,7 +453,7 @@ void World::Perform(HostId id, const Action& action) {
              action);
 }
 
-std::string World::AsSpoken(const Host& host, const std::string& bytes) {
+std::string World::InVersionOf(const Host& host, const std::string& bytes) {
   return host.speaks_other_version ? AsOtherVersion(bytes) : bytes;
 }
 
@@ -463,39 +465,41 @@ void World::Save(HostId id, const SaveState& order) {
     case SaveFault::kNone:
       return;
     case SaveFault::kCrash:
-      // Before it is done, if it takes any time.
+      // Before the save is done, if it takes any time.
       agenda_.Add(now_ + (done - now_) / 2, CrashDue{id, host.process});
       return;
     case SaveFault::kFail:
-      ledger_.Apply(Fault::kFailedSave);
+      fault_counts_.AddApplied(Fault::kFailedSave);
       host.disk.FailLast();
       return;
   }
 }
 
-// --- Telling -----------------------------------------------------------------
+// --- Tracing -----------------------------------------------------------------
 
-void World::Tell(HostId id, absl::string_view mark, absl::string_view what) {
-  line_is_told_ = true;
+void World::TraceLine(HostId id, absl::string_view mark,
+                      absl::string_view what) {
+  line_is_traced_ = true;
   if (!trace_.is_on()) return;
   trace_.Line(now_, absl::StrCat(HostName(id), " ", mark), what);
 }
 
-void World::TellFault(HostId id, absl::string_view what) {
-  Tell(id, "*", what);
-  for (Watcher* listener : listeners_) listener->Told(*this, id, what);
+void World::NoteIntervention(HostId id, absl::string_view what) {
+  TraceLine(id, "*", what);
+  for (Watcher* listener : listeners_) listener->Intervened(*this, id, what);
 }
 
-void World::Say(absl::string_view what) {
+void World::NoteIntervention(absl::string_view what) {
   trace_.Line(now_, "** *", what);
-  for (Watcher* listener : listeners_) listener->Told(*this, HostId(), what);
+  for (Watcher* listener : listeners_)
+    listener->Intervened(*this, HostId(), what);
 }
 
-void World::Hear(HostId id, absl::string_view decision) {
+void World::NoteDecision(HostId id, absl::string_view decision) {
   for (Watcher* listener : listeners_) listener->Noted(*this, id, decision);
   if (!trace_.is_on()) return;
-  if (!line_is_told_) Tell(id, ".", "time passes");
-  trace_.Thought(decision);
+  if (!line_is_traced_) TraceLine(id, ".", "time passes");
+  trace_.Decision(decision);
 }
 
 }  // namespace cachalot::sim

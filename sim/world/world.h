@@ -33,30 +33,30 @@
 namespace cachalot::sim {
 
 struct HostOptions {
-  // Of each process that starts here. The world fills in seed, address, birth
-  // epoch and observer, and the name unless there is one.
+  // For each process that starts here. The world fills in seed, address, birth
+  // epoch and observer, and the name if it is empty.
   NodeOptions node;
   ClockPair clock = {Clock(0, 0), Clock(0, 0)};
   Delay save_delay;
-  // If not, a process starts with nothing, under an identity of its own.
+  // If false, each process starts with an empty disk and a new identity.
   bool keeps_disk = false;
 };
 
 struct WorldOptions {
   NetworkOptions network;
-  // From an event's arrival to the turn in which the process takes it in.
+  // From an event's arrival to the turn in which the process handles it.
   Delay scheduling = {absl::Microseconds(1), absl::Microseconds(50)};
-  // A turn takes in some of what has arrived, not all of it.
+  // How often a turn handles some of the events that have arrived, not all.
   Rate short_turn = Rate::Percent(10);
-  // A turn is held up after its events were taken and the clocks were read: it
-  // goes on with stale readings, as a process does that lost its core.
+  // How often a turn is delayed after it has read the clocks: it continues with
+  // stale readings, like a process that was preempted.
   Rate stale_turn;
   Delay staleness = {absl::Microseconds(10), absl::Milliseconds(100)};
-  // What a kernel keeps for a process that does not read.
+  // How many datagrams a kernel keeps for a process that does not read them.
   size_t datagrams_kept_max = 200;
 };
 
-// What a node told its callers.
+// An action of a node that is for its callers.
 struct Notice {
   HostId host;
   std::variant<AnswerRequest, NotifyHolder, AnnounceStanding, LeaveCompleted>
@@ -65,33 +65,35 @@ struct Notice {
 
 class World;
 
-// Looks on. Called while the world is at rest after each step.
+// Observes a world. Called after each step, between two steps.
 class Watcher {
  public:
   virtual ~Watcher() = default;
 
   virtual void Started(const World&, HostId) {}
   virtual void Stepped(const World&, HostId, const Event&, const Actions&) {}
-  // The process is about to be gone.
+  // The process is about to stop.
   virtual void Stopping(const World&, HostId) {}
 
-  // --- Only if the world was told to listen ----------------------------------
+  // --- Only for watchers that were added with `listens`
+  // ------------------------
 
-  // What follows may never return: a node CHECKs itself.
+  // Before a step. The step may not return, because a node may fail a CHECK.
   virtual void Stepping(const World&, HostId, const Event&) {}
   // A node's decision with its reason.
   virtual void Noted(const World&, HostId, absl::string_view) {}
-  // Something was done to a machine; to all of the world, if it is none.
-  virtual void Told(const World&, HostId, absl::string_view) {}
+  // Something was done to a machine, such as a crash or a pause; to the whole
+  // world, if the HostId is HostId().
+  virtual void Intervened(const World&, HostId, absl::string_view) {}
 };
 
 // The second driver of the engine: machines with their processes, the network
-// between them, and virtual real time that jumps from one happening to the
-// next. What io/ does with sockets and files for one node, this does for all
-// of them at once, and everything that may vary is chance from the seed.
+// between them, and virtual real time that jumps to whatever is due next. It
+// does for all nodes what io/ does with sockets and files for one; everything
+// that may vary is a random choice (choices.h).
 //
-// A process reads what has arrived in turns: a batch of events, then
-// TurnEnded. While it is paused, events queue up.
+// A process handles events in turns: a batch of events, then TurnEnded. While
+// it is paused, events queue up.
 class World {
  public:
   // `choices` is not owned and outlives the world.
@@ -100,8 +102,8 @@ class World {
   World& operator=(const World&) = delete;
   ~World();
 
-  // Not owned; outlives the world. `listens`: wants to be told of notes and
-  // faults, too.
+  // Not owned; outlives the world. `listens`: also call Stepping(), Noted() and
+  // Intervened().
   void AddWatcher(Watcher* watcher, bool listens = false);
 
   // --- Machines and processes ------------------------------------------------
@@ -119,50 +121,51 @@ class World {
   void SpeedUpDisk(HostId host);  // to what its options say
   void SetClockRates(HostId host, int64_t slow_ppm, int64_t fast_ppm);
   void JumpClocks(HostId host, absl::Duration slow, absl::Duration fast);
-  // No turn is held up any more once the clocks were read for it.
-  void ReadClocksInTime() { options_.stale_turn = Rate::Never(); }
-  // As long as it lasts, each turn waits for so long.
+  // From now on no turn is delayed after it has read the clocks.
+  void StopStaleTurns() { options_.stale_turn = Rate::Never(); }
+  // Each turn starts this late, until SpeedUp().
   void SlowDown(HostId host, Delay scheduling);
   void SpeedUp(HostId host);
-  // The process stops in the midst of its next save, or since that save fails.
-  // Until it is disarmed.
+  // The process crashes during its next save, or because that save fails,
+  // unless Disarm() is called before.
   void CrashAtNextSave(HostId host);
   void FailNextSave(HostId host);
   void Disarm(HostId host);
-  // It speaks another protocol version than the others.
+  // Whether it sends messages of another protocol version than the others.
   void SetOtherVersion(HostId host, bool speaks_other_version);
-  // For the processes that start from now on.
+  // Changes apply to processes that start later.
   NodeOptions& node_options(HostId host);
-  // What was done to more than one machine, in words.
-  void Say(absl::string_view what);
+  // Writes into the trace, and tells watchers, what was done to the world.
+  void NoteIntervention(absl::string_view what);
 
   // --- Callers ---------------------------------------------------------------
 
   RequestId Submit(HostId host, Request request);
   void Withdraw(HostId host, RequestId request);
   void Leave(HostId host);
-  // What callers were told since the last call, in order.
+  // What nodes told their callers since the last call, in order.
   std::vector<Notice> TakeNotices();
 
   // --- Time ------------------------------------------------------------------
 
   RealInstant now() const { return now_; }
   RealInstant NextDue() const;
-  // Moves on to the next happening and lets it happen.
+  // Advances time to NextDue() and does the next thing that is due.
   void RunNext();
-  // Nothing happens until `at`, but time passes. REQUIRES: at <= NextDue().
+  // Advances time to `at`; nothing else happens. REQUIRES: at <= NextDue().
   void PassTime(RealInstant at);
 
   Network& network() { return network_; }
-  FaultLedger& ledger() { return ledger_; }
+  FaultCounts& fault_counts() { return fault_counts_; }
 
   // --- For watching ----------------------------------------------------------
 
   size_t host_count() const { return hosts_.size(); }
+  HostRange hosts() const { return HostRange(hosts_.size()); }
   // Null if no process runs there.
   const Node* node(HostId host) const;
   bool IsPaused(HostId host) const { return At(host).is_paused; }
-  // What has arrived and was not taken in yet.
+  // Events that have arrived and were not handled yet.
   size_t EventsWaiting(HostId host) const { return At(host).inbox.size(); }
   bool WasStarted(HostId host) const { return At(host).process > 0; }
   bool SpeaksOtherVersion(HostId host) const {
@@ -171,15 +174,15 @@ class World {
   const ClockPair& clock(HostId host) const { return At(host).options.clock; }
   const Disk& disk(HostId host) const { return At(host).disk; }
   bool KeepsDisk(HostId host) const { return At(host).options.keeps_disk; }
-  // When the clocks were read for the step that was made last.
+  // When the clocks were read for the last step.
   RealInstant read_at() const { return read_at_; }
-  // And what they said, to its node.
+  // And what they showed.
   const Now& reading() const { return reading_; }
   Now Read(HostId host) const { return At(host).options.clock.At(now_); }
   // "n2", or the address if no machine has it.
   std::string NameOf(const Address& address) const;
   const Network& network() const { return network_; }
-  const FaultLedger& ledger() const { return ledger_; }
+  const FaultCounts& fault_counts() const { return fault_counts_; }
 
   uint64_t steps() const { return steps_; }
   uint64_t hash() const { return hash_.value(); }
@@ -191,8 +194,8 @@ class World {
   struct TurnDue {
     HostId host;
     uint64_t process;
-    // Of a turn that was held up: its clocks' readings, when they were taken,
-    // and how many events it had taken.
+    // Set if the turn was delayed: its clock readings, when they were taken,
+    // and how many events it handles.
     std::optional<Now> now;
     RealInstant read_at;
     size_t batch = 0;
@@ -207,14 +210,14 @@ class World {
 
     // The process.
     std::optional<Node> node;
-    uint64_t process = 0;      // counts them
-    uint64_t birth_epoch = 0;  // given to the last
+    uint64_t process = 0;      // how many were started
+    uint64_t birth_epoch = 0;  // of the last process
     bool is_paused = false;
     bool has_exited = false;
     SaveFault save_fault = SaveFault::kNone;  // of the next save
     bool speaks_other_version = false;
     Delay scheduling;
-    std::optional<TurnDue> held_turn;  // of a paused process
+    std::optional<TurnDue> held_turn;  // a turn that the pause interrupted
     std::vector<Event> inbox;
     size_t datagrams_in_inbox = 0;
     bool turn_is_planned = false;
@@ -236,31 +239,31 @@ class World {
   };
   using Due = std::variant<TurnDue, WakeDue, SaveDue, CrashDue>;
 
-  // Whose address it is; nothing if it is no machine's.
+  // The machine with this address, if any.
   std::optional<HostId> HostAt(const Address& address) const;
   Host& At(HostId host);
   const Host& At(HostId host) const;
 
-  void Happen(const TurnDue& due);
-  void Happen(const WakeDue& due);
-  void Happen(const SaveDue& due);
-  void Happen(const CrashDue& due);
-  // False if the turn is held up.
+  void Handle(const TurnDue& due);
+  void Handle(const WakeDue& due);
+  void Handle(const SaveDue& due);
+  void Handle(const CrashDue& due);
+  // Returns false if the turn is delayed.
   bool BeginTurn(const TurnDue& due, Now* now, size_t* batch);
-  void TakeIn(HostId host, const Now& now, size_t batch);
-  void Arrive(HostId host, Event event);
+  void StepBatch(HostId host, const Now& now, size_t batch);
+  void Enqueue(HostId host, Event event);
   void PlanTurn(HostId host);
   void ArmWake(HostId host);
   void Step(HostId host, const Now& now, const Event& event);
   void Save(HostId host, const SaveState& order);
-  static std::string AsSpoken(const Host& host, const std::string& bytes);
+  static std::string InVersionOf(const Host& host, const std::string& bytes);
   void Perform(HostId host, const Action& action);
   void Stop(HostId host);
   void Exit(HostId host);
   NodeOptions OptionsOfNextProcess(HostId host);
-  void Tell(HostId host, absl::string_view mark, absl::string_view what);
-  void TellFault(HostId host, absl::string_view what);
-  void Hear(HostId host, absl::string_view decision);
+  void TraceLine(HostId host, absl::string_view mark, absl::string_view what);
+  void NoteIntervention(HostId host, absl::string_view what);
+  void NoteDecision(HostId host, absl::string_view decision);
 
   WorldOptions options_;
   ChoiceSource* choices_;
@@ -274,11 +277,11 @@ class World {
   Now reading_;
   Agenda<Due> agenda_;
   Network network_;
-  FaultLedger ledger_;
+  FaultCounts fault_counts_;
   std::vector<Host> hosts_;
   std::vector<Notice> notices_;
   uint64_t next_request_ = 1;
-  bool line_is_told_ = false;  // of the step that is being made
+  bool line_is_traced_ = false;  // the current step has a line in the trace
 
   uint64_t steps_ = 0;
   TraceHash hash_;

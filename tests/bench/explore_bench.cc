@@ -53,7 +53,7 @@ void BM_Transition(benchmark::State& state) {
   for (auto _ : state) {
     SmallWorld copy = world;
     copy.Take(choice, turns);
-    benchmark::DoNotOptimize(copy.Fingerprint());
+    benchmark::DoNotOptimize(copy.ComputeFingerprint());
   }
 }
 BENCHMARK(BM_Transition)->ArgName("turns_known")->Arg(0)->Arg(1000);

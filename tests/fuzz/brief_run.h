@@ -6,9 +6,9 @@
 
 namespace cachalot::sim {
 
-// A whole run of the simulator that `choices` decide, with every judge, but
-// with three seconds of faults at most: a fuzzer wants many runs. The same run
-// is simulate --choices=FILE --harm=3s.
+// Runs the simulator with these choices, under all judges, but with at most
+// three seconds of faults, because a fuzzer needs many runs. The same run is
+// `simulate --choices=FILE --harm=3s`.
 RunResult RunBriefly(ChoiceSource* choices);
 
 }  // namespace cachalot::sim

@@ -28,7 +28,7 @@ std::string MutantOf(const std::string& text, unsigned int seed) {
 
 }  // namespace
 
-// The dullest run, what a few seeds choose, and neighbours of those.
+// The empty log, the logs of a few seeds, and mutations of those.
 std::vector<std::string> Corpus() {
   std::vector<std::string> inputs = {""};
   for (uint64_t seed = 1; seed <= kSeeds; ++seed) {

@@ -1,9 +1,8 @@
-// The simulator's choices, written by a fuzzer that sees which code they reach:
-// the input is the text of a choice log (sim/world/choices.h), and the run that
-// it decides must break no property.
+// Coverage-guided fuzzing of the simulator: the input is the text of a choice
+// log (sim/world/choices.h), and the run of this log must break no property.
 //
-// What libFuzzer does to bytes would rarely leave a log, so this mutates
-// choices: leaves some out, changes some, and makes some at new places.
+// libFuzzer's mutations of bytes would rarely give a valid log, so the custom
+// mutator here removes, changes and adds choices.
 
 #include <algorithm>
 #include <cstddef>
@@ -28,7 +27,7 @@ absl::string_view TextOf(const uint8_t* data, size_t size) {
   return {reinterpret_cast<const char*>(data), size};
 }
 
-// The dullest but for a little, the dullest, or anything.
+// 0, a slightly larger value, a small value, or any value.
 uint64_t DrawValue(Random& random, uint64_t value) {
   switch (random.Below(4)) {
     case 0:
@@ -73,7 +72,7 @@ ChoiceLog Mutated(ChoiceLog log, uint64_t seed) {
   return log;
 }
 
-// All that stands in whole lines within `size`.
+// The whole lines that fit into `size`.
 std::string CutToLines(std::string text, size_t size) {
   if (text.size() <= size) return text;
   const size_t end = text.rfind('\n', size);

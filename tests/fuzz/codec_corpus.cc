@@ -11,7 +11,7 @@
 namespace cachalot {
 
 // Every kind of message, with and without its checksum, and every kind of
-// payload; each as it should be and mutated.
+// payload; each valid and mutated.
 std::vector<std::string> Corpus() {
   MessageGenerator generator(/*seed=*/1);
   std::vector<std::string> inputs = {""};

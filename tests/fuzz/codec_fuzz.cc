@@ -1,4 +1,4 @@
-// Whatever bytes the codec is given, it neither crashes nor lets anything past
+// The codec must not crash on any bytes, and must refuse messages that exceed
 // the limits. Runs under libFuzzer (codec_fuzz) and as a plain test over
 // generated inputs (codec_fuzz_test, see corpus_main.cc).
 

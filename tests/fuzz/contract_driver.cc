@@ -12,12 +12,13 @@
 namespace cachalot {
 namespace {
 
-// Beyond these a peer lies, and has its way: what follows is not decoded.
-constexpr uint64_t kOrdinalBelieved = uint64_t{1} << 47;
+// A forged term or index may be this high. The node then sends even higher
+// ones, which the codec refuses.
+constexpr uint64_t kOrdinalForged = uint64_t{1} << 47;
 
 bool IsNearTheEnd(const Consensus& consensus) {
-  return consensus.term().value() >= kOrdinalBelieved ||
-         consensus.last_index().value() >= kOrdinalBelieved;
+  return consensus.term().value() >= kOrdinalForged ||
+         consensus.last_index().value() >= kOrdinalForged;
 }
 
 }  // namespace
@@ -46,11 +47,12 @@ void ContractDriver::PassTimeToDeadline() {
 
 void ContractDriver::Step(const Event& event) {
   const Actions actions = node_->Step(now_, event);
-  CHECK(!node_->NextDeadline().IsDue(now_)) << "it would spin";
+  CHECK(!node_->NextDeadline().IsDue(now_))
+      << "the deadline is not later than now";
   node_->CheckInvariants();
   StepTwin(event, actions);
   for (const Action& action : actions) Check(action);
-  has_left_ = has_left_ || leaves_;
+  has_left_ = has_left_ || leave_completed_;
 }
 
 void ContractDriver::StepTwin(const Event& event, const Actions& actions) {
@@ -85,7 +87,7 @@ void ContractDriver::FinishSaves(size_t count) {
 }
 
 void ContractDriver::Restart(size_t kept) {
-  if (has_left_) return;  // nobody comes back under its name
+  if (has_left_) return;  // its identity must not be used again
   for (; kept > 0 && !open_saves_.empty(); --kept) {
     disk_.Apply(open_saves_.front().change);
     open_saves_.pop_front();
@@ -134,7 +136,7 @@ void ContractDriver::Check(const AnswerFrame& action) {
 
 void ContractDriver::CheckBytes(const std::string& bytes,
                                 size_t size_max) const {
-  CHECK(!has_left_) << "sends after its goodbye";
+  CHECK(!has_left_) << "sends after LeaveCompleted";
   CHECK(bytes.size() <= size_max) << bytes.size() << " bytes";
   if (IsNearTheEnd(node_->consensus())) return;
   const absl::StatusOr<Envelope> envelope = Decode(bytes);
@@ -143,7 +145,7 @@ void ContractDriver::CheckBytes(const std::string& bytes,
 }
 
 void ContractDriver::Check(const SaveState& action) {
-  CHECK(!has_left_) << "saves after its goodbye";
+  CHECK(!has_left_) << "saves after LeaveCompleted";
   CHECK(action.save == last_save_.Next()) << action.save;
   last_save_ = action.save;
   open_saves_.push_back(action);
@@ -175,12 +177,12 @@ void ContractDriver::Check(const NotifyHolder& action) {
 }
 
 void ContractDriver::Check(const AnnounceStanding& action) {
-  CHECK(!has_left_) << "announces after its goodbye";
+  CHECK(!has_left_) << "announces after LeaveCompleted";
   if (action.has_session) CHECK(action.joined);
 }
 
 void ContractDriver::Check(const AnnounceSession& action) {
-  CHECK(!has_left_) << "announces after its goodbye";
+  CHECK(!has_left_) << "announces after LeaveCompleted";
   if (action.session == session_.session) {
     CHECK(action.belief_end > session_.belief_end) << "the end moved back";
   }
@@ -188,9 +190,9 @@ void ContractDriver::Check(const AnnounceSession& action) {
 }
 
 void ContractDriver::Check(const LeaveCompleted&) {
-  CHECK(!leaves_) << "leaves twice";
+  CHECK(!leave_completed_) << "leaves twice";
   CHECK(holding_.empty()) << "leaves with locks";
-  leaves_ = true;
+  leave_completed_ = true;
 }
 
 }  // namespace cachalot

@@ -22,15 +22,15 @@
 
 namespace cachalot {
 
-// Drives one node honestly, whatever its peers may be: clocks do not fall,
-// saves are done in order, requests have names of their own. After each step it
-// CHECKs the node's invariants and what engine/action.h promises of it:
+// A correct driver for one node among arbitrary peers: clocks never go back,
+// saves finish in order, and request ids are unique. After each step it CHECKs
+// the node's invariants and the guarantees of engine/action.h:
 //
 //  - the deadline is later than now;
-//  - saves are numbered without gaps, and a node starts from what was kept;
-//  - each request is answered once at most, each grant lost once at most;
+//  - saves are numbered without gaps, and a node starts from the saved state;
+//  - each request is answered at most once, each grant lost at most once;
 //  - datagrams and frames are within the limits, and decode;
-//  - after the step of LeaveCompleted nothing is ordered but answers.
+//  - after the step with LeaveCompleted the only actions are answers.
 class ContractDriver {
  public:
   struct Sent {
@@ -39,37 +39,38 @@ class ContractDriver {
     bool is_frame = false;
   };
 
-  // `options` are valid.
+  // REQUIRES: `options` are valid.
   explicit ContractDriver(NodeOptions options);
 
   const Node& node() const { return *node_; }
   const Now& now() const { return now_; }
 
-  // The clocks go on; the node is not told.
+  // Advances the clocks; the node is not stepped.
   void PassTime(absl::Duration slow, absl::Duration fast);
-  // ... until the node wants to be stepped, if it does within a day.
+  // Advances the clocks to the node's next deadline, if that is within a day.
   void PassTimeToDeadline();
 
   void Step(const Event& event);
-  // Names the request.
+  // Submits the request with a new id.
   void Submit(Request request);
-  // Of a request that was submitted: any, or none if there was none.
+  // Withdraws one of the requests submitted so far, if any; `choice` says
+  // which.
   void Withdraw(uint64_t choice);
   // Tells the node that the first `count` of its open saves are done.
   void FinishSaves(size_t count);
   size_t open_saves() const { return open_saves_.size(); }
 
-  // The process ends, of its open saves the first `kept` reached the disk, and
-  // another starts with that.
+  // The process crashes, the first `kept` of its open saves reach the disk, and
+  // a new process starts with that disk. Does nothing if the node has left.
   void Restart(size_t kept);
 
-  // From here on a copy of the node takes each step as well, and has to come
-  // to the same.
+  // From now on a copy of the node takes each step too. It must reach the same
+  // state: copies of a node are independent, and steps are deterministic.
   void BeginTwin() { twin_ = *node_; }
 
   // What was sent since the last call.
   std::vector<Sent> TakeSent();
-  // The tokens that were granted to this node's callers, newest last.
+  // The keys and tokens that were granted to this node's callers, newest last.
   const std::vector<std::pair<std::string, FencingToken>>& granted() const {
     return granted_;
   }
@@ -92,8 +93,8 @@ class ContractDriver {
   Now now_;
   std::optional<Node> node_;
   std::optional<Node> twin_;
-  bool leaves_ = false;    // LeaveCompleted was among the actions,
-  bool has_left_ = false;  // and of a step before this one
+  bool leave_completed_ = false;  // a step returned LeaveCompleted
+  bool has_left_ = false;         // an earlier step did
 
   AnnounceSession session_;
 
@@ -103,9 +104,9 @@ class ContractDriver {
 
   uint64_t last_request_ = 0;
   absl::btree_set<RequestId> open_requests_;
-  // Answered with a lock that was not lost since.
+  // Requests whose grants were not lost since.
   absl::btree_set<RequestId> holding_;
-  absl::btree_map<RequestId, std::string> acquiring_;  // the keys
+  absl::btree_map<RequestId, std::string> acquiring_;  // requested keys
   std::vector<std::pair<std::string, FencingToken>> granted_;
   std::vector<Sent> sent_;
 };

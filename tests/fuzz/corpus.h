@@ -6,8 +6,8 @@
 
 namespace cachalot {
 
-// What one fuzz target is fed to begin with: beside each *_fuzz.cc stands a
-// *_corpus.cc that defines this.
+// The initial inputs of one fuzz target. Each *_fuzz.cc has a *_corpus.cc that
+// defines this function.
 std::vector<std::string> Corpus();
 
 }  // namespace cachalot

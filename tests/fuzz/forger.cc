@@ -16,10 +16,10 @@
 namespace cachalot {
 namespace {
 
-// Far beyond what any cluster comes to, and still decoded.
+// Higher than any real term or index, but the codec accepts it.
 constexpr uint64_t kFar = (uint64_t{1} << 46) + 1;
 
-// The place of Kind among the messages.
+// The index of Kind in Message.
 template <typename Kind, size_t kPlace = 0>
 constexpr size_t IndexOf() {
   using Here = std::variant_alternative_t<kPlace, Message>;
@@ -59,7 +59,7 @@ Envelope Forger::DrawEnvelope() {
     default:
       break;
   }
-  // A node without a cluster is spoken to by members of one.
+  // A node without a cluster gets messages from members of one.
   if (envelope.cluster.IsNone() && tape_.Flip()) {
     envelope.cluster = OtherCluster();
   }
@@ -246,12 +246,12 @@ uint64_t Forger::DrawNear(uint64_t middle) {
     return shifted < 3 ? 0 : std::min(shifted - 3, kFar);
   }
   if (choice < 250) return choice - 200;
-  // The last that is decoded, too.
+  // Including the highest number that the codec accepts.
   return choice < 253 ? 0 : choice < 255 ? kFar : (uint64_t{1} << 48) - 1;
 }
 
 Term Forger::DrawTerm() {
-  // Mostly the very one: what is of another has less to say.
+  // Usually the current term, because messages of other terms do less.
   if (tape_.Byte() < 128) return node_.consensus().term();
   return Term(DrawNear(node_.consensus().term().value()));
 }
@@ -303,7 +303,7 @@ ClusterTime Forger::DrawTime() {
   }
 }
 
-// A power of two of nanoseconds, up to some two hours.
+// 2^n nanoseconds, up to about two hours.
 absl::Duration Forger::DrawDuration() {
   return absl::Nanoseconds(int64_t{1} << tape_.Below(44));
 }
@@ -456,7 +456,7 @@ ReadResult Forger::DrawReadResult() {
 Entry Forger::DrawEntry() {
   Entry entry{.term = DrawTerm(), .time = DrawTime()};
   switch (tape_.Below(8)) {
-    case 0:  // what does not decode
+    case 0:  // a payload that does not decode
       entry.payload = SharedBytes(tape_.Bytes(tape_.Below(16)));
       break;
     case 1:

@@ -19,10 +19,9 @@
 
 namespace cachalot {
 
-// Writes messages and requests as the tape has it, with numbers that lie about
-// where the node that is to receive them stands: its term and the next, its
-// last entry and the one after. What is drawn evenly from 2^64 would be
-// refused at the first comparison.
+// Forges messages and requests; the tape makes all decisions. Numbers are close
+// to those of the receiving node, such as its term or its last index plus or
+// minus a few, because the node would refuse uniformly random numbers at once.
 class Forger {
  public:
   static constexpr uint64_t kPeers = 4;
@@ -36,15 +35,15 @@ class Forger {
   }
   static ClusterId OtherCluster() { return {.high = 3, .low = 3}; }
 
-  // A message that passes the codec; mostly of the node's cluster, to it, and
-  // from a peer.
+  // A message that passes the codec. Usually it is of the node's cluster,
+  // addressed to the node, and from a peer.
   Envelope DrawEnvelope();
-  // ... of the given kind, an index into Message.
+  // A message of the given kind, an index into Message.
   Message DrawMessage(size_t kind);
   Request DrawRequest(
       const std::vector<std::pair<std::string, FencingToken>>& granted);
-  // One that every leader might send to a node that has just joined: the peer
-  // leads, and it, another and the node vote.
+  // A valid first append of a leader to a node that has just joined: peer 1
+  // leads, and peers 1 and 2 and the node are the voters.
   Append DrawFirstAppend();
   absl::Duration DrawDuration();
 
@@ -62,7 +61,7 @@ class Forger {
   NodeId DrawId();
   NodeId DrawPeer() { return PeerId(1 + tape_.Below(kPeers)); }
   Address DrawAddress();
-  // Around `middle`, or at the ends.
+  // A number near `middle`, or near an end of the range.
   uint64_t DrawNear(uint64_t middle);
   Term DrawTerm();
   Epoch DrawEpoch();

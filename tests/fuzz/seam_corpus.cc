@@ -7,8 +7,7 @@
 
 namespace cachalot {
 
-// Random tapes of every beginning: each byte is a decision, so that most of
-// them do something.
+// Random tapes. Each byte is a decision, so most of them have an effect.
 std::vector<std::string> Corpus() {
   constexpr uint64_t kTapes = 250;
   std::vector<std::string> inputs = {""};

@@ -1,7 +1,7 @@
-// One node at its seam, among peers that may say anything: bytes that mean
-// nothing, and well-formed messages from members, strangers and itself that
-// contradict each other. The driver is honest, and holds the node to its
-// contract after each step (contract_driver.h).
+// Fuzzes the interface of one node. Its peers may send anything: random bytes,
+// and well-formed messages from members, strangers and itself that contradict
+// each other. The driver is correct, and checks the node's contract after each
+// step (contract_driver.h).
 
 #include <algorithm>
 #include <cstddef>
@@ -23,7 +23,7 @@
 namespace cachalot {
 namespace {
 
-// Enough to lead: what a founder goes through by itself.
+// Enough steps for a founder to become leader and to open its session.
 constexpr int kSettlingSteps = 200;
 
 class SeamFuzz {
@@ -44,8 +44,8 @@ class SeamFuzz {
   void Lead();
   void Follow();
   void Act();
-  void Hear(std::string bytes);
-  void HearFrame(std::string bytes);
+  void Receive(std::string bytes);
+  void ReceiveFrame(std::string bytes);
   void PassTime();
 
   Tape tape_;
@@ -58,21 +58,22 @@ NodeOptions SeamFuzz::DrawOptions() {
   options.seed = 1 + tape_.Below(4);
   options.name = "self";
   options.address = Address::V4(10, 9, 0, 99, 7946);
-  const uint8_t habits = tape_.Byte();
-  options.bootstrap_expect = habits % 4;
-  if ((habits & 4) != 0) options.seeds.push_back(Forger::PeerAddress(1));
-  if ((habits & 8) != 0) {  // snapshots now and then
+  const uint8_t flags = tape_.Byte();
+  options.bootstrap_expect = flags % 4;
+  if ((flags & 4) != 0) options.seeds.push_back(Forger::PeerAddress(1));
+  if ((flags & 8) != 0) {  // snapshots now and then
     options.consensus.compact_after_entries = 4;
-    options.consensus.compact_keep_entries = habits >> 5;
+    options.consensus.compact_keep_entries = flags >> 5;
   }
-  if ((habits & 16) != 0) {
+  if ((flags & 16) != 0) {
     options.consensus.promote_after = absl::ZeroDuration();
     options.consensus.replace_voter_after = absl::ZeroDuration();
   }
   return options;
 }
 
-// A fuzzer would take long to find the way into a cluster by itself.
+// Starts as a leader, as a follower, or without a cluster. The fuzzer alone
+// would take long to get into a cluster.
 void SeamFuzz::BeginSomewhere() {
   switch (tape_.Below(4)) {
     case 1:
@@ -80,7 +81,7 @@ void SeamFuzz::BeginSomewhere() {
     case 2:
       return Follow();
     default:
-      return;  // alone, or whatever the options lead to
+      return;  // whatever the options lead to
   }
 }
 
@@ -107,20 +108,20 @@ void SeamFuzz::Follow() {
                                .incarnation = 1});
   }
   envelope.message = std::move(welcome);
-  HearFrame(Encode(envelope));
+  ReceiveFrame(Encode(envelope));
   envelope.message = forger_.DrawFirstAppend();
-  HearFrame(Encode(envelope));
+  ReceiveFrame(Encode(envelope));
   driver_.Step(TurnEnded{});
   driver_.FinishSaves(driver_.open_saves());
 }
 
-// On a stream, as honest members send it, or on either.
-void SeamFuzz::HearFrame(std::string bytes) {
+void SeamFuzz::ReceiveFrame(std::string bytes) {
   driver_.Step(
       FrameReceived{.from = Forger::PeerAddress(1), .bytes = std::move(bytes)});
 }
 
-void SeamFuzz::Hear(std::string bytes) {
+// On a stream or as a datagram.
+void SeamFuzz::Receive(std::string bytes) {
   const Address from = Forger::PeerAddress(1);
   if (bytes.size() % 2 == 0) {
     driver_.Step(DatagramReceived{.from = from, .bytes = std::move(bytes)});
@@ -129,7 +130,7 @@ void SeamFuzz::Hear(std::string bytes) {
   }
 }
 
-// Mostly both clocks go on alike.
+// Often both clocks advance by the same time.
 void SeamFuzz::PassTime() {
   const absl::Duration slow = forger_.DrawDuration();
   driver_.PassTime(slow, tape_.Flip() ? slow : forger_.DrawDuration());
@@ -141,15 +142,15 @@ void SeamFuzz::Act() {
     case 0:
       PassTime();
       return driver_.Step(TimeAdvanced{});
-    case 1:  // bytes, with or without the checksum that they need
-      return Hear(tape_.Bytes(tape_.Byte()));
+    case 1:  // random bytes, without and with a valid checksum
+      return Receive(tape_.Bytes(tape_.Byte()));
     case 2:
-      return Hear(Seal(tape_.Bytes(tape_.Byte())));
+      return Receive(Seal(tape_.Bytes(tape_.Byte())));
     case 3: {
       std::string body(Unsealed(Encode(forger_.DrawEnvelope())));
       const size_t place = static_cast<size_t>(tape_.Number() % body.size());
       body[place] = static_cast<char>(tape_.Byte());
-      return Hear(Seal(body));
+      return Receive(Seal(body));
     }
     case 4:
       return driver_.Step(LinkChanged{
@@ -184,7 +185,7 @@ void SeamFuzz::Act() {
     case 18:
       return driver_.Step(TurnEnded{});
     default:
-      return Hear(Encode(forger_.DrawEnvelope()));
+      return Receive(Encode(forger_.DrawEnvelope()));
   }
 }
 

@@ -11,9 +11,9 @@
 
 namespace cachalot {
 
-// A fuzzer's bytes, read as decisions from front to back. Small decisions take
-// one byte each, so that a change of one byte changes one decision. Past the
-// end all are 0.
+// Reads a fuzzer's bytes as decisions, from front to back. A small decision
+// takes one byte, so a change of one byte changes one decision. After the end
+// all decisions are 0.
 class Tape {
  public:
   // `bytes` outlives the tape.
@@ -35,7 +35,7 @@ class Tape {
     for (int i = 0; i < 8; ++i) number = number << 8 | Byte();
     return number;
   }
-  // At most so many bytes: what is left.
+  // The next `size` bytes, or all that are left.
   std::string Bytes(size_t size) {
     const absl::string_view taken =
         rest_.substr(0, std::min(size, rest_.size()));

@@ -259,7 +259,7 @@ class StormyNetwork {
            network_.NextDue() <= end) {
       RC_ASSERT(network_.NextDue() >= now_);
       now_ = network_.NextDue();
-      const std::optional<Network::Arrival> arrival = network_.HappenNext(now_);
+      const std::optional<Network::Arrival> arrival = network_.RunNext(now_);
       if (arrival.has_value()) Judge(*arrival);
     }
     if (end != RealInstant::Never()) now_ = end;

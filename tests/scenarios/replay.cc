@@ -13,7 +13,7 @@
 namespace cachalot::sim {
 namespace {
 
-// What the process that ran it says first, if it breaks a property.
+// The child's result begins with this if the run breaks a property.
 constexpr absl::string_view kBroken = "broken: ";
 
 RunResult Run(const ChoiceLog& log, const ReplayOptions& options) {
@@ -24,17 +24,17 @@ RunResult Run(const ChoiceLog& log, const ReplayOptions& options) {
   return RunPlan(plan, &choices);
 }
 
-std::string EndOf(const RunResult& result) {
+std::string EndingOf(const RunResult& result) {
   if (!result.excuse.empty()) return absl::StrCat("excused: ", result.excuse);
   return !result.vacuity.empty() ? "passed, vacuous" : "passed";
 }
 
-std::string Tell(const RunResult& result) {
+std::string Describe(const RunResult& result) {
   if (result.failed()) {
     return absl::StrCat(kBroken, tools::Reason(*result.violation));
   }
   return absl::StrFormat("%s; %d events, %d grants, %s, hash %016x\n",
-                         EndOf(result), result.steps, result.grants,
+                         EndingOf(result), result.steps, result.grants,
                          absl::FormatDuration(result.simulated), result.hash);
 }
 
@@ -44,8 +44,8 @@ absl::Status Broken(absl::string_view how, const ReplayOptions& options) {
           ? ""
           : absl::StrCat(" --harm=", absl::FormatDuration(options.harm_max));
   return absl::FailedPreconditionError(absl::StrCat(
-      "what these choices once broke is broken: ", how,
-      "\nto look at it: sed -n 's/^choose //p' SCENARIO > /tmp/choices; "
+      "this log breaks a property again: ", how,
+      "\nto see the trace: sed -n 's/^choose //p' SCENARIO > /tmp/choices; "
       "tools/bazel run -c opt //tools:simulate -- --choices=/tmp/choices",
       harm, " --trace"));
 }
@@ -55,10 +55,10 @@ absl::Status Broken(absl::string_view how, const ReplayOptions& options) {
 absl::StatusOr<std::string> Replay(const ChoiceLog& log,
                                    const ReplayOptions& options) {
   const tools::Isolated run =
-      tools::RunIsolated([&] { return Tell(Run(log, options)); });
+      tools::RunIsolated([&] { return Describe(Run(log, options)); });
   if (run.died) return Broken(run.errors, options);
-  absl::string_view told = run.result;
-  if (absl::ConsumePrefix(&told, kBroken)) return Broken(told, options);
+  absl::string_view result = run.result;
+  if (absl::ConsumePrefix(&result, kBroken)) return Broken(result, options);
   return run.result;
 }
 

@@ -12,16 +12,17 @@
 namespace cachalot::sim {
 
 struct ReplayOptions {
-  // Heal the world after this at the latest, as when the log was found.
+  // Heal the world after this time at the latest; as in the run that wrote the
+  // log.
   absl::Duration harm_max = absl::InfiniteDuration();
-  // What is done to the plan that the log has, by a test of ourselves.
+  // Changes the plan of the log; for the tests of Replay().
   std::function<void(Plan&)> change = [](Plan&) {};
 };
 
-// Runs the log as `simulate --choices` does, under the same judges, in a
-// process of its own, and returns one line: how the run ended and its hash.
+// Runs the log as `simulate --choices` does, under the same judges, in a child
+// process. Returns one line: how the run ended, and its hash.
 //
-// Errors: FailedPrecondition (a property is broken, or the process died).
+// Errors: FailedPrecondition (a property is broken, or the child died).
 absl::StatusOr<std::string> Replay(
     const ChoiceLog& log, const ReplayOptions& options = ReplayOptions());
 

@@ -1,5 +1,5 @@
-// Scenarios that replay a log of choices: what the shrinker writes is taken as
-// it is, what broke once and breaks again is told, and what is no log is
+// Scenarios that replay a choice log: the output of the shrinker is accepted
+// unchanged, a log that breaks a property fails, and a malformed log is
 // refused.
 
 #include "tests/scenarios/replay.h"
@@ -23,8 +23,8 @@
 #include "sim/world/choices.h"
 #include "sim/world/clock.h"
 #include "sim/world/world.h"
+#include "tests/scenarios/run_scenario.h"
 #include "tests/scenarios/script.h"
-#include "tests/scenarios/telling.h"
 #include "tools/simulator/shrinking.h"
 
 namespace cachalot::sim {
@@ -36,14 +36,14 @@ RunResult RunOfSeed() {
   return RunSeed(7, {.harm_max = HarmMax(), .records = true});
 }
 
-// What the shrinker writes of a log that broke something.
+// The scenario that the shrinker writes for a log.
 std::string WriteScenario(const ChoiceLog& log) {
   return tools::ToScenario(
       {.failure = {.sentence = "it was\nnot so", .choices = log}}, "seed 7",
       HarmMax());
 }
 
-// The status of the first line that is not carried out.
+// The status of the first line that fails.
 absl::Status RunLines(Script& script, const std::string& lines) {
   for (const absl::string_view line : absl::StrSplit(lines, '\n')) {
     std::string seen;
@@ -53,31 +53,31 @@ absl::Status RunLines(Script& script, const std::string& lines) {
   return script.End();
 }
 
-// A plan whose grantors run fast, under a judge who allows them nothing.
-void QuickenClocks(Plan& plan) {
+// Lets the clocks by which leaders grant leases run too fast.
+void BreakRateBound(Plan& plan) {
   plan.judge.rate_bound_ppm = 0;
   for (HostOptions& host : plan.hosts) host.clock.slow = Clock(0, 100000);
 }
 
-TEST(ReplayTest, IsTheRunThatWasWritten) {
+TEST(ReplayTest, RepeatsTheRecordedRun) {
   const RunResult run = RunOfSeed();
   ASSERT_FALSE(run.failed()) << run.violation->sentence;
   const std::string scenario = WriteScenario(run.choices);
-  const Telling telling = Tell(scenario);
-  ASSERT_TRUE(telling.complaints.empty()) << telling.complaints.front();
-  const std::string seen = telling.text.substr(scenario.size());
+  const ScenarioResult result = RunScenario(scenario);
+  ASSERT_TRUE(result.complaints.empty()) << result.complaints.front();
+  const std::string seen = result.text.substr(scenario.size());
   EXPECT_TRUE(absl::StartsWith(seen, "passed")) << seen;
   EXPECT_TRUE(absl::EndsWith(seen, absl::StrFormat("hash %016x\n", run.hash)))
       << seen;
 }
 
-TEST(ReplayTest, ToldAgainItIsTheSame) {
-  const std::string once = Tell(WriteScenario(RunOfSeed().choices)).text;
-  EXPECT_EQ(Tell(once).text, once);
+TEST(ReplayTest, RewritingChangesNothing) {
+  const std::string once = RunScenario(WriteScenario(RunOfSeed().choices)).text;
+  EXPECT_EQ(RunScenario(once).text, once);
 }
 
-TEST(ReplayTest, TellsWhatIsBroken) {
-  Script script({.change = QuickenClocks});
+TEST(ReplayTest, NamesTheBrokenProperty) {
+  Script script({.change = BreakRateBound});
   const absl::Status status =
       RunLines(script, "choose plan-nemesis 0 0 = 1\nreplay harm=1s");
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
@@ -85,10 +85,10 @@ TEST(ReplayTest, TellsWhatIsBroken) {
   EXPECT_TRUE(absl::StrContains(status.message(),
                                 "--choices=/tmp/choices "
                                 "--harm=1s"))
-      << "says how to look at it: " << status;
+      << "says how to see the trace: " << status;
 }
 
-TEST(ReplayTest, OutlivesACheckThatFails) {
+TEST(ReplayTest, SurvivesAFailedCheck) {
   const absl::StatusOr<std::string> told = Replay(
       ChoiceLog(), {.change = [](Plan&) { CHECK(false) << "on purpose"; }});
   EXPECT_EQ(told.status().code(), absl::StatusCode::kFailedPrecondition);
@@ -96,7 +96,7 @@ TEST(ReplayTest, OutlivesACheckThatFails) {
       << told.status();
 }
 
-TEST(ReplayTest, SaysHowARunEndedThatPassed) {
+TEST(ReplayTest, SaysHowAPassedRunEnded) {
   const auto told = [](const std::function<void(Plan&)>& change) {
     return Replay(ChoiceLog(), {.harm_max = HarmMax(), .change = change});
   };
@@ -109,7 +109,7 @@ TEST(ReplayTest, SaysHowARunEndedThatPassed) {
   EXPECT_TRUE(absl::StartsWith(told(work_little).value(), "passed, vacuous; "));
 }
 
-TEST(ReplayTest, EachReplayTakesTheChoicesAboveIt) {
+TEST(ReplayTest, UsesTheChoicesSinceTheLastReplay) {
   Script script({.harm_max = HarmMax()});
   const std::string choice = "choose plan-network 0 0 = 1";
   EXPECT_TRUE(RunLines(script, choice + "\nreplay\n" + choice).code() ==

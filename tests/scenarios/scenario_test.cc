@@ -1,9 +1,9 @@
-// Tells every scenario and compares what was seen with what is written in it.
+// Runs every scenario and compares its trace with the one in the file.
 //
-//   bazel run //tests/scenarios:scenario_test -- --rewrite
+//   tools/bazel run //tests/scenarios:scenario_test -- --rewrite
 //
-// writes what was seen into the files; the diff is the review. What a scenario
-// expects ("expect ...") holds in both.
+// writes the new traces into the files, for review as a diff. "expect" lines
+// must hold in both cases.
 
 #include <algorithm>
 #include <cstdlib>
@@ -16,7 +16,7 @@
 
 #include "absl/strings/match.h"
 #include "gtest/gtest.h"
-#include "tests/scenarios/telling.h"
+#include "tests/scenarios/run_scenario.h"
 
 namespace cachalot::sim {
 namespace {
@@ -41,14 +41,14 @@ std::vector<std::string> ScenarioFiles() {
 
 class ScenarioTest : public testing::TestWithParam<std::string> {};
 
-TEST_P(ScenarioTest, GoesAsItIsWritten) {
+TEST_P(ScenarioTest, TraceIsAsWritten) {
   const std::string text = ReadFile(GetParam());
   EXPECT_TRUE(absl::StartsWith(text, "# ")) << "begin with what it shows";
-  const Telling telling = Tell(text);
-  for (const std::string& complaint : telling.complaints) {
+  const ScenarioResult result = RunScenario(text);
+  for (const std::string& complaint : result.complaints) {
     ADD_FAILURE() << complaint;
   }
-  EXPECT_EQ(telling.text, text)
+  EXPECT_EQ(result.text, text)
       << "if the new trace is right: "
          "tools/bazel run //tests/scenarios:scenario_test -- --rewrite";
 }
@@ -60,7 +60,7 @@ std::string NameOf(const testing::TestParamInfo<std::string>& info) {
 INSTANTIATE_TEST_SUITE_P(Scenarios, ScenarioTest,
                          testing::ValuesIn(ScenarioFiles()), NameOf);
 
-// Into the source tree, which Bazel names when it runs us.
+// Rewrites the files in the source tree; `bazel run` says where that is.
 int Rewrite() {
   const char* workspace = std::getenv("BUILD_WORKSPACE_DIRECTORY");
   if (workspace == nullptr) {
@@ -72,13 +72,13 @@ int Rewrite() {
   std::filesystem::current_path(workspace);
   for (const std::string& path : ScenarioFiles()) {
     const std::string text = ReadFile(path);
-    const Telling telling = Tell(text);
-    for (const std::string& complaint : telling.complaints) {
+    const ScenarioResult result = RunScenario(text);
+    for (const std::string& complaint : result.complaints) {
       std::cerr << path << ": " << complaint << "\n";
       ++failures;
     }
-    if (telling.text == text) continue;
-    std::ofstream(path) << telling.text;
+    if (result.text == text) continue;
+    std::ofstream(path) << result.text;
     std::cout << "rewrote " << path << "\n";
   }
   return failures == 0 ? 0 : 1;

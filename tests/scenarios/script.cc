@@ -29,9 +29,8 @@
 namespace cachalot::sim {
 namespace {
 
-// What a reader of a story wants to know of what nodes think; the rest is the
-// hum of the machine.
-constexpr absl::string_view kWorthTelling[] = {
+// The decisions that every trace shows: those that contain one of these texts.
+constexpr absl::string_view kShownDecisions[] = {
     "leader of term",   "candidate in term", "step down",      "voters are {",
     "found cluster",    "join cluster",      "arrived,",       "propose expiry",
     "old news",         "session is gone",   "asked to leave", "gives way",
@@ -39,17 +38,17 @@ constexpr absl::string_view kWorthTelling[] = {
     "everybody leaves",
 };
 
-// A log that is longer tells nobody anything.
+// A longer log must be shrunk first: nobody could understand it.
 constexpr size_t kChosenMax = 10000;
 
 constexpr uint64_t kRepetitionsMax = 1000;
 
-absl::Status Unknown(const std::vector<std::string>& words) {
+absl::Status UnknownDirective(const std::vector<std::string>& words) {
   return absl::InvalidArgumentError(
       absl::StrCat("not a directive: ", absl::StrJoin(words, " ")));
 }
 
-absl::Status Wrong(absl::string_view what) {
+absl::Status Failed(absl::string_view what) {
   return absl::FailedPreconditionError(what);
 }
 
@@ -88,18 +87,18 @@ absl::Duration Span(const std::string& text) {
 
 }  // namespace
 
-absl::Status Script::Run(absl::string_view line, std::string* seen) {
+absl::Status Script::Run(absl::string_view line, std::string* trace) {
   const Words words = absl::StrSplit(line, ' ', absl::SkipEmpty());
-  absl::Status status = Do(words);
-  *seen = Named(std::exchange(seen_, std::ostringstream()).str());
+  absl::Status status = RunDirective(words);
+  *trace = Named(std::exchange(trace_, std::ostringstream()).str());
   if (!status.ok()) return status;
   if (judge_ != nullptr && !judge_->violations().empty()) {
-    return Wrong(judge_->violations().front().sentence);
+    return Failed(judge_->violations().front().sentence);
   }
   return absl::OkStatus();
 }
 
-absl::Status Script::Do(const Words& words) {
+absl::Status Script::RunDirective(const Words& words) {
   if (words.empty()) return absl::OkStatus();
   if (words[0] == "repeat") return BeginRepetition(words);
   if (words[0] == "end" && words.size() == 1) return EndRepetition();
@@ -108,13 +107,13 @@ absl::Status Script::Do(const Words& words) {
     return absl::OkStatus();
   }
   if (words[0] == "tell" && words.size() > 1) {
-    told_too_.push_back(absl::StrJoin(words.begin() + 1, words.end(), " "));
+    shown_too_.push_back(absl::StrJoin(words.begin() + 1, words.end(), " "));
     return absl::OkStatus();
   }
   if (words[0] == "cluster") return BuildCluster(words);
   if (words[0] == "choose") return Choose(words);
-  if (words[0] == "replay") return DoReplay(words);
-  if (world_ == nullptr) return Wrong("begin with a cluster");
+  if (words[0] == "replay") return RunReplay(words);
+  if (world_ == nullptr) return Failed("begin with a cluster");
   if (words[0] == "expect") {
     return Expect(Words(words.begin() + 1, words.end()));
   }
@@ -131,10 +130,10 @@ absl::Status Script::Do(const Words& words) {
 
 absl::Status Script::End() const {
   if (repetition_.has_value()) {
-    return Wrong("a repetition without its end: write \"end\" below it");
+    return Failed("a repetition without its end: write \"end\" below it");
   }
   if (chosen_.size() == 0) return absl::OkStatus();
-  return Wrong("choices that nothing replays: write \"replay\" below them");
+  return Failed("choices that nothing replays: write \"replay\" below them");
 }
 
 // --- Repetitions -------------------------------------------------------------
@@ -166,7 +165,7 @@ absl::Status Script::EndRepetition() {
   absl::Status status;
   for (uint64_t i = 1; i <= repetition.count && status.ok(); ++i) {
     for (const Words& words : repetition.lines) {
-      status = Do(words);
+      status = RunDirective(words);
       if (status.ok()) continue;
       status =
           absl::Status(status.code(), absl::StrCat("repetition ", i, ": ",
@@ -179,13 +178,12 @@ absl::Status Script::EndRepetition() {
   return status;
 }
 
-// --- Runs of the simulator
-// -------------------------------------------------------
+// --- Runs of the simulator ---------------------------------------------------
 
 absl::Status Script::Choose(const Words& words) {
   const absl::StatusOr<ChoiceLog> line =
       ChoiceLog::Parse(absl::StrJoin(words.begin() + 1, words.end(), " "));
-  // One of zero is what is chosen anyway.
+  // A value of 0 is the default, so Parse() drops it.
   if (!line.ok() || line->size() != 1) {
     return absl::InvalidArgumentError(
         "not a choice: write \"choose <stream> <number> <index> = <value>\", "
@@ -205,7 +203,7 @@ absl::Status Script::Choose(const Words& words) {
   return absl::OkStatus();
 }
 
-absl::Status Script::DoReplay(const Words& words) {
+absl::Status Script::RunReplay(const Words& words) {
   ReplayOptions options = replay_;
   for (size_t i = 1; i < words.size(); ++i) {
     absl::string_view harm = words[i];
@@ -227,14 +225,14 @@ absl::Status Script::DoReplay(const Words& words) {
   const absl::StatusOr<std::string> told =
       Replay(std::exchange(chosen_, ChoiceLog()), options);
   if (!told.ok()) return told.status();
-  seen_ << *told;
+  trace_ << *told;
   return absl::OkStatus();
 }
 
 // --- The world ---------------------------------------------------------------
 
 absl::Status Script::BuildCluster(const Words& words) {
-  if (words.size() < 2) return Unknown(words);
+  if (words.size() < 2) return UnknownDirective(words);
   const uint64_t count = Number(words[1]);
   WorldOptions options;
   options.network.delay = {absl::Microseconds(200), absl::Milliseconds(2)};
@@ -262,7 +260,7 @@ absl::Status Script::BuildCluster(const Words& words) {
   for (uint64_t i = 1; i <= count; ++i) {
     HostOptions host = host_options_;
     host.node.bootstrap_expect = i == 1 ? 1 : 0;
-    // As in the seed system: the first knows nobody, the others know it.
+    // The first machine has no seeds; it is the seed of the others.
     if (i != 1) host.node.seeds = {HostAddress(HostId(1))};
     host.clock = {Clock(static_cast<int64_t>(i) * 1000000007, 0),
                   Clock(static_cast<int64_t>(i) * 2000000011, 0)};
@@ -295,7 +293,7 @@ absl::Status Script::DoToWorld(const Words& words) {
   if (words[0] == "oneway" && words.size() == 4) {
     const std::optional<HostId> from = ParseHost(words[1]);
     const std::optional<HostId> to = ParseHost(words[3]);
-    if (!from.has_value() || !to.has_value()) return Unknown(words);
+    if (!from.has_value() || !to.has_value()) return UnknownDirective(words);
     world_->network().Cut(HostAddress(*from), HostAddress(*to));
     return absl::OkStatus();
   }
@@ -311,7 +309,7 @@ absl::Status Script::Partition(const Words& words) {
       continue;
     }
     const std::optional<HostId> host = ParseHost(words[i]);
-    if (!host.has_value()) return Unknown(words);
+    if (!host.has_value()) return UnknownDirective(words);
     side_of[*host] = side;
   }
   for (const auto& [a, side_a] : side_of) {
@@ -324,9 +322,9 @@ absl::Status Script::Partition(const Words& words) {
 }
 
 absl::Status Script::DoToHost(const Words& words) {
-  if (words.size() < 2) return Unknown(words);
+  if (words.size() < 2) return UnknownDirective(words);
   const std::optional<HostId> host = ParseHost(words[1]);
-  if (!host.has_value()) return Unknown(words);
+  if (!host.has_value()) return UnknownDirective(words);
   if (words[0] == "crash") {
     world_->Crash(*host);
   } else if (words[0] == "wipe") {
@@ -351,7 +349,7 @@ absl::Status Script::DoToHost(const Words& words) {
   } else if (words[0] == "many" && words.size() >= 3) {
     return AskMany(*host, Number(words[2]), Span(Option(words, "ttl", "1h")));
   } else {
-    return Unknown(words);
+    return UnknownDirective(words);
   }
   return absl::OkStatus();
 }
@@ -359,9 +357,9 @@ absl::Status Script::DoToHost(const Words& words) {
 // --- Callers -----------------------------------------------------------------
 
 absl::Status Script::Ask(const Words& words, bool waits) {
-  if (words.size() < 2) return Unknown(words);
+  if (words.size() < 2) return UnknownDirective(words);
   const std::optional<HostId> host = ParseHost(words[1]);
-  if (!host.has_value()) return Unknown(words);
+  if (!host.has_value()) return UnknownDirective(words);
   const std::string key = words.size() > 2 ? words[2] : "";
   const absl::Duration ttl = Span(Option(words, "ttl", "5s"));
   const FencingToken token = tokens_[{*host, key}];
@@ -386,9 +384,9 @@ absl::Status Script::Ask(const Words& words, bool waits) {
                                 .reason = absl::StrJoin(words.begin() + 4,
                                                         words.end(), " ")});
   } else {
-    return Unknown(words);
+    return UnknownDirective(words);
   }
-  if (waits && !RunUntilAnswered(*host)) return Wrong("no answer within 30 s");
+  if (waits && !RunUntilAnswered(*host)) return Failed("no answer within 30 s");
   return absl::OkStatus();
 }
 
@@ -399,7 +397,7 @@ absl::Status Script::AskMany(HostId host, uint64_t count, absl::Duration ttl) {
   }
   const bool answered = RunUntilAnswered(host);
   is_quiet_ = was_quiet;
-  if (!answered) return Wrong("no answer within 30 s");
+  if (!answered) return Failed("no answer within 30 s");
   return absl::OkStatus();
 }
 
@@ -412,14 +410,14 @@ void Script::Submit(HostId host, Request request) {
   const RequestId id = world_->Submit(host, std::move(request));
   asked_[host] = Asked{.request = id, .answer = std::nullopt};
   if (!key.empty()) keys_[id] = key;
-  Say(world_->now(), HostName(host), absl::StrCat("< ", what));
+  Write(world_->now(), HostName(host), absl::StrCat("< ", what));
 }
 
 bool Script::RunUntilAnswered(HostId host) {
   const RealInstant end = world_->now() + absl::Seconds(30);
   while (!asked_[host].answer.has_value() && world_->NextDue() <= end) {
     world_->RunNext();
-    for (const Notice& notice : world_->TakeNotices()) Hear(notice);
+    for (const Notice& notice : world_->TakeNotices()) HandleNotice(notice);
   }
   return asked_[host].answer.has_value();
 }
@@ -428,16 +426,16 @@ void Script::RunFor(absl::Duration duration) {
   const RealInstant end = world_->now() + duration;
   while (world_->NextDue() <= end) {
     world_->RunNext();
-    for (const Notice& notice : world_->TakeNotices()) Hear(notice);
+    for (const Notice& notice : world_->TakeNotices()) HandleNotice(notice);
   }
   world_->PassTime(end);
 }
 
-void Script::Hear(const Notice& notice) {
+void Script::HandleNotice(const Notice& notice) {
   const std::string who = HostName(notice.host);
   if (const auto* answer = std::get_if<AnswerRequest>(&notice.what)) {
-    Say(world_->now(), who,
-        absl::StrCat("> ", Describer::Describe(answer->answer)));
+    Write(world_->now(), who,
+          absl::StrCat("> ", Describer::Describe(answer->answer)));
     Asked& asked = asked_[notice.host];
     if (asked.request == answer->request) asked.answer = answer->answer;
     const auto key = keys_.find(answer->request);
@@ -446,7 +444,8 @@ void Script::Hear(const Notice& notice) {
     granted_[notice.host] = answer->answer.token;
   }
   if (const auto* change = std::get_if<NotifyHolder>(&notice.what)) {
-    Say(world_->now(), who,
+    Write(
+        world_->now(), who,
         absl::StrCat(
             "> belief in ", change->key, ": ", BeliefName(change->belief),
             change->belief == Belief::kLost
@@ -461,7 +460,7 @@ void Script::Hear(const Notice& notice) {
 void Script::Started(const World& world, HostId host) {
   NoteName(world, host);
   if (world.now() > RealInstant()) {
-    Say(world.now(), HostName(host), "* starts");
+    Write(world.now(), HostName(host), "* starts");
   }
 }
 
@@ -470,19 +469,19 @@ void Script::Stepped(const World& world, HostId host, const Event&,
   NoteName(world, host);
 }
 
-// The second to live on n3 is n3', the third n3''.
+// The second node on machine n3 is called n3', the third n3''.
 void Script::NoteName(const World& world, HostId host) {
   const NodeId id = world.node(host)->id();
   if (names_.contains(id)) return;
-  const auto lives = static_cast<size_t>(
+  const auto earlier = static_cast<size_t>(
       std::count_if(names_.begin(), names_.end(), [&](const auto& named) {
         return absl::StrReplaceAll(named.second, {{"'", ""}}) == HostName(host);
       }));
-  names_[id] = HostName(host) + std::string(lives, '\'');
+  names_[id] = HostName(host) + std::string(earlier, '\'');
 }
 
 void Script::Stopping(const World& world, HostId host) {
-  Say(world.now(), HostName(host), "* stops");
+  Write(world.now(), HostName(host), "* stops");
 }
 
 void Script::Noted(const World& world, HostId host,
@@ -490,21 +489,21 @@ void Script::Noted(const World& world, HostId host,
   const auto is_in_it = [&](absl::string_view words) {
     return absl::StrContains(decision, words);
   };
-  if (std::none_of(std::begin(kWorthTelling), std::end(kWorthTelling),
+  if (std::none_of(std::begin(kShownDecisions), std::end(kShownDecisions),
                    is_in_it) &&
-      std::none_of(told_too_.begin(), told_too_.end(), is_in_it)) {
+      std::none_of(shown_too_.begin(), shown_too_.end(), is_in_it)) {
     return;
   }
-  Say(world.now(), HostName(host), absl::StrCat("| ", decision));
+  Write(world.now(), HostName(host), absl::StrCat("| ", decision));
 }
 
-void Script::Say(RealInstant at, absl::string_view who,
-                 absl::string_view what) {
+void Script::Write(RealInstant at, absl::string_view who,
+                   absl::string_view what) {
   if (is_quiet_) return;
-  seen_ << "[" << TimeText(at) << "] " << who << " " << what << "\n";
+  trace_ << "[" << TimeText(at) << "] " << who << " " << what << "\n";
 }
 
-// Ids drawn at random tell a reader nothing.
+// Replaces random ids by names.
 std::string Script::Named(std::string text) const {
   for (const auto& [id, name] : names_) {
     text = absl::StrReplaceAll(text, {{id.ToShortString(), name}});
@@ -524,45 +523,45 @@ std::string Script::WhoIs(NodeId node) const {
 // --- Expecting ---------------------------------------------------------------
 
 absl::Status Script::Expect(const Words& words) {
-  if (words.size() < 2) return Unknown(words);
+  if (words.size() < 2) return UnknownDirective(words);
   const std::optional<ClusterId> cluster = LatestCluster();
   if (words[0] == "holder" && words.size() == 3) {
     return ExpectHolder(words[1], words[2]);
   }
   if (words[0] == "holder" && words.size() == 5) {
     const std::optional<HostId> host = ParseHost(words[3]);
-    if (!host.has_value()) return Unknown(words);
+    if (!host.has_value()) return UnknownDirective(words);
     const std::optional<Answer>& answer = asked_[*host].answer;
     if (!answer.has_value() || !answer->holder.has_value()) {
-      return Wrong("no answer that names a holder");
+      return Failed("no answer that names a holder");
     }
     const std::string holder = WhoIs(answer->holder->holder.node);
     if (holder == words[4]) return absl::OkStatus();
-    return Wrong(absl::StrCat("held by ", holder));
+    return Failed(absl::StrCat("held by ", holder));
   }
   if (words[0] == "one") {
     if (judge_->clusters().size() == 1) return absl::OkStatus();
-    return Wrong(absl::StrCat("clusters: ", judge_->clusters().size()));
+    return Failed(absl::StrCat("clusters: ", judge_->clusters().size()));
   }
   if (words[0] == "voters" && cluster.has_value()) {
     const size_t voters = judge_->configuration(*cluster).voters.size();
     if (voters == Number(words[1])) return absl::OkStatus();
-    return Wrong(absl::StrCat("voters: ", voters));
+    return Failed(absl::StrCat("voters: ", voters));
   }
   if (words[0] == "leader") {
-    for (uint64_t i = 1; i <= world_->host_count(); ++i) {
-      const Node* node = world_->node(HostId(i));
+    for (const HostId id : world_->hosts()) {
+      const Node* node = world_->node(id);
       if (node == nullptr || !node->consensus().leads()) continue;
       if (words[1] == "somebody") return absl::OkStatus();
-      if (words[1] == HostName(HostId(i))) return absl::OkStatus();
+      if (words[1] == HostName(id)) return absl::OkStatus();
     }
-    return Wrong("another leader, or none");
+    return Failed("another leader, or none");
   }
   if (words[0] == "token" && words.size() == 4) {
     const FencingToken higher = granted_[*ParseHost(words[1])];
     const FencingToken lower = granted_[*ParseHost(words[3])];
     if (lower < higher) return absl::OkStatus();
-    return Wrong(
+    return Failed(
         absl::StrCat(higher.ToString(), " is not above ", lower.ToString()));
   }
   const std::string& name = words[0] == "no" ? words[2] : words[1];
@@ -570,7 +569,7 @@ absl::Status Script::Expect(const Words& words) {
       words[0] == "answer" || words[0] == "no" || words[0] == "snapshot"
           ? name
           : words[0]);
-  if (!host.has_value()) return Unknown(words);
+  if (!host.has_value()) return UnknownDirective(words);
   return ExpectOfHost(*host, words);
 }
 
@@ -578,32 +577,32 @@ absl::Status Script::ExpectOfHost(HostId host, const Words& words) {
   const std::optional<Answer>& answer = asked_[host].answer;
   if (words[0] == "no") {
     if (!answer.has_value()) return absl::OkStatus();
-    return Wrong(absl::StrCat("answered: ", OutcomeName(answer->outcome)));
+    return Failed(absl::StrCat("answered: ", OutcomeName(answer->outcome)));
   }
   if (words[0] == "answer" && words.size() == 3) {
-    if (!answer.has_value()) return Wrong("no answer");
+    if (!answer.has_value()) return Failed("no answer");
     if (words[2] == OutcomeName(answer->outcome)) return absl::OkStatus();
-    return Wrong(absl::StrCat("answered: ", OutcomeName(answer->outcome)));
+    return Failed(absl::StrCat("answered: ", OutcomeName(answer->outcome)));
   }
   if (words[0] == "snapshot") {
     const Node* node = world_->node(host);
     const bool installed =
         node != nullptr && node->consensus().counters().snapshots_installed > 0;
-    return installed ? absl::OkStatus() : Wrong("it installed no snapshot");
+    return installed ? absl::OkStatus() : Failed("it installed no snapshot");
   }
   if (words[1] == "left" && words.size() == 2) {
     if (world_->node(host) == nullptr) return absl::OkStatus();
-    return Wrong("it still runs");
+    return Failed("it still runs");
   }
   if (words[1] == "believes" && words.size() == 3) {
     if (Believes(host, words[2])) return absl::OkStatus();
-    return Wrong("it does not believe in it");
+    return Failed("it does not believe in it");
   }
   if (words[1] == "does" && words.size() == 5) {
     if (!Believes(host, words[4])) return absl::OkStatus();
-    return Wrong("it believes in it");
+    return Failed("it believes in it");
   }
-  return Unknown(words);
+  return UnknownDirective(words);
 }
 
 absl::Status Script::ExpectHolder(const std::string& key,
@@ -616,7 +615,7 @@ absl::Status Script::ExpectHolder(const std::string& key,
     if (lock.has_value()) holder = WhoIs(lock->holder.node);
   }
   if (holder == who) return absl::OkStatus();
-  return Wrong(absl::StrCat("held by ", holder));
+  return Failed(absl::StrCat("held by ", holder));
 }
 
 bool Script::Believes(HostId host, const std::string& key) const {

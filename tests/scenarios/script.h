@@ -26,68 +26,71 @@
 
 namespace cachalot::sim {
 
-// A story told in directives, in a world of a few machines, under every judge.
+// A scenario: directives that are run in a world of a few machines, under all
+// judges. Each machine has one caller, whose requests these directives make.
 //
 //   cluster 3 seed=7 [disk] [session_ttl=3s] [compact=16] [voters=3]
 //   run 1s
 //   partition n1 | n2 n3       oneway n1 -> n2        heal
 //   crash n1                   restart n1 [founding]  wipe n1
 //   pause n1                   resume n1              leave n1
-//   slow n1 150ms              so late is each of its turns from here on
-//   add                        one more machine, that joins the others
-//   add founding n1            founds its own, unless it hears of n1 before
-//   try n1 key [ttl=5s]        runs until it is answered
+//   slow n1 150ms              from now on each turn of n1 starts this late
+//   add                        adds a machine, which joins the others
+//   add founding n1            adds one that founds a cluster unless n1 answers
+//   try n1 key [ttl=5s]        runs until the answer
 //   lock n1 key [ttl=5s] [wait=10s]    does not wait for the answer
 //   renew n1 key [ttl=5s]      release n1 key         (until answered)
-//   ask renew n1 key ...       as above, but does not wait
-//   withdraw n1                the last request of n1
+//   ask renew n1 key ...       the same, but does not wait for the answer
+//   withdraw n1                withdraws the last request of n1
 //   locks n1                   members n1             (until answered)
-//   waiters n1 key             who waits for it       (until answered)
+//   waiters n1 key             lists its waiters      (until answered)
 //   revoke n1 key because WORDS                       (until answered)
-//   many n1 COUNT [ttl=1h]     takes COUNT locks, "bulk-0" and on
-//   repeat 3 [quiet]           the lines up to "end", three times; "quiet"
-//     run 1s                   leaves them out of the trace
+//   many n1 COUNT [ttl=1h]     acquires COUNT locks, "bulk-0" and so on
+//   repeat 3 [quiet]           runs the lines up to "end" three times; "quiet"
+//     run 1s                   omits them from the trace
 //     renew n1 key
 //   end
-//   tell WORDS                 from here on the trace also has decisions that
+//   tell WORDS                 from now on the trace also has the decisions
+//   that
 //                              contain WORDS
 //
-// Or a run of the simulator that once broke a property, told by its choices as
-// `simulate --shrink --scenario=FILE` writes them. It needs no cluster, and has
-// a world of its own:
+// Or the choices of a simulator run that once broke a property, as
+// `simulate --shrink --scenario=FILE` writes them. Such a run needs no
+// `cluster` directive; its choices decide the world:
 //
 //   choose turn 0 17 = 3500    one line of a choice log (sim/world/choices.h)
-//   replay [harm=5s]           runs what was chosen, as `simulate --choices`
-//                              does: no property may be broken now
+//   replay [harm=5s]           runs the log, as `simulate --choices` does;
+//   fails
+//                              if a property is broken
 //
-// What must be true whatever the trace says:
+// Conditions that must hold whatever the trace says:
 //
-//   expect holder KEY n1 | nobody     by the agreed table
+//   expect holder KEY n1 | nobody     in the agreed lock table
 //   expect answer n1 OUTCOME          to the last request of n1
 //   expect no answer n1
-//   expect holder in answer n1 n2     that the last answer to n1 names n2 as
-//                                     holder
+//   expect holder in answer n1 n2     the last answer to n1 names n2 as holder
 //   expect n1 believes KEY            expect n1 does not believe KEY
 //   expect leader n1 | somebody
-//   expect n1 left                    it left and has exited
+//   expect n1 left                    it has left and exited
 //   expect one cluster
 //   expect voters COUNT
-//   expect token n2 above n1          of their last grants
-//   expect snapshot n4                it has installed one
+//   expect token n2 above n1          compares the tokens of their last grants
+//   expect snapshot n4                it has installed a snapshot
 class Script : public Watcher {
  public:
-  // `replay`: how to replay, but for what the directive says.
+  // `replay`: options of `replay` directives, unless the directive says
+  // otherwise.
   explicit Script(ReplayOptions replay = ReplayOptions())
       : replay_(std::move(replay)) {}
 
-  // Carries out one line and returns what was to be seen.
+  // Runs one line and returns its trace.
   //
-  // Errors: InvalidArgument (not a directive), FailedPrecondition (what was
-  // expected is not so, or a judge complained).
-  absl::Status Run(absl::string_view line, std::string* seen);
+  // Errors: InvalidArgument (not a directive), FailedPrecondition (an
+  // expectation does not hold, or a judge complained).
+  absl::Status Run(absl::string_view line, std::string* trace);
   // Call it after the last line.
   //
-  // Errors: FailedPrecondition (the story is not told to its end).
+  // Errors: FailedPrecondition (a `repeat` or `choose` is not completed).
   absl::Status End() const;
 
   void Started(const World& world, HostId host) override;
@@ -106,18 +109,18 @@ class Script : public Watcher {
     std::optional<Answer> answer;
   };
 
-  // Lines between "repeat" and "end", which are carried out at "end".
+  // The lines between "repeat" and "end", which are run at "end".
   struct Repetition {
     uint64_t count = 0;
     bool is_quiet = false;
     std::vector<Words> lines;
   };
 
-  absl::Status Do(const Words& words);
+  absl::Status RunDirective(const Words& words);
   absl::Status BeginRepetition(const Words& words);
   absl::Status EndRepetition();
   absl::Status Choose(const Words& words);
-  absl::Status DoReplay(const Words& words);
+  absl::Status RunReplay(const Words& words);
   absl::Status DoToWorld(const Words& words);
   absl::Status DoToHost(const Words& words);
   absl::Status BuildCluster(const Words& words);
@@ -132,8 +135,8 @@ class Script : public Watcher {
   void Submit(HostId host, Request request);
   void RunFor(absl::Duration duration);
   bool RunUntilAnswered(HostId host);
-  void Hear(const Notice& notice);
-  void Say(RealInstant at, absl::string_view who, absl::string_view what);
+  void HandleNotice(const Notice& notice);
+  void Write(RealInstant at, absl::string_view who, absl::string_view what);
   void NoteName(const World& world, HostId host);
   std::string Named(std::string text) const;
   std::string WhoIs(NodeId node) const;
@@ -141,9 +144,9 @@ class Script : public Watcher {
   std::optional<ClusterId> LatestCluster() const;
 
   ReplayOptions replay_;
-  std::optional<Repetition> repetition_;  // the one that is being read
-  std::vector<std::string> told_too_;     // by "tell"
-  ChoiceLog chosen_;                      // and not replayed yet
+  std::optional<Repetition> repetition_;  // while its lines are read
+  std::vector<std::string> shown_too_;    // by "tell"
+  ChoiceLog chosen_;                      // not replayed yet
 
   std::unique_ptr<ChoiceSource> choices_;
   std::unique_ptr<World> world_;
@@ -154,8 +157,8 @@ class Script : public Watcher {
   std::map<HostId, FencingToken> granted_;
   std::map<std::pair<HostId, std::string>, FencingToken> tokens_;
   std::map<RequestId, std::string> keys_;
-  bool is_quiet_ = false;  // nothing is said
-  std::ostringstream seen_;
+  bool is_quiet_ = false;  // nothing is written into the trace
+  std::ostringstream trace_;
 };
 
 }  // namespace cachalot::sim

@@ -1,4 +1,4 @@
-// The directives that steer a script itself: repetitions and what is told.
+// The directives that control a script: `repeat` and `tell`.
 
 #include "tests/scenarios/script.h"
 
@@ -9,7 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "gtest/gtest.h"
-#include "tests/scenarios/telling.h"
+#include "tests/scenarios/run_scenario.h"
 
 namespace cachalot::sim {
 namespace {
@@ -21,44 +21,45 @@ int CountOf(const std::string& text, const std::string& words) {
   return static_cast<int>(parts.size()) - 1;
 }
 
-Telling TellMore(const std::string& lines) {
-  return Tell(absl::StrCat(kCluster, lines, "\n----\n"));
+ScenarioResult RunMore(const std::string& lines) {
+  return RunScenario(absl::StrCat(kCluster, lines, "\n----\n"));
 }
 
 TEST(ScriptTest, RepeatsTheLinesUpToEnd) {
-  const Telling telling =
-      TellMore("repeat 3\n  try n1 job\n  release n1 job\nend\ntry n1 last");
-  EXPECT_TRUE(telling.complaints.empty()) << telling.complaints.front();
-  EXPECT_EQ(CountOf(telling.text, "n1 < try job"), 3);
-  EXPECT_EQ(CountOf(telling.text, "n1 < release job"), 3);
-  EXPECT_EQ(CountOf(telling.text, "n1 < try last"), 1);
+  const ScenarioResult result =
+      RunMore("repeat 3\n  try n1 job\n  release n1 job\nend\ntry n1 last");
+  EXPECT_TRUE(result.complaints.empty()) << result.complaints.front();
+  EXPECT_EQ(CountOf(result.text, "n1 < try job"), 3);
+  EXPECT_EQ(CountOf(result.text, "n1 < release job"), 3);
+  EXPECT_EQ(CountOf(result.text, "n1 < try last"), 1);
 }
 
-TEST(ScriptTest, AQuietRepetitionIsLeftOutOfTheTrace) {
-  const Telling telling = TellMore(
+TEST(ScriptTest, AQuietRepetitionIsOmittedFromTheTrace) {
+  const ScenarioResult result = RunMore(
       "repeat 2 quiet\ntry n1 job\nmany n1 2\nrelease n1 job\nend\n"
       "try n1 last");
-  EXPECT_TRUE(telling.complaints.empty()) << telling.complaints.front();
-  EXPECT_EQ(CountOf(telling.text, "job"), 2) << telling.text;  // the directives
-  EXPECT_EQ(CountOf(telling.text, "n1 < try last"), 1);
+  EXPECT_TRUE(result.complaints.empty()) << result.complaints.front();
+  EXPECT_EQ(CountOf(result.text, "job"), 2) << result.text;  // the directives
+  EXPECT_EQ(CountOf(result.text, "n1 < try last"), 1);
 }
 
-TEST(ScriptTest, SaysInWhichRepetitionAnExpectationFailed) {
-  const Telling telling =
-      TellMore("repeat 3\ntry n1 job\nexpect answer n1 ok\nend");
-  ASSERT_EQ(telling.complaints.size(), 1u);
+TEST(ScriptTest, NamesTheRepetitionInWhichAnExpectationFailed) {
+  const ScenarioResult result =
+      RunMore("repeat 3\ntry n1 job\nexpect answer n1 ok\nend");
+  ASSERT_EQ(result.complaints.size(), 1u);
   EXPECT_TRUE(
-      absl::StrContains(telling.complaints.front(),
+      absl::StrContains(result.complaints.front(),
                         "repetition 2: expect answer n1 ok: answered: held"))
-      << telling.complaints.front();
+      << result.complaints.front();
 }
 
-TEST(ScriptTest, TellsDecisionsThatAreAskedFor) {
+TEST(ScriptTest, TellAddsDecisionsToTheTrace) {
   const std::string story = "cluster 2 seed=1\nrun 1s\n----\n";
-  EXPECT_EQ(CountOf(Tell(story).text, "| n2 is new"), 0);
-  const Telling telling = Tell(absl::StrCat("tell is new\n", story));
-  EXPECT_TRUE(telling.complaints.empty()) << telling.complaints.front();
-  EXPECT_EQ(CountOf(telling.text, "n1 | n2 is new"), 1) << telling.text;
+  EXPECT_EQ(CountOf(RunScenario(story).text, "| n2 is new"), 0);
+  const ScenarioResult result =
+      RunScenario(absl::StrCat("tell is new\n", story));
+  EXPECT_TRUE(result.complaints.empty()) << result.complaints.front();
+  EXPECT_EQ(CountOf(result.text, "n1 | n2 is new"), 1) << result.text;
 }
 
 struct Bad {
@@ -69,11 +70,11 @@ struct Bad {
 class BadRepetitionTest : public testing::TestWithParam<Bad> {};
 
 TEST_P(BadRepetitionTest, IsRefused) {
-  const Telling telling = TellMore(GetParam().lines);
-  ASSERT_FALSE(telling.complaints.empty());
+  const ScenarioResult result = RunMore(GetParam().lines);
+  ASSERT_FALSE(result.complaints.empty());
   EXPECT_TRUE(
-      absl::StrContains(telling.complaints.front(), GetParam().complaint))
-      << telling.complaints.front();
+      absl::StrContains(result.complaints.front(), GetParam().complaint))
+      << result.complaints.front();
 }
 
 constexpr char kNoRepetition[] = "not a repetition: write \"repeat COUNT\"";

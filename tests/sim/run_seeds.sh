@@ -2,22 +2,22 @@
 #
 # run_seeds.sh SIMULATE [--after=SEED | --commit=FILE] [--each=COUNT]
 #
-# Runs the seeds of one shard: COUNT of them, of which no other shard has one,
-# and no other run (--runs_per_test) either. They follow SEED, or a number that
-# the commit in FILE gives. Of a seed that failed, what is there to look at is
-# left among the test's outputs.
+# Runs the seeds of one shard: COUNT seeds that no other shard and no other run
+# (--runs_per_test) has. They follow SEED, or a number derived from the commit in
+# FILE. For failed seeds, writes traces, pages, choices and scenarios to the test's
+# outputs.
 
 set -uo pipefail
 
-# Of so many failed seeds: the next ones most often tell the same story.
+# How many failed seeds to record: further ones usually have the same cause.
 readonly looked_at_max=3
-# For each of them: all together they leave the test its time.
+# For each of them, so that the test ends in time.
 readonly shrinking_s_max=200
-# From commit to commit; a budget never has as many.
+# The distance between the seeds of two commits; no test runs as many seeds.
 readonly seeds_per_commit=65536
 
 # seeds_of_commit FILE: the seed before the first one of that commit. Without a
-# commit it is that of commit 1: seeds below are for those who type them.
+# commit it is that of commit 1; lower seeds are left to people.
 seeds_of_commit() {
   local commit
   commit="$(< "$1")"
@@ -25,10 +25,10 @@ seeds_of_commit() {
   echo $((16#${commit:0:8} * seeds_per_commit))
 }
 
-# leave SEED: the trace of a seed that failed, the choices that made it so, and
-# the fewest of them that still do, as a scenario. A seed that kills the process
-# leaves no choices behind; one that is hard to shrink leaves no scenario.
-leave() {
+# record SEED: writes the trace, page and choices of a failed seed, and a small set
+# of choices that still fails, as a scenario. A seed that kills the process gives no
+# choices; a seed that takes too long to shrink gives no scenario.
+record() {
   local folder="${TEST_UNDECLARED_OUTPUTS_DIR:-${TEST_TMPDIR}}/seed_$1"
   mkdir -p "${folder}"
   "${simulate}" --seed="$1" --trace --record="${folder}/choices.txt" \
@@ -46,11 +46,11 @@ main() {
       --after=*) after="${argument#*=}" ;;
       --commit=*) after="$(seeds_of_commit "${argument#*=}")" ;;
       --each=*) each="${argument#*=}" ;;
-      *) echo "unknown: ${argument}" >&2; return 2 ;;
+      *) echo "unknown argument: ${argument}" >&2; return 2 ;;
     esac
   done
 
-  # Bazel says so where it has dealt shards, and numbers its runs from 1.
+  # Bazel sets these if the test is sharded; it numbers runs from 1.
   local shard="${TEST_SHARD_INDEX:-0}" shards="${TEST_TOTAL_SHARDS:-1}"
   local run="${TEST_RANDOM_SEED:-1}"
   [[ -z "${TEST_SHARD_STATUS_FILE:-}" ]] || touch "${TEST_SHARD_STATUS_FILE}"
@@ -58,14 +58,14 @@ main() {
   local seeds="--seeds=${first}..$((first + each - 1))"
 
   local log="${TEST_TMPDIR}/log"
-  echo "these: tools/bazel run -c opt //tools:simulate -- ${seeds}"
+  echo "to run these seeds: tools/bazel run -c opt //tools:simulate -- ${seeds}"
   "${simulate}" "${seeds}" --jobs=1 2>&1 | tee "${log}"
   local status="${PIPESTATUS[0]}"
 
   local seed
   sed -n 's/^seed \([0-9]*\) FAILED.*/\1/p' "${log}" |
     head -n "${looked_at_max}" |
-    while read -r seed; do leave "${seed}"; done
+    while read -r seed; do record "${seed}"; done
   return "${status}"
 }
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 #
-# run_seeds.sh with a made-up simulator, which notes how it was called and fails
-# the seeds that it was told to.
+# Tests run_seeds.sh with a fake simulator, which records its arguments and fails
+# the given seeds.
 
 set -uo pipefail
 
@@ -50,12 +50,12 @@ expect() {  # WHAT TEXT PATTERN
   fi
 }
 
-commit() {  # TEXT: a file that says so
+commit() {  # TEXT: writes a commit file
   echo "$1" > "${TEST_TMPDIR}/commit"
   echo "--commit=${TEST_TMPDIR}/commit"
 }
 
-deals_each_seed_once_over_shards_and_runs() {
+runs_each_seed_once_over_shards_and_runs() {
   local all="" shard round range
   for round in 1 2; do
     for shard in 0 1 2; do
@@ -69,31 +69,31 @@ deals_each_seed_once_over_shards_and_runs() {
   expect "the seeds" "${all# }" "$(seq -s ' ' 1001 1060)"
 }
 
-says_that_it_knows_of_shards() {
+tells_bazel_that_it_supports_shards() {
   run TEST_SHARD_STATUS_FILE="${TEST_TMPDIR}/sharded" -- --each=1
   [[ -e "${TEST_TMPDIR}/sharded" ]]
   expect "the status file's absence" $? 0
 }
 
-draws_the_seeds_from_the_commit() {
+derives_the_seeds_from_the_commit() {
   run -- "$(commit 0000000afff3fff5)" --each=20
   expect "calls" "${calls}" "--seeds=655361..655380 --jobs=1"
   run -- "$(commit ffffffff0123)" --each=20
   expect "calls" "${calls}" "--seeds=281474976645121..281474976645140 --jobs=1"
 }
 
-has_the_same_seeds_each_time_without_a_commit() {
+runs_the_same_seeds_without_a_commit() {
   run -- "$(commit none)" --each=20
   expect "calls" "${calls}" "--seeds=65537..65556 --jobs=1"
 }
 
-passes_when_every_seed_does() {
+passes_when_every_seed_passes() {
   run -- --each=5
   expect "exit code" "${code}" 0
   expect "outputs" "$(ls "${outputs}")" ""
 }
 
-fails_and_leaves_what_there_is_to_look_at() {
+fails_and_records_failed_seeds() {
   run FAILING="3 4" -- --each=5
   expect "exit code" "${code}" 1
   expect "what it said" "${said}" "*seed 3 FAILED: n1: two leaders*"
@@ -104,26 +104,26 @@ fails_and_leaves_what_there_is_to_look_at() {
   expect "the scenario" "$(< "${outputs}/seed_3/scenario.txt")" "choose little"
 }
 
-looks_at_a_few_of_many_failures() {
+records_a_few_of_many_failures() {
   run FAILING="$(seq -s ' ' 1 50)" -- --each=50
   expect "folders" "$(ls "${outputs}" | tr '\n' ' ')" "seed_1 seed_2 seed_3 "
 }
 
-refuses_what_it_does_not_know() {
+refuses_unknown_arguments() {
   run -- --every=5
   expect "exit code" "${code}" 2
   expect "calls" "${calls}" ""
 }
 
 for behaviour in \
-    deals_each_seed_once_over_shards_and_runs \
-    says_that_it_knows_of_shards \
-    draws_the_seeds_from_the_commit \
-    has_the_same_seeds_each_time_without_a_commit \
-    passes_when_every_seed_does \
-    fails_and_leaves_what_there_is_to_look_at \
-    looks_at_a_few_of_many_failures \
-    refuses_what_it_does_not_know; do
+    runs_each_seed_once_over_shards_and_runs \
+    tells_bazel_that_it_supports_shards \
+    derives_the_seeds_from_the_commit \
+    runs_the_same_seeds_without_a_commit \
+    passes_when_every_seed_passes \
+    fails_and_records_failed_seeds \
+    records_a_few_of_many_failures \
+    refuses_unknown_arguments; do
   echo "${behaviour}"
   "${behaviour}"
 done

@@ -28,13 +28,13 @@ namespace {
 using sim::RunResult;
 using SteadyClock = std::chrono::steady_clock;
 
-// Below so many seeds chance may have left anything out.
-constexpr uint64_t kSeedsOfASweep = 400;
-// Of a hundred runs, how many may be excused and how many vacuous.
+// Smaller sweeps may miss a kind of fault by chance.
+constexpr uint64_t kSweepSeedsMin = 400;
+// The largest shares of runs that may be excused and vacuous.
 constexpr uint64_t kExcusedPercentMax = 8;
 constexpr uint64_t kVacuousPercentMax = 15;
 
-nlohmann::json ToJson(const sim::FaultLedger& faults) {
+nlohmann::json ToJson(const sim::FaultCounts& faults) {
   nlohmann::json list = nlohmann::json::array();
   for (size_t i = 0; i < sim::kFaultCount; ++i) {
     const sim::FaultCount& count = faults.At(static_cast<sim::Fault>(i));
@@ -43,7 +43,7 @@ nlohmann::json ToJson(const sim::FaultLedger& faults) {
   return list;
 }
 
-void AddFromJson(const nlohmann::json& list, sim::FaultLedger* faults) {
+void AddFromJson(const nlohmann::json& list, sim::FaultCounts* faults) {
   for (size_t i = 0; i < sim::kFaultCount; ++i) {
     sim::FaultCount& count = faults->At(static_cast<sim::Fault>(i));
     count.attempted += list[i][0].get<uint64_t>();
@@ -52,7 +52,7 @@ void AddFromJson(const nlohmann::json& list, sim::FaultLedger* faults) {
   }
 }
 
-// What a worker tells of one seed: a line of JSON.
+// The result of one seed, which a worker writes as a line of JSON.
 nlohmann::json ToJson(const RunResult& result) {
   return {{"seed", result.seed},
           {"reason", result.failed() ? Reason(*result.violation) : ""},
@@ -64,8 +64,8 @@ nlohmann::json ToJson(const RunResult& result) {
           {"faults", ToJson(result.faults)}};
 }
 
-// One child process; it runs every `jobs`-th seed. A seed that kills it is a
-// failed seed, and another child goes on with the next.
+// One child process, which runs every `jobs`-th seed. If it dies, its current
+// seed has failed, and a new child continues with the next one.
 struct Worker {
   uint64_t next_seed = 0;
   pid_t child = -1;
@@ -86,16 +86,16 @@ class Campaign {
   void Read(Worker& worker);
   void TakeLines(Worker& worker);
   void Take(const std::string& line);
-  void Bury(Worker& worker);
+  void Reap(Worker& worker);
   void StopIfUnwanted(Worker& worker);
-  void SayFailure(uint64_t seed, const std::string& reason);
-  void SayProgress();
+  void PrintFailure(uint64_t seed, const std::string& reason);
+  void PrintProgress();
 
   const CampaignOptions& options_;
   std::vector<Worker> workers_;
   CampaignResult result_;
   SteadyClock::time_point begin_ = SteadyClock::now();
-  SteadyClock::time_point last_said_ = begin_;
+  SteadyClock::time_point last_print_ = begin_;
 };
 
 CampaignResult Campaign::Run() {
@@ -118,15 +118,15 @@ CampaignResult Campaign::Run() {
                        [&](const Worker& w) { return w.pipe == ready.fd; });
       Read(*found);
     }
-    SayProgress();
+    PrintProgress();
   }
   const std::chrono::duration<double> wall = SteadyClock::now() - begin_;
   result_.wall_s = wall.count();
   return std::move(result_);
 }
 
-// All seeds below the first that failed are run, so that which was the first
-// does not depend on the number of processes.
+// With --stop-at-first, all seeds below the lowest failed one still run, so
+// that the result does not depend on the number of processes.
 bool Campaign::IsWanted(uint64_t seed) const {
   if (seed > options_.seeds.last) return false;
   if (!options_.stops_at_first_failure) return true;
@@ -166,7 +166,7 @@ void Campaign::Read(Worker& worker) {
   char buffer[4096];
   const ssize_t count = read(worker.pipe, buffer, sizeof(buffer));
   if (count <= 0) {
-    Bury(worker);
+    Reap(worker);
     return;
   }
   worker.received.append(buffer, static_cast<size_t>(count));
@@ -183,20 +183,20 @@ void Campaign::TakeLines(Worker& worker) {
 }
 
 void Campaign::Take(const std::string& line) {
-  const nlohmann::json told = nlohmann::json::parse(line);
-  const auto seed = told["seed"].get<uint64_t>();
+  const nlohmann::json report = nlohmann::json::parse(line);
+  const auto seed = report["seed"].get<uint64_t>();
   ++result_.seeds;
-  result_.events += told["events"].get<uint64_t>();
-  result_.simulated_ns += told["simulated_ns"].get<int64_t>();
-  result_.hashes[seed] = told["hash"].get<uint64_t>();
-  AddFromJson(told["faults"], &result_.faults);
-  const auto reason = told["reason"].get<std::string>();
+  result_.events += report["events"].get<uint64_t>();
+  result_.simulated_ns += report["simulated_ns"].get<int64_t>();
+  result_.hashes[seed] = report["hash"].get<uint64_t>();
+  AddFromJson(report["faults"], &result_.faults);
+  const auto reason = report["reason"].get<std::string>();
   if (!reason.empty()) {
-    SayFailure(seed, reason);
+    PrintFailure(seed, reason);
     return;
   }
-  auto excuse = told["excuse"].get<std::string>();
-  auto vacuity = told["vacuity"].get<std::string>();
+  auto excuse = report["excuse"].get<std::string>();
+  auto vacuity = report["vacuity"].get<std::string>();
   if (!excuse.empty()) {
     result_.excused[seed] = std::move(excuse);
   } else if (!vacuity.empty()) {
@@ -204,7 +204,7 @@ void Campaign::Take(const std::string& line) {
   }
 }
 
-void Campaign::Bury(Worker& worker) {
+void Campaign::Reap(Worker& worker) {
   int status = 0;
   waitpid(worker.child, &status, 0);
   close(worker.pipe);
@@ -213,8 +213,8 @@ void Campaign::Bury(Worker& worker) {
   if (!IsWanted(worker.next_seed)) return;
   ++result_.seeds;
   const int cause = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-  SayFailure(worker.next_seed,
-             absl::StrCat("the process died: ", strsignal(cause)));
+  PrintFailure(worker.next_seed,
+               absl::StrCat("the process died: ", strsignal(cause)));
   worker.next_seed += options_.jobs;
   if (IsWanted(worker.next_seed)) StartWorker(worker);
 }
@@ -227,7 +227,7 @@ void Campaign::StopIfUnwanted(Worker& worker) {
   worker.pipe = -1;
 }
 
-void Campaign::SayFailure(uint64_t seed, const std::string& reason) {
+void Campaign::PrintFailure(uint64_t seed, const std::string& reason) {
   ++result_.failed;
   if (result_.first_failed == 0 || seed < result_.first_failed) {
     result_.first_failed = seed;
@@ -236,10 +236,10 @@ void Campaign::SayFailure(uint64_t seed, const std::string& reason) {
             << "  replay: " << ReplayCommand(seed) << "\n";
 }
 
-void Campaign::SayProgress() {
+void Campaign::PrintProgress() {
   const auto now = SteadyClock::now();
-  if (now - last_said_ < std::chrono::seconds(5)) return;
-  last_said_ = now;
+  if (now - last_print_ < std::chrono::seconds(5)) return;
+  last_print_ = now;
   std::cerr << result_.seeds << " of " << options_.seeds.size() << " seeds, "
             << result_.failed << " failed, " << result_.excused.size()
             << " excused\n";
@@ -279,28 +279,28 @@ CampaignResult RunCampaign(const CampaignOptions& options) {
   return Campaign(options).Run();
 }
 
-std::vector<std::string> FindHollow(const CampaignResult& result) {
-  std::vector<std::string> hollow;
-  if (result.seeds < kSeedsOfASweep) return hollow;
+std::vector<std::string> FindCoverageGaps(const CampaignResult& result) {
+  std::vector<std::string> gaps;
+  if (result.seeds < kSweepSeedsMin) return gaps;
   for (size_t i = 0; i < sim::kFaultCount; ++i) {
     const auto fault = static_cast<sim::Fault>(i);
     if (result.faults.At(fault).observed > 0) continue;
-    hollow.push_back(absl::StrCat("fault \"", sim::FaultName(fault),
-                                  "\" never reached a node"));
+    gaps.push_back(absl::StrCat("fault \"", sim::FaultName(fault),
+                                "\" never reached a node"));
   }
   const auto check = [&](const SeedReasons& seeds, uint64_t percent_max,
                          const char* what) {
     if (seeds.size() * 100 <= result.seeds * percent_max) return;
-    hollow.push_back(absl::StrCat(seeds.size(), " of ", result.seeds,
-                                  " runs were ", what, ", of which at most ",
-                                  percent_max, " % may be"));
+    gaps.push_back(absl::StrCat(seeds.size(), " of ", result.seeds,
+                                " runs were ", what, "; at most ", percent_max,
+                                " % may be"));
   };
   check(result.excused, kExcusedPercentMax, "excused");
   check(result.vacuous, kVacuousPercentMax, "vacuous");
-  return hollow;
+  return gaps;
 }
 
-void SayFaults(const CampaignResult& result) {
+void PrintFaults(const CampaignResult& result) {
   std::cout << absl::StrFormat("%-18s %10s %10s %10s\n", "fault", "attempted",
                                "applied", "observed");
   for (size_t i = 0; i < sim::kFaultCount; ++i) {
@@ -314,14 +314,14 @@ void SayFaults(const CampaignResult& result) {
 
 namespace {
 
-// Who reads a summary should not have to look these words up.
+// The summary explains its own terms.
 constexpr char kWhatExcusedMeans[] =
-    "excused: what the seed did to the world ended every cluster (the state is "
-    "in memory), so\n  that no progress could be asked for at the end; all "
-    "else was judged";
+    "excused: the faults of the seed ended every cluster (its state is in "
+    "memory), so no progress\n  was required at the end; all other properties "
+    "were checked";
 constexpr char kWhatVacuousMeans[] =
-    "vacuous: no property was broken, but hardly any lock was granted, so that "
-    "little was judged";
+    "vacuous: no property was broken, but hardly any lock was granted, so "
+    "little was checked";
 
 nlohmann::ordered_json ReasonsToJson(const SeedReasons& seeds) {
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
@@ -331,7 +331,7 @@ nlohmann::ordered_json ReasonsToJson(const SeedReasons& seeds) {
   return list;
 }
 
-void SayReasons(const SeedReasons& seeds, absl::string_view meaning) {
+void PrintReasons(const SeedReasons& seeds, absl::string_view meaning) {
   if (seeds.empty()) return;
   std::cout << meaning << "\n";
   for (const auto& [seed, why] : seeds) {
@@ -341,7 +341,7 @@ void SayReasons(const SeedReasons& seeds, absl::string_view meaning) {
 
 }  // namespace
 
-void SaySummary(const CampaignResult& result, bool as_json) {
+void PrintSummary(const CampaignResult& result, bool as_json) {
   const double simulated_s = static_cast<double>(result.simulated_ns) / 1e9;
   const double events_per_s =
       static_cast<double>(result.events) / result.wall_s;
@@ -374,8 +374,8 @@ void SaySummary(const CampaignResult& result, bool as_json) {
       result.seeds, result.failed, result.excused.size(), result.vacuous.size(),
       result.events, result.wall_s, events_per_s, seeds_per_minute, simulated_s,
       speedup, hash);
-  SayReasons(result.excused, kWhatExcusedMeans);
-  SayReasons(result.vacuous, kWhatVacuousMeans);
+  PrintReasons(result.excused, kWhatExcusedMeans);
+  PrintReasons(result.vacuous, kWhatVacuousMeans);
 }
 
 }  // namespace cachalot::tools

@@ -20,12 +20,12 @@ struct SeedRange {
   uint64_t size() const { return last - first + 1; }
 };
 
-// "7" or "1..1000". False if it is neither.
+// Parses "7" or "1..1000". Returns false if it is neither.
 bool ParseRange(absl::string_view text, SeedRange* range);
 
-// What a person types to see a seed's run again.
+// The command that replays a seed.
 std::string ReplayCommand(uint64_t seed);
-// The violation in one line.
+// Describes the violation in one line.
 std::string Reason(const sim::Violation& violation);
 
 struct CampaignOptions {
@@ -35,42 +35,42 @@ struct CampaignOptions {
   sim::RunOptions run;
 };
 
-// Of seeds, by number.
+// Reasons, by seed.
 using SeedReasons = absl::btree_map<uint64_t, std::string>;
 
-// What came of many seeds.
+// The result of many seeds.
 struct CampaignResult {
   uint64_t seeds = 0;
   uint64_t failed = 0;
   uint64_t first_failed = 0;  // the lowest; 0: none
-  // By seed, with the reason; a run that is both counts as excused.
+  // A run that is both counts as excused.
   SeedReasons excused;
   SeedReasons vacuous;
   uint64_t events = 0;
   int64_t simulated_ns = 0;
   double wall_s = 0;
   absl::btree_map<uint64_t, uint64_t> hashes;  // by seed
-  sim::FaultLedger faults;
+  sim::FaultCounts faults;
 
-  // Of all runs; the same however the seeds were dealt to processes.
+  // A hash of all runs. Does not depend on the number of processes.
   uint64_t Hash() const;
 };
 
-// Runs the seeds, several at a time, and says on stderr what failed, with the
+// Runs the seeds, several at a time. Writes each failure to stderr, with the
 // command that replays it.
 CampaignResult RunCampaign(const CampaignOptions& options);
 
-// A sweep that proves less than it seems to: a fault that never had an effect,
-// too many runs that were excused, or in which too little happened. What is
-// wrong, a line each; of few seeds nothing can be said.
-std::vector<std::string> FindHollow(const CampaignResult& result);
+// Why the sweep proves less than it seems to, one line for each reason: a kind
+// of fault that no node noticed, or too many excused or vacuous runs. Empty for
+// small sweeps, about which nothing can be said.
+std::vector<std::string> FindCoverageGaps(const CampaignResult& result);
 
-// Each kind of fault: how often it was attempted, applied and observed.
-void SayFaults(const CampaignResult& result);
+// Prints how often each kind of fault was attempted, applied and observed.
+void PrintFaults(const CampaignResult& result);
 
-// On stdout: a line of JSON, or a few lines for a person. Each names the seeds
-// that were excused or vacuous, and why.
-void SaySummary(const CampaignResult& result, bool as_json);
+// Prints a line of JSON, or a few lines for a person. Both name the excused and
+// vacuous seeds, with reasons.
+void PrintSummary(const CampaignResult& result, bool as_json);
 
 }  // namespace cachalot::tools
 

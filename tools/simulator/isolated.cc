@@ -49,7 +49,7 @@ bool ReadSome(int fd, std::string* text) {
   return count > 0;
 }
 
-// Both to their ends.
+// Reads both pipes to their ends.
 void ReadBoth(int first, std::string* first_text, int second,
               std::string* second_text) {
   std::array<pollfd, 2> waited = {pollfd{first, POLLIN, 0},
@@ -64,22 +64,23 @@ void ReadBoth(int first, std::string* first_text, int second,
   }
 }
 
-// In a child: where results go, and what it says before it aborts.
+// In the child: the pipe for the result, and the function to call on abort.
 int result_writer = -1;
-const std::function<std::string()>* last_will_of_child = nullptr;
+const std::function<std::string()>* on_abort_of_child = nullptr;
 
-// Raised by abort() itself, not in the midst of anything: may allocate.
-void MakeWill(int) { WriteAll(result_writer, (*last_will_of_child)()); }
+// The signal comes from abort() in a CHECK and interrupts nothing, so this may
+// allocate.
+void HandleAbort(int) { WriteAll(result_writer, (*on_abort_of_child)()); }
 
 [[noreturn]] void BeChild(const std::function<std::string()>& run,
-                          const std::function<std::string()>& last_will,
+                          const std::function<std::string()>& on_abort,
                           const Pipe& results, const Pipe& errors) {
   close(results.reader);
   close(errors.reader);
   dup2(errors.writer, STDERR_FILENO);
   result_writer = results.writer;
-  last_will_of_child = &last_will;
-  std::signal(SIGABRT, MakeWill);
+  on_abort_of_child = &on_abort;
+  std::signal(SIGABRT, HandleAbort);
   WriteAll(results.writer, run());
   _exit(0);
 }
@@ -87,12 +88,12 @@ void MakeWill(int) { WriteAll(result_writer, (*last_will_of_child)()); }
 }  // namespace
 
 Isolated RunIsolated(const std::function<std::string()>& run,
-                     const std::function<std::string()>& last_will) {
+                     const std::function<std::string()>& on_abort) {
   const Pipe results = MakePipe();
   const Pipe errors = MakePipe();
   const pid_t child = fork();
   if (child < 0) Die("fork");
-  if (child == 0) BeChild(run, last_will, results, errors);
+  if (child == 0) BeChild(run, on_abort, results, errors);
   close(results.writer);
   close(errors.writer);
   Isolated isolated;

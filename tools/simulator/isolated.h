@@ -6,20 +6,20 @@
 
 namespace cachalot::tools {
 
-// What a run in a process of its own came to.
+// The result of a function that was run in a child process.
 struct Isolated {
-  std::string result;  // or, if it died, its last will
+  std::string result;  // if the child aborted: what `on_abort` returned
   bool died = false;
-  int signal = 0;      // of which it died
+  int signal = 0;      // that killed it
   std::string errors;  // what it wrote to its standard error
 };
 
-// Forks, calls `run` in the child and returns what it returned: a CHECK that
-// fails in there ends the child alone, after `last_will` was called.
-// REQUIRES: one thread.
+// Forks, calls `run` in the child, and returns its result. A CHECK that fails
+// in the child ends only the child, after a call of `on_abort`. REQUIRES: one
+// thread.
 Isolated RunIsolated(
     const std::function<std::string()>& run,
-    const std::function<std::string()>& last_will = [] { return ""; });
+    const std::function<std::string()>& on_abort = [] { return ""; });
 
 }  // namespace cachalot::tools
 

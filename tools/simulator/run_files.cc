@@ -36,9 +36,9 @@ absl::Status RunFiles::WriteInterrupted() {
   if (!is_asked_for()) return absl::OkStatus();
   sim::Recording recording = recorder_.Take();
   recording.heading.title = run_;
-  recording.heading.ending = sim::Ending::kFailed;
+  recording.heading.verdict = sim::RunVerdict::kFailed;
   recording.heading.sentence =
-      "a CHECK failed in the engine; it has said which";
+      "a CHECK failed in the engine; its message is on stderr";
   if (!recording.steps.empty()) {
     recording.heading.failed_step = recording.steps.size() - 1;
   }

@@ -10,26 +10,26 @@
 
 namespace cachalot::tools {
 
-// The files that show one run: a page and a trace for Perfetto, each if it is
-// asked for.
+// Writes the files that show one run, if they are asked for: an HTML page and a
+// trace for Perfetto.
 class RunFiles {
  public:
-  // Where they are to be written; empty: not asked for. `run` is what to call
-  // the run.
+  // The paths of the files; empty: not asked for. `run` is the title of the
+  // run.
   RunFiles(std::string page, std::string perfetto, std::string run)
       : page_(std::move(page)),
         perfetto_(std::move(perfetto)),
         run_(std::move(run)) {}
 
   bool is_asked_for() const { return !page_.empty() || !perfetto_.empty(); }
-  // To look on while the run is made.
+  // Records the run. Add it to the run's watchers.
   sim::Watcher* watcher() { return &recorder_; }
 
-  // Writes what is asked for, with what was seen so far.
+  // Writes the files with what was recorded so far.
   //
   // Errors: Unavailable (a file cannot be written).
   absl::Status Write(sim::Heading heading);
-  // The run is not to end: a CHECK has failed in the step that is being made.
+  // The same when a CHECK has failed in the current step.
   absl::Status WriteInterrupted();
 
  private:

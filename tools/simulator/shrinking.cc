@@ -22,11 +22,11 @@ using sim::ChoiceLog;
 using sim::RunOptions;
 using sim::RunResult;
 
-// How many seeds are tried in each duller world, and how many shorter logs of
-// the first that fails there.
+// How many seeds are tried in each simpler world, and how many runs shrink the
+// first one that fails there.
 constexpr uint64_t kSeedsPerWorld = 100;
 constexpr uint64_t kTriesPerWorld = 600;
-// A log this short is not worth a search for a shorter one.
+// A log this short is good enough.
 constexpr size_t kShortEnough = 12;
 
 using Streams = std::vector<std::string>;
@@ -36,34 +36,35 @@ Streams With(Streams streams, const Streams& more) {
   return streams;
 }
 
-// From the dullest on. Left to chance are the faults and what clients do; then
-// the plan of the latter; of the former; of the cluster; of all; and at last
-// all but the times of messages and turns.
-std::vector<Streams> DullWorlds() {
+// The streams to suppress, for each of several worlds, from the simplest world
+// on. In the first only faults and client operations are random. Then also: the
+// plan of the clients; that of the faults; that of the cluster; the rest of the
+// plan; finally everything but the times of messages and turns.
+std::vector<Streams> SimplerWorlds() {
   const Streams times = {"turn",   "datagram", "frame",
                          "stream", "disk",     "process"};
-  const Streams surroundings =
+  const Streams environment =
       With(times, {"plan-world", "plan-network", "plan-membership",
                    "plan-clock", "plan-mortal"});
   const Streams cluster =
-      With(surroundings, {"plan-machines", "plan-consensus", "plan-lease"});
+      With(environment, {"plan-machines", "plan-consensus", "plan-lease"});
   return {With(cluster, {"plan-run", "plan-nemesis", "plan-clients"}),
           With(cluster, {"plan-run", "plan-nemesis"}),
           With(cluster, {"plan-run"}),
-          With(surroundings, {"plan-run"}),
-          surroundings,
+          With(environment, {"plan-run"}),
+          environment,
           times};
 }
 
-// The line in which a CHECK says what was wrong.
-std::string LastWords(const Isolated& run) {
+// The message of the failed CHECK, or the signal.
+std::string DeathReason(const Isolated& run) {
   for (const absl::string_view line : absl::StrSplit(run.errors, '\n')) {
     if (!line.empty()) return std::string(line);
   }
   return absl::StrCat("died of signal ", run.signal);
 }
 
-// Runs what `choices` gives, in a process of its own.
+// Runs `choices` in a child process.
 std::optional<Failure> FailureOf(sim::ChoiceSource& choices,
                                  const RunOptions& options) {
   const auto tell = [](const std::string& sentence, const ChoiceLog& log) {
@@ -79,11 +80,11 @@ std::optional<Failure> FailureOf(sim::ChoiceSource& choices,
       },
       [&] { return tell("", choices.TakeLog()); });
   if (run.result.empty() && !run.died) return std::nullopt;
-  if (run.result.empty()) return Failure{.sentence = LastWords(run)};
+  if (run.result.empty()) return Failure{.sentence = DeathReason(run)};
   const nlohmann::json told = nlohmann::json::parse(run.result);
   const auto sentence = told["sentence"].get<std::string>();
   return Failure{
-      .sentence = sentence.empty() ? LastWords(run) : sentence,
+      .sentence = sentence.empty() ? DeathReason(run) : sentence,
       .choices = *ChoiceLog::Parse(told["choices"].get<std::string>())};
 }
 
@@ -98,7 +99,7 @@ std::optional<ChoiceLog> ChoicesIfSame(const std::optional<Failure>& failure,
 
 std::optional<Failure> FailureOfSeed(uint64_t seed, const RunOptions& options) {
   sim::ChoiceSource choices(seed, /*records=*/true);
-  choices.MakeDull(options.dull_streams);
+  choices.Suppress(options.suppressed_streams);
   return FailureOf(choices, options);
 }
 
@@ -110,7 +111,8 @@ std::optional<Failure> FailureOfLog(const ChoiceLog& log,
 
 namespace {
 
-// The sentence and the log of the shortest run that was found.
+// Shrinks with these options. Returns the shortest log that was found, and its
+// violation.
 Shrunk ShrinkUnder(const Failure& failure, const RunOptions& options,
                    const std::function<void(absl::string_view)>& say) {
   const std::string kind = sim::KindOf(failure.sentence);
@@ -131,13 +133,13 @@ Shrunk ShrinkUnder(const Failure& failure, const RunOptions& options,
       best = std::move(result.log);
     }
   };
-  for (const Streams& dull : DullWorlds()) {
-    RunOptions duller = options;
-    duller.dull_streams = dull;
+  for (const Streams& suppressed : SimplerWorlds()) {
+    RunOptions simpler = options;
+    simpler.suppressed_streams = suppressed;
     for (uint64_t seed = 1; seed <= kSeedsPerWorld; ++seed) {
       ++runs;
       const std::optional<ChoiceLog> found =
-          ChoicesIfSame(FailureOfSeed(seed, duller), kind);
+          ChoicesIfSame(FailureOfSeed(seed, simpler), kind);
       if (!found.has_value()) continue;
       shrink(*found, {.tries_max = kTriesPerWorld});
       break;
@@ -161,11 +163,11 @@ Shrunk ShrinkUnder(const Failure& failure, const RunOptions& options,
 
 Shrunk ShrinkFailure(const Failure& failure, const RunOptions& options,
                      const std::function<void(absl::string_view)>& say) {
-  // A run without progress is as long as it is waited for, and what makes none
-  // in a third of the time hardly ever does.
-  RunOptions hasty = options;
-  hasty.recovery_max = std::min(options.recovery_max, absl::Seconds(30));
-  Shrunk shrunk = ShrinkUnder(failure, hasty, say);
+  // A run without progress lasts as long as progress is waited for. One that
+  // makes none in a third of the time hardly ever makes any.
+  RunOptions impatient = options;
+  impatient.recovery_max = std::min(options.recovery_max, absl::Seconds(30));
+  Shrunk shrunk = ShrinkUnder(failure, impatient, say);
   const std::optional<Failure> told =
       FailureOfLog(shrunk.failure.choices, options);
   if (!told.has_value()) return ShrinkUnder(failure, options, say);
@@ -176,9 +178,9 @@ Shrunk ShrinkFailure(const Failure& failure, const RunOptions& options,
 std::string ToScenario(const Shrunk& shrunk, absl::string_view origin,
                        absl::Duration harm_max) {
   std::string text = absl::StrCat(
-      "# ", origin, " broke a promise:\n# ",
+      "# ", origin, " broke a property:\n# ",
       absl::StrReplaceAll(shrunk.failure.sentence, {{"\n", "\n# "}}),
-      "\n# Say here what it was, and rename me.\n");
+      "\n# Describe the bug here, and give this file a name.\n");
   for (const absl::string_view line :
        absl::StrSplit(shrunk.failure.choices.ToText(), '\n')) {
     if (!line.empty()) absl::StrAppend(&text, "choose ", line, "\n");

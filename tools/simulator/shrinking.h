@@ -13,7 +13,7 @@
 
 namespace cachalot::tools {
 
-// A run that broke a property, or died of a CHECK, in a process of its own.
+// A run that broke a property or failed a CHECK.
 struct Failure {
   std::string sentence;
   sim::ChoiceLog choices;
@@ -31,13 +31,14 @@ struct Shrunk {
   uint64_t runs = 0;
 };
 
-// The smallest log found that breaks the same property. Looks first for seeds
-// that break it in a duller world, with an even network and the plainest plan:
-// what is not in a log need not be cut out of it. `say` is told of progress.
+// Finds a small log that breaks the same property. First looks for seeds that
+// break it in simpler worlds, with constant network delays and a minimal plan,
+// because their logs are shorter from the start. Reports progress to `say`.
 Shrunk ShrinkFailure(const Failure& failure, const sim::RunOptions& options,
                      const std::function<void(absl::string_view)>& say);
 
-// A scenario for tests/scenarios/ that replays the log, with that much harm.
+// A scenario for tests/scenarios/ that replays the log, with at most `harm_max`
+// of faults.
 std::string ToScenario(const Shrunk& shrunk, absl::string_view origin,
                        absl::Duration harm_max);
 

@@ -1,5 +1,5 @@
-// Runs seeds of the simulator and says what came of them; or runs one, tells
-// it, checks that it repeats itself, or shrinks what it broke.
+// Runs many seeds of the simulator and prints a summary; or runs one seed,
+// prints its trace, verifies that it is deterministic, or shrinks its failure.
 
 #include <unistd.h>
 
@@ -32,7 +32,6 @@
 #include "sim/world/choices.h"
 #include "sim/world/trace.h"
 #include "tools/base/child_process.h"
-#include "tools/base/flags.h"
 #include "tools/base/version.h"
 #include "tools/install/command_page.h"
 #include "tools/simulator/campaign.h"
@@ -118,13 +117,12 @@ absl::StatusOr<Origin> FindOrigin(const Arguments& arguments) {
 std::string* replay_command = nullptr;
 RunFiles* run_files = nullptr;
 
-// A CHECK in the engine has said what was wrong; this says how to see it again.
+// A failed CHECK has printed what was wrong; this prints how to replay it.
 void SayHowToReplay(int) {
-  std::cout.flush();  // the trace up to it; we are dying anyway
+  std::cout.flush();  // the trace so far
   (void)!write(STDERR_FILENO, replay_command->data(), replay_command->size());
-  // A handler is no place for so much work, but for that abort() was called by
-  // our own CHECK, and not in the midst of anything else. Should it hang all
-  // the same, we die a little later.
+  // Too much work for a signal handler, except that abort() was called by our
+  // own CHECK and interrupts nothing. The alarm ends the process if it hangs.
   alarm(60);
   (void)run_files->WriteInterrupted();
 }
@@ -232,7 +230,7 @@ std::optional<sim::CheckpointOptions> ParseCheckpoints(
   return options;
 }
 
-// A run that tells its checkpoints, a line each.
+// Runs once and prints the checkpoints, one line each.
 int TellCheckpoints(const Origin& origin, const std::string& wanted,
                     sim::RunOptions options) {
   const std::optional<sim::CheckpointOptions> parsed = ParseCheckpoints(wanted);
@@ -249,7 +247,7 @@ int TellCheckpoints(const Origin& origin, const std::string& wanted,
   return kPassed;
 }
 
-// The same run in a process of its own, whose memory lies elsewhere.
+// The same run in another process, with another memory layout.
 std::vector<sim::Checkpoint> RerunElsewhere(
     const std::vector<std::string>& command,
     const sim::CheckpointOptions& options) {
@@ -287,7 +285,9 @@ int VerifyOne(const Origin& origin, const Arguments& arguments) {
   };
   const std::optional<sim::Difference> difference =
       sim::FindDifference(rerun, rerun);
-  if (checkpoints == 0) return Complain("--verify: the run told nothing");
+  if (checkpoints == 0) {
+    return Complain("--verify: the run printed no checkpoints");
+  }
   if (!difference.has_value()) {
     std::cout << origin.Name() << " repeats itself: two processes, "
               << checkpoints << " checkpoints, all equal\n";
@@ -312,14 +312,15 @@ int RunMany(const Arguments& arguments, const sim::RunOptions& options) {
                                  arguments.seeds));
   }
   const CampaignResult result = RunCampaign(campaign);
-  if (arguments.tells_faults) SayFaults(result);
-  const std::vector<std::string> hollow =
-      result.failed == 0 ? FindHollow(result) : std::vector<std::string>();
-  for (const std::string& what : hollow) {
-    std::cerr << "FAILED: the sweep is hollow: " << what << "\n";
+  if (arguments.tells_faults) PrintFaults(result);
+  const std::vector<std::string> gaps = result.failed == 0
+                                            ? FindCoverageGaps(result)
+                                            : std::vector<std::string>();
+  for (const std::string& what : gaps) {
+    std::cerr << "FAILED: the sweep proves too little: " << what << "\n";
   }
-  SaySummary(result, arguments.as_json);
-  return result.failed == 0 && hollow.empty() ? kPassed : kFailed;
+  PrintSummary(result, arguments.as_json);
+  return result.failed == 0 && gaps.empty() ? kPassed : kFailed;
 }
 
 int RunSingle(const Arguments& arguments, const sim::RunOptions& options) {
@@ -334,7 +335,7 @@ int RunSingle(const Arguments& arguments, const sim::RunOptions& options) {
 }
 
 int Main(int argc, char** argv) {
-  CLI::App app("Judges Cachalot's engine in a simulated world, seed by seed.");
+  CLI::App app("Tests Cachalot's engine in a simulated world, seed by seed.");
   app.footer(
       "Examples: simulate --seeds=1..1000\n"
       "          simulate --seed=7 --trace\n"
@@ -349,24 +350,18 @@ int Main(int argc, char** argv) {
   app.add_flag("--stop-at-first", arguments.stops_at_first,
                "Run no seed above the first that failed");
   app.add_flag("--faults", arguments.tells_faults,
-               "Tell how often each fault was done and felt");
+               "Print how often each fault was injected and observed");
   app.add_flag("--json", arguments.as_json, "End with one line of JSON");
   app.add_option("--harm", arguments.harm,
-                 "Heal the world after this at the latest: 5s");
-  // CLI11 alone takes -1 and numbers beyond 64 bits for the last seed.
+                 "Heal the world after this time at the latest: 5s");
   CLI::Option* seed =
-      app.add_option("--seed", arguments.seed, "Run this one seed")
-          ->excludes("--seeds")
-          ->check([](const std::string& text) -> std::string {
-            uint64_t number;
-            return absl::SimpleAtoi(text, &number) ? "" : "not a seed: " + text;
-          });
+      app.add_option("--seed", arguments.seed, "Run this one seed");
   CLI::Option* choices = app.add_option("--choices", arguments.choices,
                                         "Run the choice log in this file");
-  choices->excludes(seed)->excludes("--seeds");
+  choices->excludes(seed);
   std::vector<CLI::Option*> single = {
       app.add_flag("--trace", arguments.with_trace,
-                   "Tell what happens, line by line"),
+                   "Print the trace, line by line"),
       app.add_option("--record", arguments.record,
                      "Write the choice log into this file"),
       app.add_option("--history", arguments.history,
@@ -378,18 +373,14 @@ int Main(int argc, char** argv) {
       app.add_flag("--verify", arguments.verifies,
                    "Run it twice and find the first difference"),
       app.add_flag("--shrink", arguments.shrinks,
-                   "Find the smallest choice log that fails alike"),
+                   "Find a small choice log that breaks the same property"),
       app.add_option("--scenario", arguments.scenario,
                      "With --shrink: write it as a scenario into this file"),
       app.add_option("--checkpoints", arguments.checkpoints,
-                     "Tell the trace hash at FIRST..LAST/EVERY[/lines]")};
+                     "Print the trace hash at FIRST..LAST/EVERY[/lines]")};
   app.set_version_flag("--version", VersionLine("simulate"));
   AddPageFlags(app, "simulate", VersionLine("simulate"));
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return static_cast<int>(EndParsing(app, error, "simulate"));
-  }
+  CLI11_PARSE(app, argc, argv);
 
   sim::RunOptions options;
   if (!arguments.harm.empty() &&

@@ -1,5 +1,5 @@
-// Which messages are drawn: all that fit; where there are too many, those of
-// the rarest kinds, for these tell the most.
+// Chooses the messages to draw: all, if they fit; otherwise those of the rarest
+// kinds, which are the most informative.
 
 const kArrowsMax = 2000;
 
@@ -14,14 +14,14 @@ class Flow {
       const taken = message.taken;
       return taken.length === 0 ? this.sent[i] : run.at[taken[taken.length - 1]];
     });
-    // When the last of those up to it was taken in: this rises.
+    // The latest arrival of all messages up to each one; ascending.
     let last = 0;
     this.allEnded = this.ended.map((end) => last = Math.max(last, end));
   }
 
   firstIn(view) { return lowerBound(this.allEnded, view.from); }
   endIn(view) { return lowerBound(this.sent, view.to); }
-  // At most so many are on the screen.
+  // The largest number of messages on the screen.
   countIn(view) { return Math.max(this.endIn(view) - this.firstIn(view), 0); }
 
   addIn(view, found) {
@@ -50,7 +50,7 @@ class Arrows {
     }
   }
 
-  // {drawn, total, left: the kinds that were left out}
+  // {drawn, total, left: the kinds that are not drawn}
   choose(view, filter) {
     const groups = [];
     for (const {kind, flows} of this.kinds.values()) {

@@ -14,19 +14,19 @@ namespace {
 
 using nlohmann::json;
 
-const char* EndingName(Ending ending) {
-  switch (ending) {
-    case Ending::kPassed:
+const char* RunVerdictName(RunVerdict verdict) {
+  switch (verdict) {
+    case RunVerdict::kPassed:
       return "passed";
-    case Ending::kExcused:
+    case RunVerdict::kExcused:
       return "excused";
-    case Ending::kFailed:
+    case RunVerdict::kFailed:
       return "failed";
   }
   return "?";
 }
 
-// Texts by number, each once.
+// Stores each text once and gives it a number.
 class TextTable {
  public:
   size_t Number(const std::string& text) {
@@ -41,7 +41,7 @@ class TextTable {
   json texts_ = json::array();
 };
 
-// Numbers that rise, as differences.
+// Encodes ascending numbers as differences.
 class Rising {
  public:
   void Add(int64_t value) {
@@ -94,7 +94,7 @@ json Encoder::Heading() {
   const sim::Heading& heading = recording_.heading;
   json encoded = {{"title", heading.title},
                   {"plan", heading.plan},
-                  {"verdict", EndingName(heading.ending)},
+                  {"verdict", RunVerdictName(heading.verdict)},
                   {"sentence", heading.sentence},
                   {"figures", heading.figures}};
   if (heading.failed_step.has_value()) {
@@ -158,7 +158,7 @@ json Encoder::Messages() {
     columns["kind"].push_back(Number(message.kind));
     columns["family"].push_back(Number(MessageFamilyName(message.family)));
     columns["text"].push_back(Number(message.text));
-    // Nearly all arrive once: a list only where it is otherwise.
+    // A number if the message arrived once, as nearly all do; otherwise a list.
     if (message.taken.size() == 1) {
       columns["taken"].push_back(message.taken.front());
     } else {
@@ -170,10 +170,10 @@ json Encoder::Messages() {
 }
 
 json Encoder::Spans() {
-  json spans = {{"roles", json::array()}, {"pauses", json::array()},
-                {"cuts", json::array()},  {"holds", json::array()},
-                {"waits", json::array()}, {"beliefs", json::array()},
-                {"deeds", json::array()}, {"names", json::array()}};
+  json spans = {{"roles", json::array()},         {"pauses", json::array()},
+                {"cuts", json::array()},          {"holds", json::array()},
+                {"waits", json::array()},         {"beliefs", json::array()},
+                {"interventions", json::array()}, {"names", json::array()}};
   for (const RoleSpan& role : recording_.roles) {
     spans["roles"].push_back({Times(role.span), role.host.value(),
                               Number(role.role), role.term.value()});
@@ -204,9 +204,10 @@ json Encoder::Spans() {
                               wait.host.value(), wait.request.value(),
                               Number(wait.outcome)});
   }
-  for (const DeedRecord& deed : recording_.deeds) {
-    spans["deeds"].push_back(
-        {deed.at.nanoseconds(), deed.host.value(), Number(deed.text)});
+  for (const InterventionRecord& intervention : recording_.interventions) {
+    spans["interventions"].push_back({intervention.at.nanoseconds(),
+                                      intervention.host.value(),
+                                      Number(intervention.text)});
   }
   return spans;
 }

@@ -7,9 +7,9 @@
 
 namespace cachalot::sim {
 
-// The run as JSON, for run.js to read: by columns, with times as differences
-// and each text once. Contains no '<', so that no text can end the element that
-// it is put into; what is not UTF-8 is replaced.
+// The run as JSON, for run.js: as columns, with times as differences and each
+// text stored once. Contains no '<', so that no text can end the HTML element
+// in which it is embedded. Bytes that are not UTF-8 are replaced.
 std::string PageData(const Recording& recording);
 
 }  // namespace cachalot::sim

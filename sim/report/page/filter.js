@@ -1,4 +1,4 @@
-// What is to be shown: all but what is hidden.
+// What the user has hidden; everything else is shown.
 
 class Filter {
   constructor(run) {
@@ -16,7 +16,7 @@ class Filter {
   showsKey(key) { return !this.hiddenKeys.has(key); }
   showsKind(kind) { return !this.hiddenKinds.has(kind); }
 
-  // Worth stopping at.
+  // Whether stepping stops at it.
   showsStep(step) {
     const run = this.run;
     if (step === run.heading.failedStep) return true;
@@ -28,8 +28,8 @@ class Filter {
         (action) => typeof action === "string" || this.showsKind(action.kind));
   }
 
-  // The nearest step before (-1) or after (+1) that is shown; undefined if
-  // there is none. `host`: of this node only.
+  // The nearest shown step before (-1) or after (+1); undefined if there is none.
+  // `host`: only steps of this node.
   stepFrom(step, direction, host) {
     const run = this.run;
     for (let i = step + direction; i >= 0 && i < run.stepCount; i += direction) {

@@ -1,4 +1,4 @@
-// Draws the run: time, faults, locks, and the nodes with what they did.
+// Draws the run: time, faults, locks, and nodes with their steps.
 
 const kDotsMax = 400;  // steps of a node drawn one by one
 
@@ -52,11 +52,11 @@ class LanesPainter extends MessagePainter {
       this.label(text, x, y + height / 2, width, colours.text);
     });
     let lastPixel = -9;
-    for (const deed of run.deeds) {
-      const x = view.x(deed.at);
+    for (const intervention of run.interventions) {
+      const x = view.x(intervention.at);
       if (x < kGutter || x > view.width || x - lastPixel < 2) continue;
       lastPixel = x;
-      context.fillStyle = deed.host > 0 ? colours[nodeColour(deed.host)] : colours.text;
+      context.fillStyle = intervention.host > 0 ? colours[nodeColour(intervention.host)] : colours.text;
       context.beginPath();
       context.moveTo(x - 4, y + 1);
       context.lineTo(x + 4, y + 1);
@@ -102,7 +102,7 @@ class LanesPainter extends MessagePainter {
     });
   }
 
-  // Over the arrows that end there.
+  // Drawn over the arrows that end there.
   paintRoleNames(lane) {
     const {run, view, colours} = this.page;
     const context = this.context;
@@ -118,7 +118,7 @@ class LanesPainter extends MessagePainter {
     context.font = kFont;
   }
 
-  // What lies behind the end of the run did not happen.
+  // Greys out the time after the end of the run.
   paintAfterwards() {
     const {run, view, layout, colours} = this.page;
     const x = Math.max(view.x(run.end), kGutter);
@@ -152,7 +152,7 @@ class LanesPainter extends MessagePainter {
     }
   }
 
-  // How many steps there are, where they are too many to be seen one by one.
+  // Draws the density of steps if there are too many to draw each.
   paintDensity(lane, times) {
     const {view, colours} = this.page;
     const context = this.context;
@@ -168,7 +168,7 @@ class LanesPainter extends MessagePainter {
     context.globalAlpha = 1;
   }
 
-  // --- The step that is looked at --------------------------------------------
+  // --- The selected step -----------------------------------------------------
 
   paintSelection() {
     const {run, view, layout, colours, selected} = this.page;
@@ -223,7 +223,7 @@ class LanesPainter extends MessagePainter {
     this.context.stroke();
   }
 
-  // Above all else, so that nothing runs into them.
+  // Drawn last, so that nothing covers them.
   paintNames() {
     const {layout, colours} = this.page;
     const context = this.context;

@@ -1,4 +1,4 @@
-// Where everything lies from top to bottom: time, faults, locks, nodes.
+// The vertical layout: time, faults, locks, nodes.
 
 const kAxisHeight = 24;
 const kFaultsHeight = 26;
@@ -8,8 +8,8 @@ const kStripHeight = 15;
 const kNodeHeightMin = 42;
 const kNodeHeightMax = 104;
 
-// Gives each span a level so that no two of one level overlap; spans must come
-// in the order in which they begin. Returns the number of levels.
+// Gives each span a level, such that spans of one level do not overlap. Spans must
+// be sorted by their beginning. Returns the number of levels.
 function stack(spans, levelsMax) {
   const ends = [];
   for (const span of spans) {
@@ -21,7 +21,7 @@ function stack(spans, levelsMax) {
   return ends.length;
 }
 
-// Where the same lock is believed in by two.
+// The spans in which two clients believe in the same lock.
 function contested(beliefs) {
   const found = [];
   let last;
@@ -36,7 +36,7 @@ function contested(beliefs) {
   return found;
 }
 
-// The rows of the locks do not change; only which of them are shown does.
+// The rows of locks never change, but each can be hidden.
 function lockRows(run) {
   return run.keys.map((key) => {
     const of = (spans) => spans.filter((span) => span.key === key);

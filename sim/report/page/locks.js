@@ -1,4 +1,4 @@
-// Draws a lock's row: who holds it by agreement, who believes to, who waits.
+// Draws a lock's row: its agreed holder, its believing holders, and its waiters.
 
 class LockPainter extends Painter {
   paintLock(row) {

@@ -1,4 +1,4 @@
-// Draws messages as arrows from lane to lane.
+// Draws messages as arrows between lanes.
 
 const kArrowHeadsMax = 500;
 
@@ -21,7 +21,7 @@ class MessagePainter extends LockPainter {
     context.restore();
   }
 
-  // One for each arrival; a short one that ends in nothing if there was none.
+  // One arrow for each arrival; a short one with a cross if it never arrived.
   linesOf(message) {
     const {run, view, layout} = this.page;
     const from = layout.laneOf.get(message.from);

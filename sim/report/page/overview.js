@@ -1,4 +1,4 @@
-// Draws the whole run, small, and which part of it is on the screen.
+// Draws an overview of the whole run, and marks the visible part.
 
 const kOverviewHeight = 46;
 

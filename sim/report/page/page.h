@@ -7,9 +7,8 @@
 
 namespace cachalot::sim {
 
-// Writes one HTML page that shows the run and needs nothing else: no network,
-// no other file. Keys and all other text that a run may bring are shown as
-// text, whatever they contain.
+// Writes one self-contained HTML page that shows the run. Keys and all other
+// texts of a run are shown as text, even if they contain markup.
 void WritePage(const Recording& recording, std::ostream& out);
 
 }  // namespace cachalot::sim

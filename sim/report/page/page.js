@@ -1,4 +1,4 @@
-// Puts it together and listens to whoever looks on.
+// Assembles the page and handles user input.
 
 const kStepKeys = {ArrowLeft: -1, ArrowRight: +1};
 
@@ -33,7 +33,7 @@ class Page {
     else this.select(undefined);
   }
 
-  // --- What is on the screen -------------------------------------------------
+  // --- The visible part ------------------------------------------------------
 
   measure() {
     const scroller = document.getElementById("scroller");
@@ -77,7 +77,7 @@ class Page {
     this.paintSoon();
   }
 
-  // From one step to another; `ofNode`: of the same node.
+  // Goes to the previous or next step; `ofNode`: of the same node.
   go(direction, ofNode) {
     const {run, view, filter, selected} = this;
     const from = selected ?? lowerBound(run.at, view.from) - 1;
@@ -86,7 +86,7 @@ class Page {
     if (step !== undefined) this.select(step);
   }
 
-  // Something of the story.
+  // Goes to a line of the story.
   lookAt(event) {
     const {view} = this;
     const step = event.step ?? this.stepOf(event);
@@ -95,8 +95,8 @@ class Page {
     this.select(step);
   }
 
-  // What the node did at that instant, at best the step in which it decided; if
-  // it did nothing, the next step of anybody.
+  // A step of the node at that instant, preferably one with a decision; if there is
+  // none, the next step of any node.
   stepOf(event) {
     const {run, filter} = this;
     const first = lowerBound(run.at, event.at);
@@ -109,8 +109,8 @@ class Page {
     return found ?? Math.min(first, run.stepCount - 1);
   }
 
-  // As much of what led to it as can be drawn message by message, and a little
-  // of what would have come.
+  // Shows as much time before it as allows to draw each message, and a little time
+  // after it.
   showViolation() {
     const {run, view, arrows, filter} = this;
     const at = run.at[run.heading.failedStep];
@@ -132,7 +132,7 @@ class Page {
     near?.scrollIntoView({block: "nearest"});
   }
 
-  // --- Around it -------------------------------------------------------------
+  // --- Heading and buttons ---------------------------------------------------
 
   fillHeading() {
     const {heading} = this.run;
@@ -151,7 +151,7 @@ class Page {
     document.getElementById("to-violation").hidden = heading.failedStep === undefined;
   }
 
-  // A button that shows or hides a part.
+  // A button that shows or hides something.
   chip(text, colour, set, value) {
     const button = element("button", "chip");
     button.append(element("span", "", text));
@@ -187,7 +187,7 @@ class Page {
     this.sayKinds();
   }
 
-  // All of a family's kinds, and a button for all of them.
+  // The buttons of a family's kinds, and one for the whole family.
   fillFamily(family) {
     const {arrows, filter} = this;
     const kinds = [...arrows.kinds.values()]
@@ -218,7 +218,7 @@ class Page {
         hidden === 0 ? `all ${all} kinds` : `${all - hidden} of ${all} kinds`;
   }
 
-  // --- Whoever looks on ------------------------------------------------------
+  // --- User input ------------------------------------------------------------
 
   listen() {
     const on = (id, act) => { document.getElementById(id).onclick = act; };
@@ -237,7 +237,7 @@ class Page {
     new Pointer(this);
   }
 
-  // About the step that is looked at, if it is on the screen.
+  // Zooms around the selected step, if it is visible.
   zoom(factor) {
     const {run, view, selected} = this;
     const at = selected === undefined ? undefined : run.at[selected];

@@ -1,10 +1,10 @@
-// What all drawing has in common: the canvas, colours, spans of time, labels.
+// Common drawing functions: the canvas, colours, spans of time, labels.
 
 const kLeaderInk = "#1c2330";   // its strip is bright in both themes
 const kFont = '12px system-ui, "Segoe UI", Roboto, sans-serif';
 const kSmallFont = '11px system-ui, "Segoe UI", Roboto, sans-serif';
 
-// The colours are the style sheet's, so that they follow its themes.
+// Colours come from the style sheet, so that they follow its themes.
 function readColours() {
   const style = getComputedStyle(document.documentElement);
   return new Proxy(new Map(), {
@@ -25,7 +25,7 @@ class Painter {
     this.hatches = new Map();
   }
 
-  // For `height` pixels of the style sheet, sharp on every screen.
+  // Sets the size to `height` CSS pixels, with the resolution of the screen.
   begin(width, height) {
     const scale = window.devicePixelRatio || 1;
     const [w, h] = [Math.round(width * scale), Math.round(height * scale)];
@@ -59,8 +59,8 @@ class Painter {
     return this.hatches.get(colour);
   }
 
-  // Calls `paint(x, width, span)` for those in view; of those too small to see
-  // only one for each pixel.
+  // Calls `paint(x, width, span)` for the visible spans; of spans below one pixel
+  // only for one per pixel.
   eachSpan(spans, view, paint) {
     let lastPixel = -1;
     for (const span of spans) {
@@ -76,7 +76,7 @@ class Painter {
     }
   }
 
-  // Only if there is room for some of it.
+  // Draws nothing if there is no room for a part of it.
   label(text, x, y, width, colour) {
     if (width < 30) return;
     const context = this.context;

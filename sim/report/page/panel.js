@@ -1,5 +1,5 @@
-// The step that is looked at, in words. All text goes in as text: keys may be
-// anything, markup too.
+// Describes the selected step. Inserts all texts as text nodes, because keys may
+// contain markup.
 
 function element(name, className, text) {
   const made = document.createElement(name);
@@ -88,7 +88,7 @@ class Panel {
     return item;
   }
 
-  // Leads to the message's other end.
+  // A link to the other end of the message.
   messageButton(message, text, where, step) {
     const button = element("button", "message", text);
     button.append(element("small", "", `${message.isDatagram ? "datagram" : "stream"}, ${where}`));

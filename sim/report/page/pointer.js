@@ -1,4 +1,4 @@
-// Mouse, pen and finger: zoom, move, point and click.
+// Mouse, pen and touch input: zoom, move, point and click.
 
 const kNearStep = 7;     // pixels
 const kNearArrow = 5;
@@ -104,7 +104,7 @@ class Pointer {
     overview.addEventListener("pointermove", look);
   }
 
-  // --- What is where: {text, step}, or undefined -------------------------------
+  // --- Hit tests: {text, step}, or undefined -----------------------------------
 
   at(x, y) {
     const {layout} = this.page;
@@ -123,9 +123,9 @@ class Pointer {
 
   faultAt(x) {
     const {run, view} = this.page;
-    const near = run.deeds.filter((deed) => Math.abs(view.x(deed.at) - x) <= 5);
-    const lines = near.slice(0, 12).map((deed) =>
-        `${stampText(deed.at)}  ${deed.host > 0 ? `n${deed.host} ` : ""}${deed.text}`);
+    const near = run.interventions.filter((intervention) => Math.abs(view.x(intervention.at) - x) <= 5);
+    const lines = near.slice(0, 12).map((intervention) =>
+        `${stampText(intervention.at)}  ${intervention.host > 0 ? `n${intervention.host} ` : ""}${intervention.text}`);
     for (const cut of this.during(run.cuts, x)) {
       lines.push(`${cut.text || "links are cut"}, for ${this.lasting(cut)}`);
     }

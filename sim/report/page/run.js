@@ -1,4 +1,4 @@
-// The run, as data.cc has written it, made easy to ask.
+// Access to the run that data.cc has written.
 
 // The first index of the sorted `values` whose value is at least `value`.
 function lowerBound(values, value) {
@@ -12,7 +12,7 @@ function lowerBound(values, value) {
   return low;
 }
 
-// Columns of rising numbers are written as differences.
+// Decodes columns of ascending numbers, which are written as differences.
 function summed(differences) {
   const values = new Float64Array(differences.length);
   let sum = 0;
@@ -80,10 +80,10 @@ class Run {
     this.waits = data.waits.map(([[begin, end], key, host, request, outcome]) =>
         ({begin, end, key: text(key), host, request, outcome: text(outcome)}));
     this.sortByHost();
-    // Beliefs that outlast the run are shown as they would go on.
+    // Beliefs that outlast the run are shown to their end.
     const believed = this.beliefs.reduce((end, belief) => Math.max(end, belief.end), 0);
     this.horizon = Math.max(this.end * 1.02, Math.min(believed, this.end * 1.15));
-    this.deeds = data.deeds.map(([at, host, what]) => ({at, host, text: text(what)}));
+    this.interventions = data.interventions.map(([at, host, what]) => ({at, host, text: text(what)}));
     this.keys = [...new Set(
         [...this.holds, ...this.beliefs, ...this.waits].map((span) => span.key))].sort();
   }
@@ -113,13 +113,13 @@ class Run {
 
   get stepCount() { return this.at.length; }
 
-  // Undefined if the step did not begin with a message.
+  // Undefined if the event of the step was not a message.
   messageOf(step) {
     const event = this.event[step];
     return event < 0 ? this.messages[-1 - event] : undefined;
   }
 
-  // Empty if only time passed.
+  // Empty for TimeAdvanced and TurnEnded.
   eventText(step) {
     const message = this.messageOf(step);
     if (message === undefined) return this.texts[this.event[step]];
@@ -140,7 +140,7 @@ class Run {
         (number) => number < 0 ? this.messages[-1 - number] : this.texts[number]);
   }
 
-  // Nothing came of it, and nothing but time had brought it about.
+  // True if only time passed, and the node took no decision or action.
   isQuiet(step) {
     if (this.event[step] < 0 || this.texts[this.event[step]] !== "") return false;
     const has = (steps) => {
@@ -150,7 +150,7 @@ class Run {
     return !has(this.decisionStep) && !has(this.actionStep);
   }
 
-  // Decisions call nodes by what the protocol calls them: "32b7d302" is "n1".
+  // Replaces the short node ids in decisions ("32b7d302") by names ("n1").
   named(text) {
     return text.replace(/\b[0-9a-f]{8}\b/g, (id) => {
       const host = this.names.get(id);

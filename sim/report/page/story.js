@@ -1,15 +1,15 @@
-// The run in a few lines: what was done to it, who led, what was lost, and how
-// it ended.
+// The run in a few lines: faults and other interventions, leaders, lost beliefs,
+// and the verdict.
 
 const kStoryMax = 600;
 
 function storyOf(run) {
   const story = [];
   const tell = (at, text, more = {}) => story.push({at, text, ...more});
-  for (const deed of run.deeds) {
-    const who = deed.host > 0 ? `n${deed.host} ` : "";
-    tell(deed.at, who + deed.text,
-         {host: deed.host, colour: deed.host > 0 ? nodeColour(deed.host) : "cut"});
+  for (const intervention of run.interventions) {
+    const who = intervention.host > 0 ? `n${intervention.host} ` : "";
+    tell(intervention.at, who + intervention.text,
+         {host: intervention.host, colour: intervention.host > 0 ? nodeColour(intervention.host) : "cut"});
   }
   for (const role of run.roles) {
     if (role.role !== "leader") continue;
@@ -34,7 +34,7 @@ function storyOf(run) {
   return story;
 }
 
-// Of a long story the end: that is where it went wrong.
+// Of a long story only the end is shown, because failures are there.
 function fillStory(list, run, lookAt) {
   const story = storyOf(run);
   const kept = story.slice(-kStoryMax);

@@ -1,10 +1,10 @@
-// Which part of the run is on the screen, and how times are written.
+// The visible part of the run, and the format of times.
 
 const kSpanMin = 1000;  // ns
 const kGutter = 108;    // for names, in pixels
 
 class View {
-  // `all`: how far one can look.
+  // `all`: the length of the run.
   constructor(all) {
     this.all = all;
     this.width = 1;
@@ -22,14 +22,14 @@ class View {
     this.to = this.all;
   }
 
-  // Never beyond it all, never closer than kSpanMin.
+  // Limits the view to the run, and to at least kSpanMin.
   show(from, span) {
     span = Math.min(Math.max(span, kSpanMin), this.all);
     this.from = Math.min(Math.max(from, 0), this.all - span);
     this.to = this.from + span;
   }
 
-  // What is at `time` stays where it is.
+  // Zooms such that `time` stays in place.
   zoom(factor, time = (this.from + this.to) / 2) {
     const span = Math.min(Math.max(this.span * factor, kSpanMin), this.all);
     this.show(time - (time - this.from) * span / this.span, span);
@@ -37,7 +37,7 @@ class View {
 
   pan(share) { this.show(this.from + share * this.span, this.span); }
 
-  // Moves only as far as it must for `time` to be well inside.
+  // Moves just far enough to show `time`, with a margin.
   reveal(time) {
     const margin = this.span * 0.08;
     if (time < this.from + margin) this.show(time - this.span / 3, this.span);
@@ -47,7 +47,7 @@ class View {
 
 const kUnits = [[1e9, "s"], [1e6, "ms"], [1e3, "µs"], [1, "ns"]];
 
-// With as many digits as differences of `precision` need: "1.250 s".
+// With the number of digits that `precision` needs: "1.250 s".
 function timeText(time, precision = 1) {
   if (time === 0) return "0";
   const [size, unit] =
@@ -56,12 +56,12 @@ function timeText(time, precision = 1) {
   return `${(time / size).toFixed(digits)} ${unit}`;
 }
 
-// All in one unit, so that they line up.
+// All labels in the same unit, so that they line up.
 function stampText(time) {
   return `${(time / 1e9).toFixed(time % 1e6 === 0 ? 3 : 6)} s`;
 }
 
-// Some 120 pixels apart, at round numbers.
+// Ticks at round numbers, about 120 pixels apart.
 function ticks(view) {
   const rough = view.span / Math.max(view.plotWidth / 120, 1);
   const power = 10 ** Math.floor(Math.log10(rough));

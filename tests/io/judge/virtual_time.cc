@@ -37,7 +37,7 @@ void VirtualTime::HappenNext() {
     task();
     return;
   }
-  std::optional<sim::Network::Arrival> arrival = network_.HappenNext(now_);
+  std::optional<sim::Network::Arrival> arrival = network_.RunNext(now_);
   if (!arrival.has_value()) return;
   const auto receiver = receivers_.find(arrival->to);
   if (receiver == receivers_.end()) return;

@@ -1,8 +1,7 @@
 """One program, built in several ways within one build."""
 
-# Of each way, all that differs. Everything else is empty on purpose: these
-# builds are the same whatever the command line asks for. Without -g, which
-# changes no instruction and costs much.
+# The options of each mode. All others are empty on purpose, so that the command
+# line does not change these builds. No -g: it changes no instruction and takes long.
 _MODES = {
     "opt": struct(
         compilation_mode = "opt",
@@ -10,15 +9,15 @@ _MODES = {
         linkopt = [],
         features = [],
     ),
-    # Not even the simulator is optimised here, and every assertion is kept.
+    # Without optimisation, and with all assertions.
     "dbg": struct(
         compilation_mode = "dbg",
         copt = ["-O0", "-g0"],
         linkopt = [],
         features = [],
     ),
-    # gold warns of each symbol of clang's sanitizer, so that another linker has
-    # to do; it knows no --start-lib.
+    # gold warns about each symbol of clang's sanitizer, so this uses another linker,
+    # which does not support --start-lib.
     "asan": struct(
         compilation_mode = "fastbuild",
         copt = ["-O1", "-g0", "-fsanitize=address"],

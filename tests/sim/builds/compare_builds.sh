@@ -1,8 +1,8 @@
 #!/bin/bash
 #
-# compare_builds.sh NAME=PROGRAM...: hash_seeds in several builds, each with and
-# without address space layout randomisation. One seed must be one run in all of
-# them: the first program is what the others are compared with.
+# compare_builds.sh NAME=PROGRAM...: runs hash_seeds of several builds, each with and
+# without address space layout randomisation, and compares them with the first. A
+# seed must give the same run in all of them.
 
 set -uo pipefail
 
@@ -13,18 +13,18 @@ names=()
 ways=(random)
 failures=0
 
-# with WAY COMMAND...: "random" is the kernel's habit, "fixed" turns it off.
+# with WAY COMMAND...: "random" is the kernel's default, "fixed" disables it.
 with() {
   local way="$1"
   shift
   if [[ "${way}" == fixed ]]; then
     set -- setarch --addr-no-randomize "$@"
   fi
-  # Containers may not trace, which looking for leaks needs.
+  # The leak checker needs ptrace, which containers may not allow.
   ASAN_OPTIONS=detect_leaks=0 "$@"
 }
 
-lines_of() {  # NAME WAY: the file of its hashes
+lines_of() {  # NAME WAY: the file with its hashes
   echo "${TEST_TMPDIR}/$1.$2"
 }
 
@@ -54,13 +54,13 @@ print_table() {
   done
 }
 
-# tell_apart NAME WAY SEED: where two runs of one seed part.
-tell_apart() {
+# show_difference NAME WAY SEED: the first difference of two runs of a seed.
+show_difference() {
   local ours="${outputs}/seed_$3.$1.$2.txt"
   local theirs="${outputs}/seed_$3.${names[0]}.random.txt"
   with "$2" "${program[$1]}" "$3" > "${ours}"
   with random "${program[${names[0]}]}" "$3" > "${theirs}"
-  echo "seed $3 is another run in $1 (${2}) than in ${names[0]} (random):"
+  echo "seed $3 differs between $1 (${2}) and ${names[0]} (random):"
   cmp "${theirs}" "${ours}"
   diff "${theirs}" "${ours}" | head -n 10
 }
@@ -77,7 +77,7 @@ compare() {
       line="$(diff "${expected}" "$(lines_of "${name}" "${way}")" |
           sed -n 's/^[<>] //p' | sort -n | head -n 1)"
       [[ -n "${line}" ]] || continue
-      tell_apart "${name}" "${way}" "${line%% *}"
+      show_difference "${name}" "${way}" "${line%% *}"
       failures=$((failures + 1))
     done
   done
@@ -87,11 +87,11 @@ for argument in "$@"; do
   names+=("${argument%%=*}")
   program["${argument%%=*}"]="${argument#*=}"
 done
-# Some containers forbid it, and there is nothing that a test could do.
+# Some containers forbid it; then only random layouts are tested.
 if with fixed true 2> /dev/null; then
   ways+=(fixed)
 else
-  echo "this machine does not let layouts be fixed: setarch -R is refused"
+  echo "cannot disable address randomisation here: setarch -R is refused"
 fi
 run_all
 print_table

@@ -1,6 +1,6 @@
 #!/bin/bash
 #
-# compare_builds.sh with made-up programs, each with its own idea of a run.
+# Tests compare_builds.sh with fake programs.
 
 set -uo pipefail
 
@@ -9,7 +9,7 @@ readonly programs="${TEST_TMPDIR}/programs"
 failures=0
 mkdir "${programs}"
 
-# program NAME ODD_SEED: runs all seeds as everybody does, except that one.
+# program NAME ODD_SEED: a program whose hash differs for that seed.
 program() {
   cat > "${programs}/$1" << END
 #!/bin/bash
@@ -46,7 +46,7 @@ names_the_build_and_the_seed_that_differ() {
   compare "one=${programs}/one" "odd=${programs}/odd"
   expect "exit code" "${code}" 1
   expect "what it said" "${said}" \
-    "*seed 17 is another run in odd (random) than in one (random)*and goes on to 0*bad*"
+    "*seed 17 differs between odd (random) and one (random)*and goes on to 0*bad*"
 }
 
 fails_a_build_that_dies() {

@@ -1,5 +1,5 @@
 // hash_seeds FIRST LAST: runs these seeds and prints one line for each,
-// "SEED HASH STEPS". hash_seeds SEED: tells that one run.
+// "SEED HASH STEPS". hash_seeds SEED: prints the trace of that run.
 
 #include <cstdint>
 #include <iostream>
@@ -13,7 +13,8 @@
 namespace cachalot::sim {
 namespace {
 
-// Short, since some of the builds are slow; most faults have struck by then.
+// Short, because some of the builds are slow; most kinds of faults occur by
+// then.
 RunOptions Short(Trace trace = Trace()) {
   return {.harm_max = absl::Seconds(5), .trace = trace};
 }

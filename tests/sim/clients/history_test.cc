@@ -58,13 +58,13 @@ TEST(HistoryTest, WritesOneObjectInEachLine) {
       "\n");
 }
 
-TEST(HistoryTest, SaysAnOperationToAPerson) {
+TEST(HistoryTest, PrintsAnOperation) {
   std::ostringstream out;
   out << Granted();
   EXPECT_EQ(out.str(), "n1.1/0's lock of key-1 [12ms, 15ms] -> ok 1.7.0");
 }
 
-TEST(HistoryTest, CountsWhatItCameTo) {
+TEST(HistoryTest, CountsOperationsByResult) {
   Operation lost = Granted();
   lost.kind = OperationKind::kLost;
   lost.loss = LossReason::kExpired;
@@ -73,7 +73,7 @@ TEST(HistoryTest, CountsWhatItCameTo) {
   EXPECT_EQ(CountResults({}), "");
 }
 
-TEST(HistoryTest, ReadsBackWhateverItWrites) {
+TEST(HistoryTest, ReadsBackEveryOperation) {
   History history;
   for (const Outcome outcome :
        {Outcome::kOk, Outcome::kHeld, Outcome::kTimedOut, Outcome::kNotHeld,
@@ -99,7 +99,7 @@ TEST(HistoryTest, ReadsBackWhateverItWrites) {
     history.back().loss = loss;
   }
   history.push_back(Operation{.client = "n2.1/0", .key = "key-1"});
-  // Of one who died and whose clock stood still.
+  // A client that died and whose clock stood still.
   history.push_back(Granted());
   history.back().kind = OperationKind::kLost;
   history.back().outcome = Outcome::kUnknown;
@@ -138,11 +138,11 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{R"({"client":"n1"})", "no op"},
         Bad{Line("{", R"({"x":1,)"), "unknown fields"},
         Bad{Line("{", R"({"token":"",)"), "a field is given twice"},
-        Bad{Line(R"("n1.1/0")", "1"), "client: not a text"},
-        Bad{Line(R"("k")", "null"), "key: not a text"},
-        Bad{Line("try", "steal"), "op: none of ours"},
-        Bad{Line(R"("ok")", R"("fine")"), "result: none of ours"},
-        Bad{Line("try", "lost"), "result: no reason for a loss"},
+        Bad{Line(R"("n1.1/0")", "1"), "client: not a string"},
+        Bad{Line(R"("k")", "null"), "key: not a string"},
+        Bad{Line("try", "steal"), "op: unknown"},
+        Bad{Line(R"("ok")", R"("fine")"), "result: unknown"},
+        Bad{Line("try", "lost"), "result: not a loss reason"},
         Bad{Line(":1,", ":-1,"),
             "call_ns: not a whole number from 0 to 2^63 - 2"},
         Bad{Line(":1,", ":1.5,"),

@@ -109,18 +109,18 @@ void ExpectContradiction(const History& history, size_t first, size_t second,
   EXPECT_THAT(complaint, HasSubstr(TextOf(history[second])));
 }
 
-// And no order at all explains it.
+// The same, and the search finds no order either.
 void ExpectNoOrder(const History& history, size_t first, size_t second,
                    const HistoryRules& rules = kWithLeases) {
   ExpectContradiction(history, first, second, rules);
   EXPECT_EQ(SearchOrder(history, rules, kTriesMax), Verdict::kImpossible);
 }
 
-// --- What may be ------------------------------------------------------------
+// --- Histories that are accepted ---------------------------------------------
 
-TEST(LinearizabilityTest, AcceptsNothingAtAll) { ExpectPossible({}); }
+TEST(LinearizabilityTest, AcceptsAnEmptyHistory) { ExpectPossible({}); }
 
-TEST(LinearizabilityTest, AcceptsALockThatGoesFromHandToHand) {
+TEST(LinearizabilityTest, AcceptsGrantsOneAfterAnother) {
   ExpectPossible({Try("a", {0, 10}, 1), Held("b", {5, 15}, 1),
                   Renew("a", {12, 14}, Outcome::kOk, 1),
                   Release("a", {20, 30}, Outcome::kOk, 1),
@@ -157,25 +157,25 @@ TEST(LinearizabilityTest, AcceptsAHolderThatHadToAskTwice) {
   ExpectPossible({Try("a", {0, 100}, 5), Held("b", {10, 20}, 3)});
 }
 
-TEST(LinearizabilityTest, AcceptsASightOfTheMomentBetweenTwoHolders) {
+TEST(LinearizabilityTest, AcceptsAListBetweenTwoHolders) {
   ExpectPossible({Try("a", {0, 1}, 1), Release("a", {2, 3}, Outcome::kOk, 1),
                   List("c", {0, 10}, 0), Try("b", {3, 4}, 2)});
 }
 
-TEST(LinearizabilityTest, AcceptsARefusalOfWhatIsNoLongerBelieved) {
+TEST(LinearizabilityTest, AcceptsARefusedRenewalAfterTheBeliefEnded) {
   ExpectPossible(
       {Try("a", {0, 1}, 1), Lost("a", {50, 55}, LossReason::kExpired, 1),
        Renew("a", {52, 56}, Outcome::kNotHeld, 1),
        Release("a", {60, 61}, Outcome::kNotHeld, 1), Held("b", {70, 71}, 1)});
 }
 
-TEST(LinearizabilityTest, AcceptsWhatWasWithdrawn) {
+TEST(LinearizabilityTest, AcceptsAWithdrawnRequest) {
   ExpectPossible({Refused("a", {0, 10}, Outcome::kWithdrawn),
                   Make("a", OperationKind::kWithdraw, {5, 5}, Outcome::kOk, 0),
                   Try("b", {20, 30}, 1)});
 }
 
-TEST(LinearizabilityTest, AcceptsALockThatIsTakenAndGivenBack) {
+TEST(LinearizabilityTest, AcceptsARevokedLockThatIsGivenBack) {
   ExpectPossible({Try("a", {0, 10}, 1), Revoke("b", {20, 30}, Outcome::kOk, 1),
                   Held("c", {31, 33}, 1),
                   Lost("a", {35, 35}, LossReason::kReleased, 1),
@@ -184,7 +184,7 @@ TEST(LinearizabilityTest, AcceptsALockThatIsTakenAndGivenBack) {
                   Revoke("b", {60, 70}, Outcome::kNotHeld, 0)});
 }
 
-TEST(LinearizabilityTest, RefusesARevokeOfWhatNobodyHeldThen) {
+TEST(LinearizabilityTest, RefusesARevokeThatContradictsTheHolder) {
   ExpectNoOrder({Try("a", {0, 10}, 1), Release("a", {20, 30}, Outcome::kOk, 1),
                  Revoke("b", {40, 50}, Outcome::kOk, 1)},
                 1, 2);
@@ -194,19 +194,19 @@ TEST(LinearizabilityTest, RefusesARevokeOfWhatNobodyHeldThen) {
       0, 1);
 }
 
-TEST(LinearizabilityTest, JudgesEachKeyByItself) {
+TEST(LinearizabilityTest, ChecksEachKeyOnItsOwn) {
   History history = {Try("a", {0, 1}, 1), Try("b", {2, 3}, 2)};
   history[1].key = "another";
   ExpectPossible(history);
 }
 
-TEST(LinearizabilityTest, AsksNothingOfLeasesWhereClocksLeaveTheirBound) {
+TEST(LinearizabilityTest, IgnoresLeasesIfClocksLeaveTheirBound) {
   const History history = {Try("a", {0, 1}, 1), Try("b", {2, 3}, 2)};
   ExpectPossible(history, kWithoutLeases);
   ExpectNoOrder(history, 0, 1, kWithLeases);
 }
 
-// --- What may not -----------------------------------------------------------
+// --- Histories that are refused ----------------------------------------------
 
 TEST(LinearizabilityTest, RefusesTwoHoldersAtOneInstant) {
   ExpectNoOrder({Try("a", {0, 1}, 1), Try("b", {2, 3}, 2),
@@ -251,39 +251,39 @@ TEST(LinearizabilityTest, RefusesOneTokenForTwoKeys) {
   ExpectContradiction(history, 0, 1);
 }
 
-TEST(LinearizabilityTest, RefusesTheNameOfAHolderThatHadReleased) {
+TEST(LinearizabilityTest, RefusesAnAnswerThatNamesAnEarlierHolder) {
   ExpectNoOrder({Try("a", {0, 1}, 1), Release("a", {2, 3}, Outcome::kOk, 1),
                  Held("b", {4, 5}, 1)},
                 2, 1);
 }
 
-TEST(LinearizabilityTest, RefusesTheNameOfAHolderThatHadNotAskedYet) {
+TEST(LinearizabilityTest, RefusesAnAnswerThatNamesALaterHolder) {
   ExpectNoOrder({Held("b", {0, 1}, 1), Try("a", {2, 3}, 1)}, 0, 1);
 }
 
-TEST(LinearizabilityTest, RefusesAHolderThatNobodyCanHaveBeen) {
+TEST(LinearizabilityTest, RefusesAHolderIfNobodyHadAsked) {
   const History history = {List("b", {0, 1}, 1)};
   ExpectNoOrder(history, 0, 0);
 }
 
-TEST(LinearizabilityTest, RefusesAnOldHolderAfterItsSuccessor) {
+TEST(LinearizabilityTest, RefusesAnOldHolderAfterTheNextGrant) {
   ExpectNoOrder(
       {Try("a", {0, 1}, 1), Release("a", {2, 30}, Outcome::kUnknown, 1),
        Try("b", {5, 6}, 2), List("c", {10, 11}, 1)},
       3, 2);
 }
 
-TEST(LinearizabilityTest, RefusesASightOfAFreeLockThatWasHeld) {
+TEST(LinearizabilityTest, RefusesAListThatShowsAHeldLockAsFree) {
   ExpectNoOrder({Try("a", {0, 1}, 1), List("c", {10, 11}, 0),
                  Release("a", {20, 21}, Outcome::kOk, 1)},
                 1, 2);
 }
 
-TEST(LinearizabilityTest, RefusesASightOfAFreeLockThatWasNeverReleased) {
+TEST(LinearizabilityTest, RefusesAListThatShowsAnUnreleasedLockAsFree) {
   ExpectNoOrder({Try("a", {0, 1}, 1), List("c", {10, 11}, 0)}, 1, 0);
 }
 
-TEST(LinearizabilityTest, RefusesARenewalAfterALossThatTheClusterTold) {
+TEST(LinearizabilityTest, RefusesARenewalAfterARevokedLoss) {
   ExpectNoOrder(
       {Try("a", {0, 1}, 1), Lost("a", {5, 6}, LossReason::kRevoked, 1),
        Renew("a", {7, 8}, Outcome::kOk, 1)},
@@ -296,7 +296,7 @@ TEST(LinearizabilityTest, RefusesARenewalAfterTheNextGrant) {
                 2, 1, kWithoutLeases);
 }
 
-TEST(LinearizabilityTest, RefusesToRefuseABelievedRenewal) {
+TEST(LinearizabilityTest, RefusesARefusedRenewalDuringTheBelief) {
   ExpectContradiction(
       {Try("a", {0, 1}, 1), Renew("a", {2, 3}, Outcome::kNotHeld, 1)}, 0, 1);
 }
@@ -324,7 +324,7 @@ TEST(LinearizabilityTest, RefusesAReleaseOfNothing) {
   ExpectContradiction({Release("a", {2, 3}, Outcome::kOk, 1)}, 0, 0);
 }
 
-TEST(LinearizabilityTest, RefusesAWithdrawalThatNobodyAskedFor) {
+TEST(LinearizabilityTest, RefusesAWithdrawnOutcomeWithoutAWithdrawal) {
   ExpectContradiction(
       {Refused("a", {0, 10}, Outcome::kWithdrawn),
        Make("a", OperationKind::kWithdraw, {11, 11}, Outcome::kOk, 0),
@@ -332,7 +332,7 @@ TEST(LinearizabilityTest, RefusesAWithdrawalThatNobodyAskedFor) {
       0, 0);
 }
 
-TEST(LinearizabilityTest, GivesUpTheSearchWhereItIsTooLong) {
+TEST(LinearizabilityTest, TheSearchIsUndecidedAfterTooManyTries) {
   History history;
   for (uint64_t i = 1; i <= 12; ++i) {
     history.push_back(Refused("a", {0, 100}, Outcome::kUnknown));
@@ -342,23 +342,23 @@ TEST(LinearizabilityTest, GivesUpTheSearchWhereItIsTooLong) {
   ExpectPossible(history);
 }
 
-// --- Both against each other -------------------------------------------------
+// --- Comparison of the two checkers ------------------------------------------
 
-// Lives a short history: one lock, with what its clients see of it. Valid by
-// construction: each operation takes effect within its span.
-class RandomLife {
+// Generates a short history of one lock. It is valid by construction: each
+// operation takes effect between its call and its return.
+class RandomHistory {
  public:
-  explicit RandomLife(uint64_t seed) : random_(seed) {}
+  explicit RandomHistory(uint64_t seed) : random_(seed) {}
 
-  History Live(size_t length) {
-    while (history_.size() < length) Happen();
+  History Generate(size_t length) {
+    while (history_.size() < length) AddNext();
     return std::move(history_);
   }
 
  private:
-  void Happen();
-  void HappenFree();
-  void HappenHeld();
+  void AddNext();
+  void AddWhileFree();
+  void AddWhileHeld();
   void End();
   Span Around() {
     const int64_t from = now_ - static_cast<int64_t>(random_.Below(30));
@@ -377,16 +377,16 @@ class RandomLife {
   uint64_t last_ = 0;
 };
 
-void RandomLife::Happen() {
+void RandomHistory::AddNext() {
   now_ += static_cast<int64_t>(random_.Below(15));
   if (token_ == 0) {
-    HappenFree();
+    AddWhileFree();
   } else {
-    HappenHeld();
+    AddWhileHeld();
   }
 }
 
-void RandomLife::HappenFree() {
+void RandomHistory::AddWhileFree() {
   switch (random_.Below(6)) {
     case 0:
       return Add(List(Anybody(), Around(), 0));
@@ -404,7 +404,7 @@ void RandomLife::HappenFree() {
   token_ = ++last_;
 }
 
-void RandomLife::HappenHeld() {
+void RandomHistory::AddWhileHeld() {
   switch (random_.Below(7)) {
     case 0:
       return Add(Held(Anybody(), Around(), token_));
@@ -420,7 +420,7 @@ void RandomLife::HappenHeld() {
   }
 }
 
-void RandomLife::End() {
+void RandomHistory::End() {
   const uint64_t token = std::exchange(token_, 0);
   if (holder_.empty()) return;
   const Span span = Around();
@@ -438,7 +438,7 @@ void RandomLife::End() {
   }
 }
 
-// A copy with one or two things changed, that may still be valid.
+// Changes one or two things in a history; the result may still be valid.
 class Mutation {
  public:
   explicit Mutation(uint64_t seed) : random_(seed) {}
@@ -480,16 +480,16 @@ class Mutation {
   Random random_;
 };
 
-bool IsSound(const History& history) {
+bool IsWellFormed(const History& history) {
   return std::all_of(history.begin(), history.end(),
                      [](const Operation& o) { return o.called <= o.returned; });
 }
 
 class AgreementTest : public testing::TestWithParam<HistoryRules> {};
 
-TEST_P(AgreementTest, AcceptsEveryHistoryThatWasLived) {
+TEST_P(AgreementTest, AcceptsEveryValidRandomHistory) {
   for (uint64_t seed = 0; seed < 3000; ++seed) {
-    const History history = RandomLife(seed).Live(4 + seed % 12);
+    const History history = RandomHistory(seed).Generate(4 + seed % 12);
     ASSERT_EQ(CheckHistory(history, GetParam()).value_or(""), "")
         << "seed " << seed;
     ASSERT_EQ(SearchOrder(history, GetParam(), kTriesMax), Verdict::kPossible)
@@ -497,13 +497,13 @@ TEST_P(AgreementTest, AcceptsEveryHistoryThatWasLived) {
   }
 }
 
-TEST_P(AgreementTest, SaysOfEveryMutationWhatTheSearchSays) {
+TEST_P(AgreementTest, AgreesWithTheSearchOnMutatedHistories) {
   uint64_t accepted = 0;
   uint64_t refused = 0;
   for (uint64_t seed = 0; seed < 8000; ++seed) {
     const History history =
-        Mutation(seed).Of(RandomLife(seed).Live(4 + seed % 12));
-    if (!IsSound(history) || CheckAnswers(history).has_value()) continue;
+        Mutation(seed).Of(RandomHistory(seed).Generate(4 + seed % 12));
+    if (!IsWellFormed(history) || CheckAnswers(history).has_value()) continue;
     const Complaint complaint = CheckOrder(history, GetParam());
     const Verdict verdict = SearchOrder(history, GetParam(), kTriesMax);
     ASSERT_NE(verdict, Verdict::kUndecided) << "seed " << seed;

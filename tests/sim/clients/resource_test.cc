@@ -27,7 +27,7 @@ FencingToken Token(uint64_t index) {
   return FencingToken{.epoch = Epoch(1), .index = LogIndex(index)};
 }
 
-TEST(ResourceTest, RefusesWhoeverComesAfterAYoungerHolder) {
+TEST(ResourceTest, RefusesATokenBelowTheHighest) {
   Resource resource;
   EXPECT_THAT(resource.Read(Token(1)), Optional(0));
   EXPECT_TRUE(resource.Write(Token(1), 1));
@@ -37,54 +37,54 @@ TEST(ResourceTest, RefusesWhoeverComesAfterAYoungerHolder) {
   EXPECT_EQ(resource.value(), 2);
 }
 
-TEST(ResourceTest, RaisesTheMarkWithAReadAsWell) {
+TEST(ResourceTest, AReadRaisesTheHighestTokenToo) {
   Resource resource;
   EXPECT_THAT(resource.Read(Token(2)), Optional(0));
   EXPECT_FALSE(resource.Write(Token(1), 1));
   EXPECT_EQ(resource.highest(), Token(2));
 }
 
-TEST(ResourceLedgerTest, AcceptsUpdatesFromHandToHand) {
-  ResourceLedger ledger;
-  EXPECT_EQ(ledger.WasRead("a", Token(1)), std::nullopt);
-  EXPECT_EQ(ledger.WasWritten("a", Token(1), 1), std::nullopt);
-  EXPECT_EQ(ledger.WasRead("b", Token(2)), std::nullopt);
-  EXPECT_EQ(ledger.WasWritten("b", Token(2), 2), std::nullopt);
-  EXPECT_EQ(ledger.CheckTotal(2), std::nullopt);
+TEST(ResourceCheckerTest, AcceptsUpdatesOfOneHolderAfterAnother) {
+  ResourceChecker checker;
+  EXPECT_EQ(checker.ObserveRead("a", Token(1)), std::nullopt);
+  EXPECT_EQ(checker.ObserveWrite("a", Token(1), 1), std::nullopt);
+  EXPECT_EQ(checker.ObserveRead("b", Token(2)), std::nullopt);
+  EXPECT_EQ(checker.ObserveWrite("b", Token(2), 2), std::nullopt);
+  EXPECT_EQ(checker.CheckTotal(2), std::nullopt);
 }
 
-TEST(ResourceLedgerTest, RefusesAnOlderTokenAfterAYounger) {
-  ResourceLedger ledger;
-  EXPECT_EQ(ledger.WasRead("b", Token(2)), std::nullopt);
+TEST(ResourceCheckerTest, RefusesALowerTokenAfterAHigherOne) {
+  ResourceChecker checker;
+  EXPECT_EQ(checker.ObserveRead("b", Token(2)), std::nullopt);
   EXPECT_THAT(
-      ledger.WasWritten("a", Token(1), 1),
+      checker.ObserveWrite("a", Token(1), 1),
       Optional(std::string("a was let in under 1.1.0 after b under 1.2.0")));
 }
 
-TEST(ResourceLedgerTest, RefusesOneTokenForTwo) {
-  ResourceLedger ledger;
-  EXPECT_EQ(ledger.WasRead("a", Token(1)), std::nullopt);
-  EXPECT_THAT(ledger.WasRead("b", Token(1)),
+TEST(ResourceCheckerTest, RefusesOneTokenForTwoHolders) {
+  ResourceChecker checker;
+  EXPECT_EQ(checker.ObserveRead("a", Token(1)), std::nullopt);
+  EXPECT_THAT(checker.ObserveRead("b", Token(1)),
               Optional(std::string("two holders have the token 1.1.0: a and "
                                    "b")));
 }
 
-TEST(ResourceLedgerTest, RefusesALostUpdate) {
-  ResourceLedger ledger;
-  EXPECT_EQ(ledger.WasWritten("a", Token(1), 1), std::nullopt);
-  EXPECT_THAT(ledger.WasWritten("b", Token(2), 1),
+TEST(ResourceCheckerTest, RefusesALostUpdate) {
+  ResourceChecker checker;
+  EXPECT_EQ(checker.ObserveWrite("a", Token(1), 1), std::nullopt);
+  EXPECT_THAT(checker.ObserveWrite("b", Token(2), 1),
               Optional(std::string("an update was lost: b under 1.2.0 wrote 1 "
                                    "in the place of 1, which a under 1.1.0 had "
                                    "written")));
 }
 
-TEST(ResourceLedgerTest, RefusesATotalThatIsNotThatOfTheWrites) {
-  ResourceLedger ledger;
-  EXPECT_EQ(ledger.WasWritten("a", Token(1), 1), std::nullopt);
-  EXPECT_NE(ledger.CheckTotal(0), std::nullopt);
+TEST(ResourceCheckerTest, RefusesAValueThatIsNotTheNumberOfWrites) {
+  ResourceChecker checker;
+  EXPECT_EQ(checker.ObserveWrite("a", Token(1), 1), std::nullopt);
+  EXPECT_NE(checker.CheckTotal(0), std::nullopt);
 }
 
-// One machine, whose holders visit what their locks protect.
+// One machine, whose holders visit the resources of their locks.
 class ResourcesTest : public testing::Test {
  protected:
   ResourcesTest() {
@@ -112,7 +112,7 @@ class ResourcesTest : public testing::Test {
             .lock = "k",
             .token = Token(token)};
   }
-  // Lets happen what is due by then; returns the last who was refused.
+  // Runs all that is due in `time`; returns the last holder that was refused.
   std::optional<Holder> RunFor(absl::Duration time) {
     const RealInstant end = world_.now() + time;
     std::optional<Holder> refused;
@@ -134,7 +134,7 @@ class ResourcesTest : public testing::Test {
   Resources resources_{Options(Rate::Never()), &choices_};
 };
 
-TEST_F(ResourcesTest, LetsAHolderReadThinkAndWrite) {
+TEST_F(ResourcesTest, AHolderReadsThinksAndWrites) {
   resources_.Use(world_.now(), MakeHolder("a", 1));
   RunFor(absl::Milliseconds(105));
   EXPECT_EQ(resources_.counters().reads, 1);
@@ -144,7 +144,7 @@ TEST_F(ResourcesTest, LetsAHolderReadThinkAndWrite) {
   EXPECT_EQ(resources_.CheckTotals(), std::nullopt);
 }
 
-TEST_F(ResourcesTest, RefusesTheLateWriteOfAStaleHolder) {
+TEST_F(ResourcesTest, RefusesTheLateWriteOfAFormerHolder) {
   resources_.Use(world_.now(), MakeHolder("a", 1));
   RunFor(absl::Milliseconds(50));
   resources_.Use(world_.now(), MakeHolder("b", 2));
@@ -156,7 +156,7 @@ TEST_F(ResourcesTest, RefusesTheLateWriteOfAStaleHolder) {
   EXPECT_EQ(resources_.damage(), std::nullopt);
 }
 
-TEST_F(ResourcesTest, LetsAPausedHolderWriteWhenItGoesOn) {
+TEST_F(ResourcesTest, APausedHolderWritesAfterItResumes) {
   resources_.Use(world_.now(), MakeHolder("a", 1));
   RunFor(absl::Milliseconds(50));
   world_.Pause(kHost);
@@ -167,7 +167,7 @@ TEST_F(ResourcesTest, LetsAPausedHolderWriteWhenItGoesOn) {
   EXPECT_EQ(resources_.counters().writes, 1);
 }
 
-TEST_F(ResourcesTest, LetsADeadHolderDoNothingMore) {
+TEST_F(ResourcesTest, ADeadHolderDoesNothingMore) {
   resources_.Use(world_.now(), MakeHolder("a", 1));
   RunFor(absl::Milliseconds(50));
   world_.Crash(kHost);
@@ -176,7 +176,7 @@ TEST_F(ResourcesTest, LetsADeadHolderDoNothingMore) {
   EXPECT_EQ(resources_.counters().writes, 0);
 }
 
-TEST_F(ResourcesTest, LetsWhatIsUnderWayArriveAfterItsSendersDeath) {
+TEST_F(ResourcesTest, AWriteInFlightArrivesAfterItsSenderDied) {
   resources_.Use(world_.now(), MakeHolder("a", 1));
   RunFor(absl::Milliseconds(105));
   world_.Crash(kHost);
@@ -184,7 +184,7 @@ TEST_F(ResourcesTest, LetsWhatIsUnderWayArriveAfterItsSendersDeath) {
   EXPECT_EQ(resources_.counters().writes, 1);
 }
 
-TEST_F(ResourcesTest, ServesAHolderOneVisitAtATime) {
+TEST_F(ResourcesTest, AHolderMakesOneVisitAtATime) {
   resources_.Use(world_.now(), MakeHolder("a", 1));
   resources_.Use(world_.now(), MakeHolder("a", 1));
   RunFor(absl::Seconds(1));
@@ -195,7 +195,7 @@ TEST_F(ResourcesTest, ServesAHolderOneVisitAtATime) {
   EXPECT_EQ(resources_.damage(), std::nullopt);
 }
 
-TEST_F(ResourcesTest, SeesTheDamageOfATokenThatTwoHave) {
+TEST_F(ResourcesTest, ReportsATokenThatTwoHoldersHave) {
   resources_.Use(world_.now(), MakeHolder("a", 1));
   resources_.Use(world_.now(), MakeHolder("b", 1));
   RunFor(absl::Seconds(1));

@@ -18,14 +18,14 @@
 namespace cachalot::sim {
 namespace {
 
-Budget TimeAlone() {
+Budget OnlyTime() {
   Budget budget;
   budget[Bounded::kWakes] = kUnlimited;
   return budget;
 }
 
-// A bit of everything.
-Budget Rough() {
+// One fault of each kind.
+Budget SomeFaults() {
   Budget budget;
   for (uint16_t& left : budget.left) left = 1;
   budget[Bounded::kWakes] = kUnlimited;
@@ -53,7 +53,7 @@ TEST(ChoiceTest, APathIsReadBackFromItsText) {
   EXPECT_EQ(ParsePath(""), Path());
 }
 
-TEST(ChoiceTest, WhatIsNoPathIsRefused) {
+TEST(ChoiceTest, AMalformedPathIsRefused) {
   for (const char* text :
        {"d", "z1", "d1.", "d1.2.3", "d1,,d2", "d-1", "w99999", "h1.300"}) {
     EXPECT_EQ(ParsePath(text), std::nullopt) << text;
@@ -64,38 +64,38 @@ TEST(ChoiceTest, WhatIsNoPathIsRefused) {
 
 class SmallWorldTest : public testing::TestWithParam<Beginning> {};
 
-TEST_P(SmallWorldTest, ACopyGoesOnByItselfAndAsTheOriginalDoes) {
+TEST_P(SmallWorldTest, ACopyIsIndependentAndBehavesLikeTheOriginal) {
   TurnCache turns(/*turns_max=*/0);
   for (uint64_t seed = 1; seed <= 5; ++seed) {
     Random random(seed);
-    SmallWorld original = Begin({.budget = Rough()}, GetParam());
+    SmallWorld original = Begin({.budget = SomeFaults()}, GetParam());
     for (int i = 0; i < 60; ++i) {
-      const uint64_t before = original.Fingerprint();
+      const uint64_t before = original.ComputeFingerprint();
       SmallWorld copy = original;
       const Choice choice = DrawChoice(original, random);
       copy.Take(choice, turns);
-      ASSERT_EQ(original.Fingerprint(), before);
+      ASSERT_EQ(original.ComputeFingerprint(), before);
       original.Take(choice, turns);
-      ASSERT_EQ(original.Fingerprint(), copy.Fingerprint());
+      ASSERT_EQ(original.ComputeFingerprint(), copy.ComputeFingerprint());
     }
   }
 }
 
-// What is looked up is what would have come of it. Worlds that were told apart
-// by too little would be taken for one another here.
-TEST_P(SmallWorldTest, TurnsThatAreLookedUpAreTheTurnsThatWouldBeTaken) {
+// If a fingerprint left out part of the state, different turns would share a
+// cache entry, and this would fail.
+TEST_P(SmallWorldTest, CachedTurnsEqualComputedTurns) {
   TurnCache fresh(/*turns_max=*/0);
   TurnCache known(/*turns_max=*/100000);
   for (uint64_t walk = 1; walk <= 30; ++walk) {
-    Random random(walk % 10 + 1);  // ways that part late
-    SmallWorld one = Begin({.budget = Rough()}, GetParam());
+    Random random(walk % 10 + 1);  // walks that diverge late
+    SmallWorld one = Begin({.budget = SomeFaults()}, GetParam());
     SmallWorld other = one;
     for (uint64_t i = 0; i < 60; ++i) {
       if (i == 2 * walk) random = Random(walk);
       const Choice choice = DrawChoice(one, random);
       one.Take(choice, fresh);
       other.Take(choice, known);
-      ASSERT_EQ(one.Fingerprint(), other.Fingerprint());
+      ASSERT_EQ(one.ComputeFingerprint(), other.ComputeFingerprint());
       ASSERT_EQ(one.Choices(), other.Choices());
     }
   }
@@ -106,7 +106,7 @@ TEST_P(SmallWorldTest, AHealedWorldMakesProgress) {
   TurnCache turns(/*turns_max=*/0);
   for (uint64_t seed = 1; seed <= 3; ++seed) {
     Random random(seed);
-    SmallWorld world = Begin({.budget = Rough()}, GetParam());
+    SmallWorld world = Begin({.budget = SomeFaults()}, GetParam());
     for (int i = 0; i < 40; ++i) world.Take(DrawChoice(world, random), turns);
     EXPECT_EQ(CheckProgress(world, turns), std::nullopt);
   }
@@ -124,7 +124,7 @@ INSTANTIATE_TEST_SUITE_P(Beginnings, SmallWorldTest,
 
 class ExplorerTest : public testing::TestWithParam<Beginning> {};
 
-TEST_P(ExplorerTest, FindsNothingWrongNearby) {
+TEST_P(ExplorerTest, FindsNoViolationInTheFirstStates) {
   Explorer explorer({.states_max = 40000, .progress_every = 4000});
   const ExploreResult result = explorer.Run(Begin({}, GetParam()));
   EXPECT_FALSE(result.violation.has_value())
@@ -143,11 +143,11 @@ INSTANTIATE_TEST_SUITE_P(Beginnings, ExplorerTest,
                            return std::string(BeginningName(info.param));
                          });
 
-TEST(ExplorerTest, OneWorldIsExploredInOneWay) {
+TEST(ExplorerTest, ExplorationIsDeterministic) {
   const SmallWorld world = Begin({}, Beginning::kLed);
   const ExploreResult once = Explorer({.states_max = 10000}).Run(world);
   const ExploreResult again = Explorer({.states_max = 10000}).Run(world);
-  // Few turns are remembered: only the time that it takes may differ.
+  // A small cache may change the run time only.
   const ExploreResult forgetful =
       Explorer({.states_max = 10000, .turns_max = 100}).Run(world);
   EXPECT_EQ(once.hash, again.hash);
@@ -155,9 +155,8 @@ TEST(ExplorerTest, OneWorldIsExploredInOneWay) {
   EXPECT_EQ(once.transitions, again.transitions);
 }
 
-// One client, nothing that fails, and time that ends: everything that can
-// happen is seen.
-TEST(ExplorerTest, ASmallEnoughWorldIsExploredToItsEnd) {
+// One client, no faults and one wake: all states are explored.
+TEST(ExplorerTest, ASmallWorldIsExploredCompletely) {
   SmallOptions options{.clients = 1, .budget = Budget()};
   options.budget[Bounded::kWakes] = 1;
   Explorer explorer({.states_max = 200000});
@@ -167,11 +166,11 @@ TEST(ExplorerTest, ASmallEnoughWorldIsExploredToItsEnd) {
   EXPECT_GT(result.depth, 10u);
 }
 
-// --- What is wrong is found --------------------------------------------------
+// --- Violations are found ----------------------------------------------------
 
-// A holder whose clock is slow believes in a lock that has been given away.
+// A holder whose clock is too slow believes in a lock that others were granted.
 SmallOptions ClocksBeyondTheBound() {
-  SmallOptions options{.bend_ppm = 600000, .budget = TimeAlone()};
+  SmallOptions options{.bend_ppm = 600000, .budget = OnlyTime()};
   options.budget[Bounded::kBends] = 1;
   return options;
 }
@@ -195,7 +194,7 @@ TEST(ExplorerTest, ClocksBeyondTheBoundAreFoundByAShortestPath) {
   EXPECT_TRUE(absl::StrContains(story.str(), "propose expiry")) << story.str();
 }
 
-TEST(ExplorerTest, ClocksWithinTheBoundAreNot) {
+TEST(ExplorerTest, ClocksWithinTheBoundBreakNothing) {
   SmallOptions options = ClocksBeyondTheBound();
   options.bend_ppm = 1000;
   Explorer explorer({.states_max = 20000});
@@ -208,7 +207,7 @@ TEST(WalkerTest, ClocksBeyondTheBoundAreFoundByPriorities) {
   Walker walker({.schedules = 20000, .length = 40, .progress_every = 0});
   const WalkResult result = walker.Run(Begin(options, Beginning::kLed));
   ASSERT_TRUE(result.violation.has_value());
-  // Two beliefs at once, or an older grant that is told after a younger.
+  // Two beliefs at once, or an older grant that is told after a newer one.
   const std::string& sentence = result.violation->sentence;
   EXPECT_TRUE(absl::StrContains(sentence, "two holders of k") ||
               absl::StrContains(sentence, "after it had been granted"))
@@ -218,12 +217,12 @@ TEST(WalkerTest, ClocksBeyondTheBoundAreFoundByPriorities) {
             sentence);
 }
 
-TEST(WalkerTest, FindsNothingWrongOnManyWays) {
+TEST(WalkerTest, FindsNoViolationInManyWalks) {
   for (const uint64_t depth : std::vector<uint64_t>{0, 2, 4}) {
     Walker walker(
         {.schedules = 60, .length = 150, .depth = depth, .progress_every = 20});
     const WalkResult result = walker.Run(
-        Begin({.operations = 3, .budget = Rough()}, Beginning::kLed));
+        Begin({.operations = 3, .budget = SomeFaults()}, Beginning::kLed));
     EXPECT_FALSE(result.violation.has_value())
         << result.violation->sentence << " after "
         << ToString(result.violation->path);
@@ -231,8 +230,8 @@ TEST(WalkerTest, FindsNothingWrongOnManyWays) {
   }
 }
 
-TEST(WalkerTest, OneSeedIsOneSetOfWalks) {
-  const SmallWorld world = Begin({.budget = Rough()}, Beginning::kLed);
+TEST(WalkerTest, ASeedDeterminesAllWalks) {
+  const SmallWorld world = Begin({.budget = SomeFaults()}, Beginning::kLed);
   const WalkOptions options{.schedules = 10};
   EXPECT_EQ(Walker(options).Run(world).hash, Walker(options).Run(world).hash);
   EXPECT_NE(Walker(options).Run(world).hash,
@@ -241,12 +240,13 @@ TEST(WalkerTest, OneSeedIsOneSetOfWalks) {
 
 // --- Stories -----------------------------------------------------------------
 
-TEST(StoryTest, AChoiceThatNobodyOffersEndsIt) {
+TEST(StoryTest, AnImpossibleChoiceEndsTheReplay) {
   std::ostringstream story;
   const Complaint complaint =
       TellStory({}, Beginning::kLed, *ParsePath("a1,d200"), story);
   ASSERT_TRUE(complaint.has_value());
-  EXPECT_TRUE(absl::StrContains(*complaint, "nobody offers"));
+  EXPECT_TRUE(
+      absl::StrContains(*complaint, "this choice is not possible here"));
   EXPECT_TRUE(absl::StrContains(story.str(), "client 1 asks")) << story.str();
 }
 

@@ -1,4 +1,4 @@
-"""What the page of a run shows to somebody who uses it.
+"""Tests the HTML page of a run in a browser.
 
 Opens pages that write_runs.cc and the simulator wrote in headless Chromium,
 uses mouse and keys as a person would, and reads what the page then says.
@@ -92,7 +92,7 @@ class PageTest(unittest.TestCase):
         return before, self.text(name)
 
     def step(self):
-        """The step that is looked at, from 1."""
+        """The number of the selected step, from 1."""
         return int(self.text("position").split(" of ")[0].replace(",", ""))
 
     def node(self):
@@ -114,7 +114,7 @@ class PageTest(unittest.TestCase):
             key).key_up(Keys.SHIFT).perform()
 
     def move_to(self, x, y):
-        """To a point of the canvas, counted from its left upper corner."""
+        """Moves to a point of the canvas, relative to its upper left corner."""
         canvas = self.element("lanes")
         size = canvas.size
         return ActionChains(self.browser).move_to_element_with_offset(
@@ -140,7 +140,7 @@ class PageTest(unittest.TestCase):
 class FailingPageTest(PageTest):
     page = "failing.html"
 
-    def test_its_first_screen_says_what_went_wrong(self):
+    def test_the_first_screen_shows_the_violation(self):
         self.assertEqual(self.text("verdict"), "failed")
         self.assertIn("believe", self.text("sentence"))
         self.assertIn("failed", self.browser.title)
@@ -185,7 +185,7 @@ class FailingPageTest(PageTest):
         self.assertEqual(self.ask("page.view.from"), 0)
         self.assertEqual(self.span(), self.ask("page.run.horizon"))
 
-    def test_arrow_keys_step_to_and_fro(self):
+    def test_arrow_keys_go_to_the_next_and_previous_step(self):
         failed = self.step()
         self.wait_for_change("position", lambda: self.press(Keys.ARROW_LEFT))
         before = self.step()
@@ -195,7 +195,7 @@ class FailingPageTest(PageTest):
         self.press(Keys.ARROW_RIGHT)
         self.wait(lambda: self.step() == before)
 
-    def test_with_shift_they_stay_with_the_node(self):
+    def test_arrow_keys_with_shift_stay_with_the_node(self):
         node = self.node()
         for _ in range(5):
             self.wait_for_change(
@@ -211,13 +211,13 @@ class FailingPageTest(PageTest):
         self.wait(lambda: self.step() == failed)
 
     def is_first(self, step):
-        """Of the steps of its node at that instant: a click means that one."""
+        """True for the first step of a node at an instant: a click selects it."""
         return self.ask(
             "page.run.at.findIndex((at, i) =>"
             f" at === page.run.at[{step - 1}] &&"
             f" page.run.host[i] === page.run.host[{step - 1}])") == step - 1
 
-    def test_a_click_on_a_step_tells_about_it(self):
+    def test_a_click_on_a_step_describes_it(self):
         self.wait_for_change("position", lambda: self.press(Keys.ARROW_LEFT))
         while not self.is_first(self.step()):
             self.wait_for_change("position",
@@ -230,7 +230,7 @@ class FailingPageTest(PageTest):
         self.wait(lambda: self.step() == wanted)
         self.assertIn("Event", self.text("details"))
 
-    def test_a_message_leads_to_its_other_end(self):
+    def test_a_message_links_to_its_other_end(self):
         while not self.elements("#details .message:enabled"):
             self.wait_for_change("position", lambda: self.press(Keys.ARROW_LEFT))
         here = self.step()
@@ -256,7 +256,7 @@ class FailingPageTest(PageTest):
 class FilterTest(PageTest):
     page = "failing.html"
 
-    def test_a_node_that_is_hidden_takes_its_messages_along(self):
+    def test_hiding_a_node_hides_its_messages(self):
         all_drawn = self.drawn()
         chip = self.chip("node-filter", "n2")
         self.wait_for_change("shown", chip.click)
@@ -266,7 +266,7 @@ class FilterTest(PageTest):
         self.wait_for_change("shown", chip.click)
         self.assertEqual(self.drawn(), all_drawn)
 
-    def test_stepping_passes_over_hidden_nodes(self):
+    def test_stepping_skips_hidden_nodes(self):
         node = self.node()
         for chip in self.elements("#node-filter .chip"):
             if chip.text != node:
@@ -282,7 +282,7 @@ class FilterTest(PageTest):
         self.wait(lambda: self.ask(
             "page.layout.locks.map((row) => row.key)") == rows[1:])
 
-    def test_kinds_are_hidden_one_by_one_and_by_families(self):
+    def test_kinds_are_hidden_one_by_one_or_by_family(self):
         self.element("kinds").click()
         all_kinds = self.text("kinds-shown")
         self.wait_for_change(
@@ -299,7 +299,7 @@ class FilterTest(PageTest):
 class PassingPageTest(PageTest):
     page = "passing.html"
 
-    def test_its_first_screen_is_the_whole_run(self):
+    def test_the_first_screen_shows_the_whole_run(self):
         self.assertEqual(self.text("verdict"), "passed")
         self.assertEqual(self.text("title"), "Seed 2")
         self.assertFalse(self.element("to-violation").is_displayed())
@@ -307,7 +307,7 @@ class PassingPageTest(PageTest):
         self.assertIn("machines", self.text("figures"))
         self.assertRegex(self.text("story"), r"n\d leads, term \d")
 
-    def test_what_happened_leads_to_where_it_happened(self):
+    def test_a_line_of_the_story_links_to_its_step(self):
         item = next(button for button in self.elements("#story button")
                     if "leads" in button.text)
         self.wait_for_change("range", item.click)
@@ -315,7 +315,7 @@ class PassingPageTest(PageTest):
         self.assertTrue(any("leader of term" in decision.text
                             for decision in decisions))
 
-    def test_home_and_end_lead_to_the_first_and_the_last_step(self):
+    def test_home_and_end_go_to_the_first_and_last_step(self):
         self.wait_for_change("position", lambda: self.press(Keys.HOME))
         first = self.step()
         self.assertTrue(self.ask("document.getElementById('previous').disabled"))
@@ -323,18 +323,18 @@ class PassingPageTest(PageTest):
         self.assertGreater(self.step(), first)
         self.assertTrue(self.ask("document.getElementById('next').disabled"))
 
-    def test_escape_lets_go_of_the_step(self):
+    def test_escape_deselects_the_step(self):
         self.wait_for_change("position", lambda: self.press(Keys.HOME))
         self.press(Keys.ESCAPE)
         self.wait(lambda: self.text("position").endswith("steps"))
 
-    def test_where_too_much_is_to_be_drawn_it_says_so(self):
+    def test_it_says_if_not_all_messages_are_drawn(self):
         self.assertRegex(self.text("shown"), "messages are drawn; zoom in for")
         for _ in range(8):
             self.press("+")
         self.wait(lambda: "zoom in" not in self.text("shown"))
 
-    def test_the_overview_leads_elsewhere(self):
+    def test_a_click_in_the_overview_moves_the_view(self):
         for _ in range(4):
             self.press("+")
         overview = self.element("overview")
@@ -351,7 +351,7 @@ class ContestedPageTest(PageTest):
     def row(self, part):
         return self.ask("page.layout.locks[0]." + part)
 
-    def test_two_that_believe_in_one_lock_are_told_and_ringed(self):
+    def test_two_beliefs_in_one_lock_are_named_and_ringed(self):
         self.assertIn(
             "n1 and n2 both believe to hold door", self.text("story"))
         self.assertEqual(
@@ -363,7 +363,7 @@ class ContestedPageTest(PageTest):
         self.assertGreater(red, green + 80)
         self.assertGreater(red, blue + 80)
 
-    def test_pointing_at_a_belief_tells_whose_it_is(self):
+    def test_pointing_at_a_belief_names_its_holder(self):
         x = self.ask("page.view.x(2.5e8)")
         self.move_to(x, self.row("y") + self.row("beliefTop") + 4).perform()
         self.wait(lambda: self.element("hint").is_displayed())
@@ -373,7 +373,7 @@ class ContestedPageTest(PageTest):
 class HostilePageTest(PageTest):
     page = "hostile.html"
 
-    def test_keys_are_text_whatever_they_say(self):
+    def test_keys_with_markup_are_shown_as_text(self):
         self.assertEqual(self.browser.title, "<b>Hostile</b>: passed")
         self.assertEqual(self.text("title"), "<b>Hostile</b>")
         self.assertEqual(self.elements("img, b"), [])
@@ -384,7 +384,7 @@ class HostilePageTest(PageTest):
         self.assertIn(
             "</script><script>document.title='broken'</script>", keys)
 
-    def test_details_are_text_too(self):
+    def test_details_are_shown_as_text(self):
         self.wait_for_change("position", lambda: self.press(Keys.HOME))
         seen = ""
         while self.element("next").is_enabled():

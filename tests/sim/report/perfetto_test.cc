@@ -80,8 +80,8 @@ TEST(PerfettoTest, EveryTrackHasAName) {
   }
 }
 
-// A viewer hangs a flow's ends on the slices that begin there.
-TEST(PerfettoTest, EachFlowBeginsAndEndsOnceOnATurn) {
+// A viewer attaches the ends of a flow to the slices that begin there.
+TEST(PerfettoTest, EachFlowBeginsAndEndsAtATurn) {
   std::map<Track, std::vector<double>> turns;
   for (const json& slice : EventsOf("X")) {
     turns[TrackOf(slice)].push_back(slice["ts"]);

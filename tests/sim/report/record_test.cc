@@ -27,7 +27,7 @@ using testing::IsEmpty;
 using testing::Not;
 using testing::SizeIs;
 
-// Three machines, of which the first founds, and a recorder.
+// Three machines with a recorder; the first founds the cluster.
 class RecordTest : public testing::Test {
  protected:
   void Begin(const NetworkOptions& network = {}) {
@@ -58,7 +58,7 @@ class RecordTest : public testing::Test {
     world_->Submit(host, request);
   }
 
-  // Until the last step; what is on its way then may still arrive.
+  // False for messages that may still be in flight at the end.
   static bool IsOld(const Recording& run, const RecordedMessage& message) {
     return run.end - run.steps[message.sent].at > absl::Milliseconds(100);
   }
@@ -68,7 +68,7 @@ class RecordTest : public testing::Test {
   std::unique_ptr<World> world_;
 };
 
-TEST_F(RecordTest, EachMessageThatIsNotLostIsTakenInOnceByWhomItIsFor) {
+TEST_F(RecordTest, EachDeliveredMessageIsReceivedOnceByItsTarget) {
   Begin();
   const Recording run = recorder_.Take();
   ASSERT_THAT(run.messages, SizeIs(testing::Gt(20)));
@@ -83,7 +83,7 @@ TEST_F(RecordTest, EachMessageThatIsNotLostIsTakenInOnceByWhomItIsFor) {
   }
 }
 
-TEST_F(RecordTest, LostDatagramsAreNeverTakenIn) {
+TEST_F(RecordTest, LostDatagramsAreNeverReceived) {
   NetworkOptions network;
   network.loss = Rate::Percent(100);
   Begin(network);
@@ -96,7 +96,7 @@ TEST_F(RecordTest, LostDatagramsAreNeverTakenIn) {
   EXPECT_GT(datagrams, 0);
 }
 
-TEST_F(RecordTest, DoubledDatagramsAreTakenInTwice) {
+TEST_F(RecordTest, DuplicatedDatagramsAreReceivedTwice) {
   NetworkOptions network;
   network.duplication = Rate::Percent(100);
   Begin(network);
@@ -112,7 +112,7 @@ TEST_F(RecordTest, DoubledDatagramsAreTakenInTwice) {
   EXPECT_GT(pings, 0);
 }
 
-TEST_F(RecordTest, MessagesAreKnownByTheirKind) {
+TEST_F(RecordTest, MessagesHaveAKindAndAFamily) {
   Begin();
   std::vector<std::string> kinds;
   for (const RecordedMessage& message : recorder_.Take().messages) {
@@ -124,14 +124,14 @@ TEST_F(RecordTest, MessagesAreKnownByTheirKind) {
   EXPECT_THAT(kinds, Contains("Forward"));
 }
 
-TEST_F(RecordTest, CutsLastFromTheirBeginningToTheirMending) {
+TEST_F(RecordTest, CutsLastUntilTheyAreMended) {
   Begin();
   const RealInstant begin = world_->now();
   world_->network().Cut(HostAddress(HostId(1)), HostAddress(HostId(2)));
-  world_->Say("n2 is deaf");
+  world_->NoteIntervention("n2 is deaf");
   RunFor(absl::Seconds(1));
   world_->network().MendAll(world_->now());
-  world_->Say("mended");
+  world_->NoteIntervention("mended");
   RunFor(absl::Seconds(1));
   const Recording run = recorder_.Take();
   ASSERT_THAT(run.cuts, SizeIs(1));
@@ -142,7 +142,7 @@ TEST_F(RecordTest, CutsLastFromTheirBeginningToTheirMending) {
               ElementsAre(testing::Pair(HostId(1), HostId(2))));
 }
 
-TEST_F(RecordTest, PausesLastFromTheirBeginningToTheirEnd) {
+TEST_F(RecordTest, PausesLastUntilTheProcessResumes) {
   Begin();
   const RealInstant begin = world_->now();
   world_->Pause(HostId(2));
@@ -156,7 +156,7 @@ TEST_F(RecordTest, PausesLastFromTheirBeginningToTheirEnd) {
   EXPECT_EQ(run.pauses[0].span.end, begin + absl::Milliseconds(300));
 }
 
-TEST_F(RecordTest, RolesEndWithTheirProcess) {
+TEST_F(RecordTest, RolesEndWhenTheProcessCrashes) {
   Begin();
   const RealInstant death = world_->now();
   world_->Crash(HostId(1));
@@ -172,7 +172,7 @@ TEST_F(RecordTest, RolesEndWithTheirProcess) {
   EXPECT_EQ(roles.back(), "leader");
 }
 
-TEST_F(RecordTest, AGrantIsHeldBelievedAndNoLongerWaitedFor) {
+TEST_F(RecordTest, AGrantBeginsAHoldAndABeliefAndEndsTheWait) {
   Begin();
   Lock(HostId(2), absl::Minutes(1));
   RunFor(absl::Seconds(1));
@@ -193,7 +193,7 @@ TEST_F(RecordTest, AGrantIsHeldBelievedAndNoLongerWaitedFor) {
   EXPECT_EQ(run.waits[1].outcome, "");
 }
 
-TEST_F(RecordTest, APausedHoldersBeliefEndsByItsClockAllTheSame) {
+TEST_F(RecordTest, APausedHoldersBeliefEndsByItsClock) {
   Begin();
   Lock(HostId(2), absl::Seconds(2));
   RunFor(absl::Seconds(1));
@@ -219,7 +219,7 @@ TEST_F(RecordTest, DecisionsBelongToTheirStep) {
   EXPECT_EQ(founding->host, HostId(1));
 }
 
-TEST_F(RecordTest, AStepThatNeverEndsIsTheLast) {
+TEST_F(RecordTest, AStepThatDoesNotReturnIsTheLast) {
   Begin();
   recorder_.Stepping(*world_, HostId(3), LeaveRequested{});
   recorder_.Noted(*world_, HostId(3), "asked to leave");
@@ -229,7 +229,7 @@ TEST_F(RecordTest, AStepThatNeverEndsIsTheLast) {
   EXPECT_THAT(run.steps.back().decisions, ElementsAre("asked to leave"));
 }
 
-TEST(RecordingTest, ChangesNothingOfTheRun) {
+TEST(RecordingTest, RecordingDoesNotChangeTheRun) {
   Recorder recorder;
   const RunResult watched =
       RunSeed(3, {.harm_max = absl::Seconds(2), .watchers = {&recorder}});

@@ -1,9 +1,10 @@
 // Writes pages for page_test.py to look at:
 //
-//   failing.html    a lock is believed in for too long, since clocks run far
-//                   beyond what the engine was told
-//   hostile.html    keys that are markup, and not UTF-8
-//   contested.html  two believe in one lock
+//   failing.html    a client believes in its lock for too long, because clocks
+//   run
+//                   far beyond the bound
+//   hostile.html    keys that contain markup, or are not UTF-8
+//   contested.html  two clients believe in one lock
 //
 //   write_runs FOLDER
 
@@ -34,8 +35,8 @@ namespace {
 
 constexpr uint64_t kSeedsMax = 200;
 
-// Clocks are bent as they must not be: those that holders believe by run slow.
-void Unbind(Plan* plan) {
+// The fast clocks, which holders use, run too slowly.
+void BreakClockBound(Plan* plan) {
   plan->judge.clocks_in_bound = true;
   NemesisOptions& nemesis = plan->nemesis;
   nemesis.weights[static_cast<size_t>(Fault::kClockRates)] = 20;
@@ -50,7 +51,7 @@ Recording RecordFailure() {
   for (uint64_t seed = 1; seed <= kSeedsMax; ++seed) {
     ChoiceSource choices(seed);
     Plan plan = Plan::Draw(&choices);
-    Unbind(&plan);
+    BreakClockBound(&plan);
     Recorder recorder;
     const RunResult result = RunPlan(plan, &choices, {.watchers = {&recorder}});
     if (!result.failed()) continue;

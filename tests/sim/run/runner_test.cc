@@ -22,7 +22,7 @@
 namespace cachalot::sim {
 namespace {
 
-// The same ones each time; each commit has its own in commit_seeds_test.
+// Always the same seeds; commit_seeds_test runs others for each commit.
 constexpr uint64_t kGroups = 8;
 constexpr uint64_t kSeedsPerGroup = 10;
 
@@ -30,7 +30,7 @@ constexpr uint64_t kSeedsPerGroup = 10;
 // without optimisation.
 absl::Duration HarmMax() { return absl::Seconds(5); }
 
-// What a seed gives, for a test to change before it is run.
+// The plan of a seed, which a test may change before it runs it.
 struct SeededRun {
   explicit SeededRun(uint64_t seed, absl::Duration harm_max = HarmMax())
       : choices(seed), plan(Plan::Draw(&choices)) {
@@ -41,8 +41,8 @@ struct SeededRun {
   Plan plan;
 };
 
-// Says first which seed it is: a run may end in a CHECK.
-void Judge(uint64_t seed, absl::Duration harm_max) {
+// Prints the command to replay it first, because the run may fail a CHECK.
+void RunAndExpectPass(uint64_t seed, absl::Duration harm_max) {
   std::cerr << "replay: tools/bazel run -c opt //tools:simulate -- --seed="
             << seed << " --harm=" << harm_max << " --trace\n";
   const RunResult result = RunSeed(seed, {.harm_max = harm_max});
@@ -51,12 +51,12 @@ void Judge(uint64_t seed, absl::Duration harm_max) {
       << result.violation->step << ")";
 }
 
-// One group of seeds: what Bazel's shards are dealt.
+// One group of seeds; Bazel's shards run different groups.
 class RunnerTest : public testing::TestWithParam<uint64_t> {};
 
-TEST_P(RunnerTest, EverySeedKeepsEveryPromise) {
+TEST_P(RunnerTest, EverySeedPasses) {
   for (uint64_t i = 1; i <= kSeedsPerGroup; ++i) {
-    Judge(GetParam() * kSeedsPerGroup + i, HarmMax());
+    RunAndExpectPass(GetParam() * kSeedsPerGroup + i, HarmMax());
   }
 }
 
@@ -75,7 +75,7 @@ TEST(SeedsTest, SeedsThatOnceFailedPass) {
     uint64_t seed = 0;
     ASSERT_TRUE(absl::SimpleAtoi(parts[0], &seed)) << line;
     ASSERT_EQ(parts.size(), 2u) << "say what it found: " << line;
-    Judge(seed, absl::InfiniteDuration());
+    RunAndExpectPass(seed, absl::InfiniteDuration());
   }
 }
 
@@ -87,8 +87,8 @@ TEST(SeedsTest, OneSeedIsOneRun) {
   EXPECT_NE(once.hash, RunSeed(8, {.harm_max = HarmMax()}).hash);
 }
 
-// The judges are wired to the world: what breaks the assumptions of the leases
-// breaks the leases, and is seen.
+// The judges see the world: clocks that break the assumptions of the leases
+// lead to a violation.
 TEST(SeedsTest, HoldersWithClocksTooSlowAreCaught) {
   bool is_caught = false;
   for (uint64_t seed = 1; seed <= 60 && !is_caught; ++seed) {
@@ -106,7 +106,7 @@ TEST(SeedsTest, HoldersWithClocksTooSlowAreCaught) {
   EXPECT_TRUE(is_caught);
 }
 
-TEST(SeedsTest, GrantorsWithClocksTooFastAreCaught) {
+TEST(SeedsTest, LeadersWithClocksTooFastAreCaught) {
   SeededRun run(1);
   Plan& plan = run.plan;
   plan.judge.rate_bound_ppm = 0;
@@ -117,25 +117,26 @@ TEST(SeedsTest, GrantorsWithClocksTooFastAreCaught) {
       << result.violation->sentence;
 }
 
-// And so does a founder that forgets that it has founded.
-TEST(SeedsTest, ASecondBirthIsSeen) {
-  bool is_seen = false;
-  for (uint64_t seed = 1; seed <= 400 && !is_seen; ++seed) {
+// A founder without a disk forgets that it has founded a cluster, and founds
+// another.
+TEST(SeedsTest, ASecondFoundingIsCaught) {
+  bool is_caught = false;
+  for (uint64_t seed = 1; seed <= 400 && !is_caught; ++seed) {
     SeededRun run(seed, absl::Seconds(20));
     if (!run.plan.founds_again || run.plan.hosts[0].keeps_disk) continue;
     run.plan.nemesis.weights[static_cast<size_t>(Fault::kCrash)] = 10;
     run.plan.judge.one_birth = true;
     const RunResult result = RunPlan(run.plan, &run.choices);
-    is_seen = result.failed() &&
-              absl::StrContains(result.violation->sentence, "was born beside");
+    is_caught = result.failed() && absl::StrContains(result.violation->sentence,
+                                                     "was born beside");
   }
-  EXPECT_TRUE(is_seen);
+  EXPECT_TRUE(is_caught);
 }
 
-// A fault that changes nothing tests nothing; a swarm that excuses most of its
-// runs, or in which hardly anything happens, proves little.
+// A fault that no node notices tests nothing. If most runs are excused, or
+// hardly any lock is granted, the seeds prove little.
 TEST(SeedsTest, EveryFaultReachesTheNodes) {
-  FaultLedger faults;
+  FaultCounts faults;
   uint64_t grants = 0;
   uint64_t excused = 0;
   for (uint64_t seed = 1; seed <= 80; ++seed) {
@@ -152,10 +153,9 @@ TEST(SeedsTest, EveryFaultReachesTheNodes) {
   EXPECT_LT(excused, 16u);
 }
 
-// What is configured is what is done: a rate that is wrong by a factor would
-// hide bugs for years.
-TEST(SeedsTest, InjectedRatesAreTheConfiguredOnes) {
-  FaultLedger faults;
+// A rate that is wrong by a factor would hide bugs for years.
+TEST(SeedsTest, InjectedRatesMatchTheConfiguredOnes) {
+  FaultCounts faults;
   uint64_t runs = 0;
   uint64_t sent = 0;
   while (sent < 10000) {
@@ -166,14 +166,14 @@ TEST(SeedsTest, InjectedRatesAreTheConfiguredOnes) {
     network.corruption = Rate::Percent(2);
     run.plan.nemesis.weights.fill(0);
     run.plan.nemesis.weights[static_cast<size_t>(Fault::kPause)] = 1;
-    run.plan.nemesis.calm = absl::Milliseconds(500);
+    run.plan.nemesis.fault_interval = absl::Milliseconds(500);
     run.plan.harm = absl::Seconds(15);
     const RunResult result = RunPlan(run.plan, &run.choices);
     EXPECT_FALSE(result.failed());
     faults.Add(result.faults);
     sent += result.network.datagrams_sent;
   }
-  // One in ten or so was sent to oneself, or in the healed world at the end.
+  // About one in ten was sent to the sender itself, or in the healed world.
   const auto share = [&](Fault fault) {
     return static_cast<double>(faults.At(fault).applied) /
            static_cast<double>(sent);
@@ -186,7 +186,7 @@ TEST(SeedsTest, InjectedRatesAreTheConfiguredOnes) {
               30, 5);
 }
 
-// Chance rarely puts three machines and more on one side.
+// Of three or more machines, chance rarely puts all on one side.
 TEST(SeedsTest, PartitionsHaveSides) {
   FaultCount partitions;
   for (uint64_t seed = 1; partitions.attempted < 200; ++seed) {
@@ -194,8 +194,8 @@ TEST(SeedsTest, PartitionsHaveSides) {
     if (run.plan.hosts.size() < 3) continue;
     run.plan.nemesis.weights.fill(0);
     run.plan.nemesis.weights[static_cast<size_t>(Fault::kPartition)] = 1;
-    run.plan.nemesis.calm = absl::Milliseconds(500);
-    // Over before the next: there is one at a time.
+    run.plan.nemesis.fault_interval = absl::Milliseconds(500);
+    // Shorter than the interval: there is only one partition at a time.
     run.plan.nemesis.partition = {absl::Milliseconds(1), absl::Milliseconds(9)};
     const RunResult result = RunPlan(run.plan, &run.choices);
     EXPECT_FALSE(result.failed());

@@ -45,7 +45,7 @@ TEST(ShrinkTest, FindsTheFewChoicesThatMatterAmongHundreds) {
   EXPECT_LT(result.tries, 300u);
 }
 
-TEST(ShrinkTest, KeepsANumberThatMustBeHigh) {
+TEST(ShrinkTest, KeepsAValueThatMustBeHigh) {
   const ChoicePlace place = {"fault", 3, 1};
   const ShrinkResult result =
       Shrink(Noise(), [&](const ChoiceLog& log) -> std::optional<ChoiceLog> {
@@ -57,8 +57,8 @@ TEST(ShrinkTest, KeepsANumberThatMustBeHigh) {
   EXPECT_LT(ValueAt(result.log, place), 5000000u);
 }
 
-// What a run did not ask for is dropped without a try of its own.
-TEST(ShrinkTest, TakesOverWhatTheRunAskedFor) {
+// They are dropped without further tries.
+TEST(ShrinkTest, DropsChoicesThatTheRunDidNotUse) {
   ChoiceLog used;
   used.Set({"fault", 0, 0}, 1);
   const ShrinkResult result =
@@ -70,7 +70,7 @@ TEST(ShrinkTest, TakesOverWhatTheRunAskedFor) {
   EXPECT_LT(result.tries, 20u);
 }
 
-TEST(ShrinkTest, WhatCannotBeShrunkStaysAsItIs) {
+TEST(ShrinkTest, ALogThatCannotBeShrunkIsUnchanged) {
   const ChoiceLog whole = Noise();
   const ShrinkResult result =
       Shrink(whole,
@@ -82,7 +82,7 @@ TEST(ShrinkTest, WhatCannotBeShrunkStaysAsItIs) {
   EXPECT_EQ(result.log, whole);
 }
 
-TEST(ShrinkTest, TheKindOfAViolationDoesNotNameWhoOrWhen) {
+TEST(ShrinkTest, TheKindOfAViolationHasNoNamesOrTimes) {
   EXPECT_EQ(KindOf("key-0 was granted with token 1000.4.0 after 1000.5.0"),
             KindOf("key-3 was granted with token 1.7.0 after 1.9.2"));
   EXPECT_EQ(KindOf("two holders of key-1: n1 until 7s, n2"),

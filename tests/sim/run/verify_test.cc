@@ -10,14 +10,14 @@
 namespace cachalot::sim {
 namespace {
 
-// A run of `length` steps that is another run from step `strays_at` on.
-Rerun Pretend(uint64_t length, uint64_t strays_at) {
+// A run of `length` steps that differs from step `differs_from` on.
+Rerun Pretend(uint64_t length, uint64_t differs_from) {
   return [=](const CheckpointOptions& options) {
     const auto at = [=](uint64_t step) {
-      const uint64_t strayed = step >= strays_at ? 1000000 : 0;
+      const uint64_t offset = step >= differs_from ? 1000000 : 0;
       return Checkpoint{
-          step, step + strayed,
-          options.with_lines ? absl::StrCat(step, ":", strayed) : ""};
+          step, step + offset,
+          options.with_lines ? absl::StrCat(step, ":", offset) : ""};
     };
     std::vector<Checkpoint> taken;
     for (uint64_t step = options.first; step <= length && step <= options.last;
@@ -38,7 +38,7 @@ TEST(VerifyTest, EqualRunsDoNotDiffer) {
       FindDifference(Pretend(5000, kNever), Pretend(5000, kNever)).has_value());
 }
 
-TEST(VerifyTest, TheFirstStepThatDiffersIsFound) {
+TEST(VerifyTest, FindsTheFirstStepThatDiffers) {
   for (const uint64_t step : {1, 2, 1024, 1025, 1026, 3000, 4999, 5000}) {
     const std::optional<Difference> difference =
         FindDifference(Pretend(5000, kNever), Pretend(5000, step));
@@ -47,7 +47,7 @@ TEST(VerifyTest, TheFirstStepThatDiffersIsFound) {
   }
 }
 
-TEST(VerifyTest, BothSidesAreTold) {
+TEST(VerifyTest, DescribesTheStepInBothRuns) {
   const std::optional<Difference> difference =
       FindDifference(Pretend(5000, kNever), Pretend(5000, 1234));
   ASSERT_TRUE(difference.has_value());
@@ -55,7 +55,7 @@ TEST(VerifyTest, BothSidesAreTold) {
   EXPECT_EQ(difference->second, "1234:1000000");
 }
 
-// A run may be equal for as long as it goes on, and be over too early.
+// The runs are equal until the shorter one ends.
 TEST(VerifyTest, AShorterRunDiffers) {
   const std::optional<Difference> difference =
       FindDifference(Pretend(5000, kNever), Pretend(4000, kNever));

@@ -33,7 +33,7 @@ TEST(AgendaTest, IsNeverDueWhenEmpty) {
   EXPECT_EQ(Agenda<int>().NextDue(), RealInstant::Never());
 }
 
-TEST(AgendaTest, GoesOnByItselfWhenCopied) {
+TEST(AgendaTest, ACopyIsIndependent) {
   Agenda<int> agenda;
   agenda.Add(At(1), 1);
   Agenda<int> copy = agenda;

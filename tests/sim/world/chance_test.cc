@@ -28,7 +28,7 @@ TEST(ChanceTest, NeverMeansNeverAndAlwaysMeansAlways) {
   }
 }
 
-TEST(ChanceTest, StreamsOfOtherNamesAreOtherStreams) {
+TEST(ChanceTest, StreamsDifferByNameAndNumber) {
   ChoiceSource choices(3);
   Chance a(&choices, "a");
   Chance b(&choices, "b");
@@ -38,7 +38,7 @@ TEST(ChanceTest, StreamsOfOtherNamesAreOtherStreams) {
   EXPECT_NE(draw, a_of_another_number.Seed());
 }
 
-TEST(ChanceTest, DelaysStayBetweenTheirEndsAndHaveATail) {
+TEST(ChanceTest, DelaysStayInRangeAndHaveATail) {
   ChoiceSource choices(4);
   Chance chance(&choices, "delay");
   const Delay delay = {absl::Milliseconds(1), absl::Milliseconds(2),
@@ -53,7 +53,7 @@ TEST(ChanceTest, DelaysStayBetweenTheirEndsAndHaveATail) {
   EXPECT_NEAR(tails, 500, 120);
 }
 
-TEST(ChanceTest, DrawsNumbersBelowZeroToo) {
+TEST(ChanceTest, DrawsNegativeNumbers) {
   ChoiceSource choices(5);
   Chance chance(&choices, "signed");
   bool saw_low = false;

@@ -14,7 +14,7 @@
 namespace cachalot::sim {
 namespace {
 
-// A little of everything that can be chosen, as text.
+// Draws some choices of every kind.
 std::vector<uint64_t> Draw(ChoiceSource* source) {
   Chance a(source, "a", 7);
   Chance b(source, "b");
@@ -50,7 +50,7 @@ TEST(ChoicesTest, RecordingChangesNothing) {
   EXPECT_EQ(Draw(&recorded), Draw(&unrecorded));
 }
 
-TEST(ChoicesTest, OfAnEmptyLogEveryChoiceIsTheDullest) {
+TEST(ChoicesTest, AnEmptyLogGivesMinimalChoices) {
   ChoiceSource source{ChoiceLog()};
   Chance chance(&source, "a");
   EXPECT_FALSE(chance.Happens(Rate::Percent(100)));
@@ -63,7 +63,7 @@ TEST(ChoicesTest, OfAnEmptyLogEveryChoiceIsTheDullest) {
   EXPECT_EQ(source.TakeLog().size(), 0u);
 }
 
-TEST(ChoicesTest, LeavingOneOutMovesNoOther) {
+TEST(ChoicesTest, RemovingAChoiceChangesNoOther) {
   ChoiceSource seeded(5, /*records=*/true);
   std::vector<uint64_t> expected = Draw(&seeded);
   ChoiceLog log = seeded.TakeLog();
@@ -75,8 +75,8 @@ TEST(ChoicesTest, LeavingOneOutMovesNoOther) {
   EXPECT_EQ(Draw(&replayed), expected);
 }
 
-// A log may come from anywhere.
-TEST(ChoicesTest, AChoiceThatIsTooHighIsTheHighestThereIs) {
+// A log may be written by hand or by a fuzzer.
+TEST(ChoicesTest, AChoiceAboveTheRangeIsLimitedToIt) {
   ChoiceLog log;
   log.Set({"a", 0, 0}, 1000);
   ChoiceSource source(log);
@@ -96,14 +96,14 @@ TEST(ChoicesTest, ALogIsReadBackFromItsText) {
   EXPECT_EQ(*parsed, log);
 }
 
-TEST(ChoicesTest, CommentsAndEmptyLinesMeanNothing) {
+TEST(ChoicesTest, CommentsAndEmptyLinesAreSkipped) {
   const absl::StatusOr<ChoiceLog> log =
       ChoiceLog::Parse("# found long ago\n\n  fault 3 0 = 2  \r\n");
   ASSERT_TRUE(log.ok()) << log.status();
   EXPECT_EQ(log->ToText(), "fault 3 0 = 2\n");
 }
 
-TEST(ChoicesTest, WhatIsNotAChoiceIsNamedByItsLine) {
+TEST(ChoicesTest, AMalformedLineIsRefusedWithItsNumber) {
   for (const char* const bad :
        {"fault 3 0 2", "fault 3 = 2", "fault x 0 = 2", "fault 3 0 = -2",
         "Fault 3 0 = 2", "fault 3 0 = 2 3", "fault 3 0 = 99999999999999999999",

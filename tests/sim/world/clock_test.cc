@@ -56,13 +56,13 @@ TEST(ClockTest, ReadingsDoNotJumpWhenTheRateChanges) {
   EXPECT_EQ(clock.At(At(2 * kSecond)), 2 * kSecond + kSecond / 10);
 }
 
-TEST(ClockTest, OneThatStandsStillNeverComesToAReading) {
+TEST(ClockTest, AStoppedClockNeverReachesALaterReading) {
   const Clock clock(0, -1000000);
   EXPECT_EQ(clock.When(1), RealInstant::Never());
   EXPECT_EQ(clock.At(At(kSecond)), 0);
 }
 
-TEST(ClockPairTest, IsDueWhenTheFirstOfTheTwoIs) {
+TEST(ClockPairTest, IsDueWhenTheFirstClockIs) {
   const ClockPair clocks = {Clock(0, 0), Clock(0, 1000000)};
   const Deadline deadline = {SlowInstant::FromNanoseconds(100),
                              FastInstant::FromNanoseconds(100)};

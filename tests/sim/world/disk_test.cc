@@ -31,7 +31,7 @@ SaveState IdentityOrder(uint64_t save) {
   return order;
 }
 
-TEST(DiskTest, DoesOrdersInTheirOrder) {
+TEST(DiskTest, FinishesSavesInTheirOrder) {
   ChoiceSource choices(1);
   Disk disk(kSlow, Chance(&choices, "disk"));
   RealInstant last;
@@ -44,7 +44,7 @@ TEST(DiskTest, DoesOrdersInTheirOrder) {
   EXPECT_EQ(disk.contents().term, Term(100));
 }
 
-TEST(DiskTest, HasNothingDoneBeforeItsTime) {
+TEST(DiskTest, FinishesNoSaveBeforeItIsDue) {
   ChoiceSource choices(2);
   Disk disk(kSlow, Chance(&choices, "disk"));
   const RealInstant done = disk.Save(RealInstant(), TermOrder(1, 7));
@@ -54,7 +54,7 @@ TEST(DiskTest, HasNothingDoneBeforeItsTime) {
   EXPECT_EQ(disk.FinishDue(done), SaveId(1));
 }
 
-TEST(DiskTest, KeepsAChancePrefixWhenItsProcessCrashes) {
+TEST(DiskTest, KeepsARandomPrefixAtACrash) {
   std::set<uint64_t> kept;
   for (uint64_t seed = 1; seed <= 100; ++seed) {
     ChoiceSource choices(seed);
@@ -69,7 +69,7 @@ TEST(DiskTest, KeepsAChancePrefixWhenItsProcessCrashes) {
   EXPECT_EQ(kept, (std::set<uint64_t>{0, 1, 2, 3}));
 }
 
-TEST(DiskTest, ACrashKeepsWhatWasDone) {
+TEST(DiskTest, KeepsFinishedSavesAtACrash) {
   ChoiceSource choices(3);
   Disk disk(kSlow, Chance(&choices, "disk"));
   const RealInstant done = disk.Save(RealInstant(), TermOrder(1, 5));
@@ -78,7 +78,7 @@ TEST(DiskTest, ACrashKeepsWhatWasDone) {
   EXPECT_EQ(disk.contents().term, Term(5));
 }
 
-TEST(DiskTest, IsOfNoUseWithoutAnIdentity) {
+TEST(DiskTest, KeepsNothingUsefulWithoutAnIdentity) {
   ChoiceSource choices(4);
   Disk disk(Delay{}, Chance(&choices, "disk"));
   disk.FinishDue(disk.Save(RealInstant(), TermOrder(1, 5)));
@@ -87,7 +87,7 @@ TEST(DiskTest, IsOfNoUseWithoutAnIdentity) {
   EXPECT_TRUE(disk.Kept().has_value());
 }
 
-TEST(DiskTest, HasNothingWhenWiped) {
+TEST(DiskTest, IsEmptyAfterAWipe) {
   ChoiceSource choices(5);
   Disk disk(Delay{}, Chance(&choices, "disk"));
   disk.FinishDue(disk.Save(RealInstant(), IdentityOrder(1)));

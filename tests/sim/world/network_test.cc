@@ -24,7 +24,7 @@ const Address kA = Address::V4(10, 0, 0, 1, 7946);
 const Address kB = Address::V4(10, 0, 0, 2, 7946);
 const Address kC = Address::V4(10, 0, 0, 3, 7946);
 
-NetworkOptions Calm() {
+NetworkOptions NoFaults() {
   NetworkOptions options;
   options.delay = {absl::Milliseconds(1), absl::Milliseconds(10)};
   options.give_up_min = absl::Milliseconds(500);
@@ -44,7 +44,7 @@ class NetworkTest : public testing::Test {
   void RunUntil(absl::Duration end) {
     while (network_->NextDue() <= RealInstant() + end) {
       now_ = network_->NextDue();
-      std::optional<Network::Arrival> arrival = network_->HappenNext(now_);
+      std::optional<Network::Arrival> arrival = network_->RunNext(now_);
       if (arrival.has_value()) Take(*arrival);
     }
     now_ = RealInstant() + end;
@@ -83,15 +83,15 @@ class NetworkTest : public testing::Test {
   std::vector<std::string> links_;
 };
 
-TEST_F(NetworkTest, DeliversEveryDatagramWhenCalm) {
-  Build(Calm());
+TEST_F(NetworkTest, DeliversEveryDatagramWithoutFaults) {
+  Build(NoFaults());
   for (int i = 0; i < 100; ++i) network_->SendDatagram(now_, kA, kB, "x");
   RunUntil(absl::Seconds(1));
   EXPECT_EQ(datagrams_.size(), 100u);
 }
 
 TEST_F(NetworkTest, DatagramsOvertakeEachOther) {
-  Build(Calm());
+  Build(NoFaults());
   for (int i = 0; i < 100; ++i) {
     network_->SendDatagram(now_, kA, kB, absl::StrFormat("%03d", i));
   }
@@ -99,8 +99,8 @@ TEST_F(NetworkTest, DatagramsOvertakeEachOther) {
   EXPECT_FALSE(std::is_sorted(datagrams_.begin(), datagrams_.end()));
 }
 
-TEST_F(NetworkTest, LosesAndDoublesAtTheirRates) {
-  NetworkOptions options = Calm();
+TEST_F(NetworkTest, LosesAndDuplicatesAtTheConfiguredRates) {
+  NetworkOptions options = NoFaults();
   options.loss = Rate::Percent(20);
   options.duplication = Rate::Percent(10);
   Build(options);
@@ -114,8 +114,8 @@ TEST_F(NetworkTest, LosesAndDoublesAtTheirRates) {
                                    network_->counters().datagrams_duplicated);
 }
 
-TEST_F(NetworkTest, ACutStopsWhatIsOnItsWayToo) {
-  Build(Calm());
+TEST_F(NetworkTest, ACutDropsDatagramsInFlight) {
+  Build(NoFaults());
   network_->SendDatagram(now_, kA, kB, "x");
   network_->Cut(kA, kB);
   RunUntil(absl::Seconds(1));
@@ -124,7 +124,7 @@ TEST_F(NetworkTest, ACutStopsWhatIsOnItsWayToo) {
 }
 
 TEST_F(NetworkTest, ACutIsOneWay) {
-  Build(Calm());
+  Build(NoFaults());
   network_->Cut(kA, kB);
   network_->SendDatagram(now_, kB, kA, "back");
   network_->SendDatagram(now_, kA, kC, "elsewhere");
@@ -132,8 +132,8 @@ TEST_F(NetworkTest, ACutIsOneWay) {
   EXPECT_EQ(datagrams_.size(), 2u);
 }
 
-TEST_F(NetworkTest, NobodyHearsADatagramToTheDead) {
-  Build(Calm());
+TEST_F(NetworkTest, ADatagramToADeadProcessIsDropped) {
+  Build(NoFaults());
   network_->Crash(now_, kB);
   network_->SendDatagram(now_, kA, kB, "x");
   RunUntil(absl::Seconds(1));
@@ -142,15 +142,15 @@ TEST_F(NetworkTest, NobodyHearsADatagramToTheDead) {
 }
 
 TEST_F(NetworkTest, FramesKeepTheirOrder) {
-  Build(Calm());
+  Build(NoFaults());
   SendFrames(200);
   RunUntil(absl::Seconds(1));
   EXPECT_EQ(frames_, Numbers(200));
   EXPECT_EQ(links_, std::vector<std::string>{"up"});
 }
 
-TEST_F(NetworkTest, AStreamLivesThroughAShortCut) {
-  Build(Calm());
+TEST_F(NetworkTest, AStreamSurvivesAShortCut) {
+  Build(NoFaults());
   SendFrames(1);
   RunUntil(absl::Milliseconds(50));
   network_->Cut(kA, kB);
@@ -164,8 +164,8 @@ TEST_F(NetworkTest, AStreamLivesThroughAShortCut) {
   EXPECT_EQ(network_->counters().streams_stalled, 1u);
 }
 
-TEST_F(NetworkTest, AStreamIsGivenUpInALongCutAndItsTailIsLost) {
-  Build(Calm());
+TEST_F(NetworkTest, AStreamBreaksInALongCutAndLosesItsTail) {
+  Build(NoFaults());
   SendFrames(1);
   RunUntil(absl::Milliseconds(50));
   network_->Cut(kA, kB);
@@ -178,8 +178,8 @@ TEST_F(NetworkTest, AStreamIsGivenUpInALongCutAndItsTailIsLost) {
   EXPECT_EQ(network_->counters().frames_lost, 10u);
 }
 
-TEST_F(NetworkTest, AStreamThatHearsNothingBackIsGivenUpToo) {
-  Build(Calm());
+TEST_F(NetworkTest, AStreamBreaksIfOnlyTheWayBackIsCut) {
+  Build(NoFaults());
   SendFrames(1);
   RunUntil(absl::Milliseconds(50));
   network_->Cut(kB, kA);
@@ -189,8 +189,8 @@ TEST_F(NetworkTest, AStreamThatHearsNothingBackIsGivenUpToo) {
   EXPECT_EQ(links_, (std::vector<std::string>{"up", "down"}));
 }
 
-TEST_F(NetworkTest, NobodyConnectsToTheDead) {
-  Build(Calm());
+TEST_F(NetworkTest, ConnectingToADeadProcessFails) {
+  Build(NoFaults());
   network_->Crash(now_, kB);
   SendFrames(3);
   RunUntil(absl::Seconds(1));
@@ -200,7 +200,7 @@ TEST_F(NetworkTest, NobodyConnectsToTheDead) {
 }
 
 TEST_F(NetworkTest, TheSenderIsToldThatItsReceiverDied) {
-  Build(Calm());
+  Build(NoFaults());
   SendFrames(1);
   RunUntil(absl::Milliseconds(50));
   SendFrames(5);
@@ -211,8 +211,8 @@ TEST_F(NetworkTest, TheSenderIsToldThatItsReceiverDied) {
   EXPECT_EQ(links_, (std::vector<std::string>{"up", "down"}));
 }
 
-TEST_F(NetworkTest, AProcessBehindACutIsNotMistakenForItsSuccessor) {
-  Build(Calm());
+TEST_F(NetworkTest, AStreamIsNotContinuedByTheNextProcess) {
+  Build(NoFaults());
   SendFrames(1);
   RunUntil(absl::Milliseconds(50));
   network_->Cut(kA, kB);
@@ -226,8 +226,8 @@ TEST_F(NetworkTest, AProcessBehindACutIsNotMistakenForItsSuccessor) {
   EXPECT_EQ(links_, (std::vector<std::string>{"up", "down"}));
 }
 
-TEST_F(NetworkTest, AChancePrefixOfWhatTheDeadHadSentArrives) {
-  Build(Calm());
+TEST_F(NetworkTest, ARandomPrefixOfADeadProcessesFramesArrives) {
+  Build(NoFaults());
   bool some_were_lost = false;
   bool some_arrived = false;
   for (int run = 0; run < 50; ++run) {
@@ -247,21 +247,21 @@ TEST_F(NetworkTest, AChancePrefixOfWhatTheDeadHadSentArrives) {
   EXPECT_TRUE(some_arrived);
 }
 
-TEST_F(NetworkTest, AllThatWasSentBeforeAnExitArrives) {
-  Build(Calm());
+TEST_F(NetworkTest, AllFramesSentBeforeAnExitArrive) {
+  Build(NoFaults());
   SendFrames(20);
   network_->Exit(now_, kA);
   RunUntil(absl::Seconds(1));
   EXPECT_EQ(frames_, Numbers(20));
 }
 
-TEST_F(NetworkTest, AResetLosesTheTailAndIsTold) {
-  Build(Calm());
+TEST_F(NetworkTest, AResetLosesTheTailAndTellsTheSender) {
+  Build(NoFaults());
   SendFrames(1);
   RunUntil(absl::Milliseconds(50));
   SendFrames(5);
   network_->Reset(now_, kA, kB);
-  SendFrames(1);  // before it is told: lost as well
+  SendFrames(1);  // before the sender knows: lost too
   RunUntil(absl::Milliseconds(200));
   EXPECT_EQ(links_, (std::vector<std::string>{"up", "down"}));
   EXPECT_EQ(network_->counters().frames_lost, 6u);
@@ -270,8 +270,8 @@ TEST_F(NetworkTest, AResetLosesTheTailAndIsTold) {
   EXPECT_EQ(frames_, (std::vector<std::string>{"0", "7"}));
 }
 
-TEST_F(NetworkTest, ATailMayStraggleBehindTheNextStream) {
-  NetworkOptions options = Calm();
+TEST_F(NetworkTest, ATailMayArriveAfterTheNextStream) {
+  NetworkOptions options = NoFaults();
   options.straggling = Rate::Percent(100);
   Build(options);
   bool some_overtake = false;
@@ -285,7 +285,7 @@ TEST_F(NetworkTest, ATailMayStraggleBehindTheNextStream) {
     RunUntil(now_ - RealInstant() + absl::Milliseconds(30));
     SendFrames(1);  // on the next stream
     RunUntil(now_ - RealInstant() + absl::Seconds(1));
-    // Of the five a prefix, in its order.
+    // A prefix of the five, in order.
     std::vector<std::string> stragglers;
     for (const std::string& frame : frames_) {
       const int number = std::stoi(frame);
@@ -297,16 +297,16 @@ TEST_F(NetworkTest, ATailMayStraggleBehindTheNextStream) {
     }
     some_overtake |= frames_.back() == stragglers.back();
   }
-  EXPECT_TRUE(some_overtake) << "something old came last";
-  const FaultCount& count = network_->ledger().At(Fault::kStraggler);
+  EXPECT_TRUE(some_overtake) << "an old frame came last";
+  const FaultCount& count = network_->fault_counts().At(Fault::kStraggler);
   EXPECT_EQ(count.attempted, 50u);
   EXPECT_EQ(count.observed, network_->counters().streams_straggled);
   EXPECT_GT(count.observed, 0u);
   EXPECT_LE(count.observed, count.applied);
 }
 
-TEST_F(NetworkTest, NothingStragglesToAnotherProcess) {
-  NetworkOptions options = Calm();
+TEST_F(NetworkTest, NoTailArrivesAtTheNextProcess) {
+  NetworkOptions options = NoFaults();
   options.straggling = Rate::Percent(100);
   Build(options);
   SendFrames(1);
@@ -318,8 +318,8 @@ TEST_F(NetworkTest, NothingStragglesToAnotherProcess) {
   EXPECT_EQ(frames_, Numbers(1));
 }
 
-TEST_F(NetworkTest, StreamsAreResetAtTheirRate) {
-  NetworkOptions options = Calm();
+TEST_F(NetworkTest, StreamsAreResetAtTheConfiguredRate) {
+  NetworkOptions options = NoFaults();
   options.reset = Rate::Percent(5);
   Build(options);
   for (int i = 0; i < 1000; ++i) {

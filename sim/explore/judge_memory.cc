@@ -1,4 +1,4 @@
-#include "sim/explore/ledger.h"
+#include "sim/explore/judge_memory.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -9,7 +9,7 @@
 namespace cachalot::sim {
 namespace {
 
-// True if nothing else was noted at `index` before.
+// Notes `value` at `index`. False if another value was noted there before.
 bool Agrees(std::vector<uint64_t>& noted, LogIndex index, uint64_t value) {
   const auto position = static_cast<size_t>(index.value());
   if (noted.size() <= position) noted.resize(position + 1);
@@ -19,7 +19,7 @@ bool Agrees(std::vector<uint64_t>& noted, LogIndex index, uint64_t value) {
 
 }  // namespace
 
-Ledger::Cluster& Ledger::At(ClusterId id) {
+JudgeMemory::Cluster& JudgeMemory::At(ClusterId id) {
   const auto place = std::lower_bound(
       clusters_.begin(), clusters_.end(), id,
       [](const Cluster& cluster, ClusterId id) { return cluster.id < id; });
@@ -27,7 +27,8 @@ Ledger::Cluster& Ledger::At(ClusterId id) {
   return *clusters_.insert(place, Cluster{.id = id});
 }
 
-Complaint Ledger::Leads(ClusterId cluster, Term term, NodeId leader) {
+Complaint JudgeMemory::ObserveLeader(ClusterId cluster, Term term,
+                                     NodeId leader) {
   auto& leaders = At(cluster).leaders;
   const std::pair<Term, NodeId> entry(term, leader);
   const auto place = std::lower_bound(leaders.begin(), leaders.end(),
@@ -42,18 +43,21 @@ Complaint Ledger::Leads(ClusterId cluster, Term term, NodeId leader) {
                       leader.ToShortString());
 }
 
-Complaint Ledger::Commits(ClusterId cluster, LogIndex index, uint64_t entry) {
+Complaint JudgeMemory::ObserveCommit(ClusterId cluster, LogIndex index,
+                                     uint64_t entry) {
   if (Agrees(At(cluster).entries, index, entry)) return std::nullopt;
   return absl::StrCat("two different entries were committed at index ",
                       index.value());
 }
 
-Complaint Ledger::Has(ClusterId cluster, LogIndex applied, uint64_t table) {
+Complaint JudgeMemory::ObserveTable(ClusterId cluster, LogIndex applied,
+                                    uint64_t table) {
   if (Agrees(At(cluster).tables, applied, table)) return std::nullopt;
   return absl::StrCat("two lock tables differ after entry ", applied.value());
 }
 
-Complaint Ledger::Granted(absl::string_view key, const FencingToken& token) {
+Complaint JudgeMemory::ObserveGrant(absl::string_view key,
+                                    const FencingToken& token) {
   if (token <= last_token_) {
     return absl::StrCat(key, " was granted with token ", token.ToString(),
                         " after it had been granted with ",
@@ -63,7 +67,7 @@ Complaint Ledger::Granted(absl::string_view key, const FencingToken& token) {
   return std::nullopt;
 }
 
-uint64_t Ledger::fingerprint() const {
+uint64_t JudgeMemory::fingerprint() const {
   Fingerprint hash;
   hash.Add(last_token_);
   for (const Cluster& cluster : clusters_) {
