@@ -71,7 +71,8 @@ struct CoordinatorOptions {
   // Gets what happens to this node, at `log_level` and above, one record at a
   // time, on a thread of its own: it may wait for a disk or a pipe. What it is
   // too slow for is lost, counted and told of. Must not throw. Not called any
-  // more when the destructor has returned. Null: no text is made.
+  // more when the destructor has returned, which waits up to two seconds for
+  // what is queued, and for a call under way. Null: no text is made.
   LogFunction log;
   LogLevel log_level = LogLevel::kInfo;
   // Not owned; may be null; outlives the coordinator. Called on the driver's

@@ -1,22 +1,40 @@
 #include "io/election.h"
 
+#include <cstddef>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "io/grant.h"
 
 namespace cachalot {
+namespace {
+
+constexpr absl::string_view kKeyPrefix = "election/";
+constexpr size_t kNameBytesMax = 1000;
+
+}  // namespace
 
 Election::Election(Coordinator* coordinator, std::string name,
                    ElectionOptions options)
     : coordinator_(coordinator),
-      key_(absl::StrCat("election/", name)),
+      key_(absl::StrCat(kKeyPrefix, name)),
       options_(std::move(options)) {}
 
 Election::~Election() { TakeLock(); }
 
+absl::Status Election::CheckName() const {
+  const size_t bytes = key_.size() - kKeyPrefix.size();
+  if (bytes >= 1 && bytes <= kNameBytesMax) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("the name of the election has ", bytes,
+                   " bytes; it must have 1 to ", kNameBytesMax));
+}
+
 absl::Status Election::Campaign(TimeSpan wait, std::stop_token stop) {
+  const absl::Status named = CheckName();
+  if (!named.ok()) return named;
   std::optional<HeldLock> lost;
   {
     const absl::MutexLock lock(&mutex_);
@@ -82,6 +100,8 @@ std::stop_token Election::stop_token() const {
 }
 
 absl::StatusOr<std::optional<std::string>> Election::Leader() const {
+  const absl::Status named = CheckName();
+  if (!named.ok()) return named;
   const absl::StatusOr<std::vector<LockInfo>> locks =
       coordinator_->GetLocks(key_);
   if (!locks.ok()) return locks.status();

@@ -50,8 +50,9 @@ class Election {
 
   // Waits until this candidate leads, in the order of arrival; at once if it
   // does. `stop` ends the wait.
-  // Errors: DeadlineExceeded, Cancelled, FailedPrecondition (it campaigns in
-  // another thread), and those of Coordinator::Lock().
+  // Errors: DeadlineExceeded, Cancelled, InvalidArgument (the name, the label),
+  // FailedPrecondition (it campaigns in another thread), and those of
+  // Coordinator::Lock().
   absl::Status Campaign(TimeSpan wait = absl::InfiniteDuration(),
                         std::stop_token stop = {}) ABSL_LOCKS_EXCLUDED(mutex_);
   // Lets the next one lead. Without effect if this one does not.
@@ -68,10 +69,12 @@ class Election {
 
   // The label of whoever leads now, as the cluster's leader knows it; nothing
   // if nobody leads.
-  // Errors: those of Coordinator::GetLocks().
+  // Errors: InvalidArgument (the name), those of Coordinator::GetLocks().
   absl::StatusOr<std::optional<std::string>> Leader() const;
 
  private:
+  // Errors: InvalidArgument.
+  absl::Status CheckName() const;
   // Takes the lock out of this object: it must not be given up under `mutex_`,
   // which its callback may want.
   std::optional<HeldLock> TakeLock() ABSL_LOCKS_EXCLUDED(mutex_);

@@ -70,6 +70,8 @@ struct Logger::State {
   void Run() ABSL_LOCKS_EXCLUDED(mutex);
   // Hands over what is queued. True if nothing will be queued any more.
   bool WriteQueue() ABSL_LOCKS_EXCLUDED(mutex);
+  void BeginToStop() ABSL_LOCKS_EXCLUDED(mutex);
+  bool IsOverdue() const ABSL_LOCKS_EXCLUDED(mutex);
   bool HasEnded() const {
     return end.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
   }
@@ -84,6 +86,8 @@ struct Logger::State {
   uint64_t lost ABSL_GUARDED_BY(mutex) = 0;       // in all
   uint64_t lost_told ABSL_GUARDED_BY(mutex) = 0;  // of these
   bool is_stopping ABSL_GUARDED_BY(mutex) = false;
+  std::chrono::steady_clock::time_point stop_by ABSL_GUARDED_BY(mutex) =
+      std::chrono::steady_clock::time_point::max();
 
   // Not a condition of the mutex: Abseil's timed waits end when the wall clock
   // says so, which may be set back.
@@ -109,9 +113,30 @@ bool Logger::State::WriteQueue() {
     newly_lost = lost - std::exchange(lost_told, lost);
     is_last = is_stopping;
   }
-  for (const LogRecord& record : records) write(record);
+  while (!records.empty() && !IsOverdue()) {
+    write(records.front());
+    records.pop_front();
+  }
+  if (!records.empty()) {
+    newly_lost += records.size();
+    const absl::MutexLock lock(&mutex);
+    lost += records.size();
+    lost_told += records.size();
+  }
   if (newly_lost > 0) write(LinesLost(newly_lost));
   return is_last;
+}
+
+void Logger::State::BeginToStop() {
+  const absl::MutexLock lock(&mutex);
+  is_stopping = true;
+  stop_by = std::chrono::steady_clock::now() +
+            absl::ToChronoNanoseconds(kLastWordsMax);
+}
+
+bool Logger::State::IsOverdue() const {
+  const absl::MutexLock lock(&mutex);
+  return is_stopping && std::chrono::steady_clock::now() >= stop_by;
 }
 
 absl::StatusOr<std::unique_ptr<Logger>> Logger::Create(LogLevel level,
@@ -170,19 +195,13 @@ bool Logger::Stop(absl::Duration patience) {
     return true;
   }
   if (!state_->has_thread) {
-    {
-      const absl::MutexLock lock(&state_->mutex);
-      state_->is_stopping = true;
-    }
+    state_->BeginToStop();
     state_->WriteQueue();
     return true;
   }
   // Left to itself, or joined, before: it is not waited for again.
   if (!state_->thread.joinable()) return state_->HasEnded();
-  {
-    const absl::MutexLock lock(&state_->mutex);
-    state_->is_stopping = true;
-  }
+  state_->BeginToStop();
   if (patience == absl::InfiniteDuration() ||
       state_->end.wait_for(absl::ToChronoNanoseconds(patience)) ==
           std::future_status::ready) {

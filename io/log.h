@@ -61,6 +61,8 @@ using LogFunction = std::function<void(const LogRecord&)>;
 class Logger {
  public:
   static constexpr size_t kQueueMax = 2048;  // records
+  // For so long after Stop() what is queued is written; the rest is lost.
+  static constexpr absl::Duration kLastWordsMax = absl::Seconds(2);
 
   // `write` gets the records at `level` and above. It must not throw.
   // Errors: ResourceExhausted (no thread).
@@ -69,7 +71,8 @@ class Logger {
   // One without a thread: WriteQueued() calls `write`.
   static std::unique_ptr<Logger> CreateWithoutThread(LogLevel level,
                                                      LogFunction write);
-  // Stop(), for as long as it takes, unless it was called before.
+  // Stop(), without end to its patience, unless it was called before. Waits for
+  // the call of `write` that is under way, but not for all that is queued.
   ~Logger();
 
   bool IsOn(LogLevel level) const { return level >= level_; }
@@ -84,12 +87,12 @@ class Logger {
   // not from `write`.
   void WriteQueued();
 
-  // Writes what waits and ends. If that takes longer than `patience`, it is
-  // left to itself, with what `write` owns, and false is returned: `write` may
-  // still be running then.
+  // Writes what waits, for up to kLastWordsMax, and ends. If that takes longer
+  // than `patience`, it is left to itself, with what `write` owns, and false is
+  // returned: `write` may still be running then.
   bool Stop(absl::Duration patience);
 
-  // How many records found the queue full.
+  // How many records found the queue full, or were too late for the end.
   uint64_t lost() const;
 
  private:

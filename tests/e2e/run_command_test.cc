@@ -138,6 +138,9 @@ TEST_F(OneAgentRunTest, PassesOnHowTheCommandEnds) {
   EXPECT_EQ(Shell("$C run job $A -- no-such-command").exit_status.value, 127);
   EXPECT_EQ(Shell("$C run job $A -- /etc/passwd").exit_status.value, 126);
   EXPECT_EQ(Shell("$C run job $A").exit_status.value, 2);
+  const CommandResult bare = Shell("$C run job $A sh -c true");
+  EXPECT_EQ(bare.exit_status.value, 2);
+  EXPECT_THAT(bare.output, HasSubstr("run KEY -- COMMAND"));
   const CommandResult what = Shell("$C run job $A --on-lost what -- true");
   EXPECT_EQ(what.exit_status.value, 2);
   EXPECT_THAT(what.output, HasSubstr("none of term, kill, warn"));

@@ -126,6 +126,18 @@ TEST_F(ElectionTest, ACampaignIsCancelled) {
   EXPECT_TRUE(absl::IsCancelled(status)) << status;
 }
 
+TEST_F(ElectionTest, ANameHasOneTo1000Bytes) {
+  for (const size_t bytes : {size_t{0}, size_t{1001}}) {
+    Election misnamed(first_.get(), std::string(bytes, 'x'));
+    const absl::Status status = misnamed.Campaign();
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+    EXPECT_TRUE(absl::IsInvalidArgument(misnamed.Leader().status()));
+    EXPECT_FALSE(misnamed.is_leader());
+  }
+  Election longest(first_.get(), std::string(1000, 'x'));
+  EXPECT_TRUE(longest.Campaign().ok());
+}
+
 TEST_F(ElectionTest, ALabelIsAsLongAsAnOwner) {
   Election long_label(first_.get(), "scheduler",
                       Candidate(std::string(65, 'x')));

@@ -155,6 +155,29 @@ TEST(LoggerTest, StoppingIsBoundedAlsoWhileTheFunctionBlocks) {
   has_ended->WaitForNotification();
 }
 
+// As the destructor of a member whose log is slow: it waits for one call, not
+// for all that is queued.
+TEST(LoggerTest, StoppingDoesNotWaitForAllThatIsQueued) {
+  Kept kept;
+  absl::Notification begun;
+  absl::Notification never;
+  const LogFunction keep = kept.Function();
+  const std::unique_ptr<Logger> logger =
+      Logger::Create(LogLevel::kInfo, [&](const LogRecord& record) {
+        keep(record);
+        if (begun.HasBeenNotified()) return;
+        begun.Notify();
+        never.WaitForNotificationWithTimeout(Logger::kLastWordsMax +
+                                             absl::Milliseconds(50));
+      }).value();
+  logger->Write(LogEvent::kStarted, {"first"});
+  begun.WaitForNotification();
+  for (int i = 0; i < 3; ++i) logger->Write(LogEvent::kStanding, {"more"});
+  EXPECT_TRUE(logger->Stop(absl::InfiniteDuration()));
+  EXPECT_THAT(kept.Messages(), ElementsAre("first", HasSubstr("3 lines lost")));
+  EXPECT_EQ(logger->lost(), 3u);
+}
+
 TEST(LoggerTest, AForkedChildWritesNothingAndEnds) {
   Kept kept;
   std::unique_ptr<Logger> logger =

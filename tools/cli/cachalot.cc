@@ -386,7 +386,13 @@ int Main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return static_cast<int>(EndParsing(app, error, kProgram));
+    const ExitCode code = EndParsing(app, error, kProgram);
+    const bool has_extras =
+        error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError);
+    if (has_extras && app.got_subcommand("run")) {
+      Complain("write -- before the command: cachalot run KEY -- COMMAND...");
+    }
+    return static_cast<int>(code);
   }
   return line.run_exit_code.value_or(static_cast<int>(line.exit_code));
 }

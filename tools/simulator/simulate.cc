@@ -32,6 +32,7 @@
 #include "sim/world/choices.h"
 #include "sim/world/trace.h"
 #include "tools/base/child_process.h"
+#include "tools/base/flags.h"
 #include "tools/base/version.h"
 #include "tools/install/command_page.h"
 #include "tools/simulator/campaign.h"
@@ -354,11 +355,17 @@ int Main(int argc, char** argv) {
   app.add_flag("--json", arguments.as_json, "End with one line of JSON");
   app.add_option("--harm", arguments.harm,
                  "Heal the world after this time at the latest: 5s");
+  // CLI11 alone takes -1 and numbers beyond 64 bits for the last seed.
   CLI::Option* seed =
-      app.add_option("--seed", arguments.seed, "Run this one seed");
+      app.add_option("--seed", arguments.seed, "Run this one seed")
+          ->excludes("--seeds")
+          ->check([](const std::string& text) -> std::string {
+            uint64_t number;
+            return absl::SimpleAtoi(text, &number) ? "" : "not a seed: " + text;
+          });
   CLI::Option* choices = app.add_option("--choices", arguments.choices,
                                         "Run the choice log in this file");
-  choices->excludes(seed);
+  choices->excludes(seed)->excludes("--seeds");
   std::vector<CLI::Option*> single = {
       app.add_flag("--trace", arguments.with_trace,
                    "Print the trace, line by line"),
@@ -380,7 +387,11 @@ int Main(int argc, char** argv) {
                      "Print the trace hash at FIRST..LAST/EVERY[/lines]")};
   app.set_version_flag("--version", VersionLine("simulate"));
   AddPageFlags(app, "simulate", VersionLine("simulate"));
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return static_cast<int>(EndParsing(app, error, "simulate"));
+  }
 
   sim::RunOptions options;
   if (!arguments.harm.empty() &&
