@@ -1,6 +1,7 @@
 // Loopback means another machine to each: what a node believes of members that
 // are said to be at such an address.
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <variant>
@@ -15,6 +16,7 @@
 #include "engine/node.h"
 #include "engine/observer.h"
 #include "engine/options.h"
+#include "engine/request.h"
 #include "engine/wire/codec.h"
 #include "engine/wire/message.h"
 #include "gtest/gtest.h"
@@ -168,6 +170,47 @@ TEST_F(LoopbackTest, DoesNotVoteInAClusterOfSeveralMachines) {
     EXPECT_EQ(RoleOfSomebody(),
               is_one_machine ? MemberRole::kLearner : MemberRole::kMember);
   }
+}
+
+// Members of one machine vote at loopback addresses; then one joins from
+// another machine, and the only voter that it can reach dies. The cluster goes
+// on without it, and it says who is in its way.
+TEST_F(LoopbackTest, VotersThatAMemberElsewhereCannotReachAreNamedThere) {
+  const auto start = [&](int node, const char* address) {
+    cluster_.Start(node, {1}, [&](NodeOptions& options) {
+      options.address = Parsed(address);
+      for (const int each : {1, 2, 3}) {
+        options.local_addresses.push_back(
+            {.ip = TestCluster::AddressOf(each).ip});
+      }
+    });
+  };
+  start(1, "10.0.0.1:7946");
+  start(2, "127.0.0.2:7946");
+  start(3, "127.0.0.3:7946");
+  ASSERT_TRUE(cluster_.RunUntil([&] { return AllVote(cluster_, {1, 2, 3}); }));
+  cluster_.filter = [](int from, const Address& to, const std::string&) {
+    return from != 4 || !to.IsLoopback();
+  };
+  cluster_.Start(4, {1},
+                 [&](NodeOptions& options) { options.observer = &refusals_; });
+  ASSERT_TRUE(cluster_.RunUntil(
+      [&] { return cluster_.node(4).client().has_session(); }));
+  EXPECT_EQ(cluster_.Ask(4, Try("a")).outcome, Outcome::kOk);
+  cluster_.Run(absl::Seconds(2));
+
+  cluster_.Kill(1);
+  ASSERT_TRUE(cluster_.RunUntil([&] { return cluster_.Leader() > 1; }));
+  const int leader = cluster_.Leader();
+  EXPECT_EQ(cluster_.Ask(leader, Try("b")).outcome, Outcome::kOk);
+  cluster_.Run(absl::Seconds(5));
+  EXPECT_TRUE(cluster_.node(4).leader().IsNone());
+  const NodeId id = cluster_.node(leader).id();
+  EXPECT_TRUE(std::any_of(
+      refusals_.all.begin(), refusals_.all.end(), [&](const auto& refused) {
+        return refused.id == id && refused.reported_by == id &&
+               refused.source == TestCluster::AddressOf(leader);
+      }));
 }
 
 // --- Founding late -----------------------------------------------------------
