@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/str_join.h"
 #include "absl/time/time.h"
 #include "engine/address.h"
 #include "engine/ids.h"
@@ -24,6 +23,7 @@
 #include "io/log.h"
 #include "io/log_event.h"
 #include "io/service_log.h"
+#include "tests/io/kept_log.h"
 
 namespace cachalot {
 namespace {
@@ -41,14 +41,12 @@ constexpr ClusterId kTheirs{.high = 4, .low = 4};
 template <typename Write>
 std::vector<LogRecord> Written(const Write& write,
                                LogLevel level = LogLevel::kDebug) {
-  std::vector<LogRecord> records;
+  KeptLog kept;
   const std::unique_ptr<Logger> log =
-      Logger::Create(level, [&](const LogRecord& record) {
-        records.push_back(record);
-      }).value();
+      Logger::Create(level, kept.Function()).value();
   write(log.get());
   log->Stop(absl::InfiniteDuration());
-  return records;
+  return kept.Records();
 }
 
 std::string MessageOf(const Observation& observation) {
@@ -123,11 +121,7 @@ TEST(LogObserverTest, EachRecordHasTheFieldsOfItsEvent) {
   std::set<LogEvent> seen;
   for (const LogRecord& record : records) {
     seen.insert(record.event);
-    const std::string names = absl::StrJoin(
-        record.fields, ", ", [](std::string* text, const LogField& field) {
-          text->append(field.name.data(), field.name.size());
-        });
-    EXPECT_EQ(names, InfoOf(record.event).fields) << record.event;
+    EXPECT_EQ(FieldNames(record), InfoOf(record.event).fields) << record.event;
     EXPECT_EQ(record.level, InfoOf(record.event).level) << record.event;
     EXPECT_NE(record.message, "") << record.event;
   }

@@ -8,9 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -19,6 +17,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "io/log_event.h"
+#include "tests/io/kept_log.h"
 
 namespace cachalot {
 namespace {
@@ -28,31 +27,6 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 using testing::SizeIs;
-
-// Keeps what was logged.
-class Kept {
- public:
-  LogFunction Function() {
-    return [this](const LogRecord& record) {
-      const absl::MutexLock lock(&mutex_);
-      records_.push_back(record);
-    };
-  }
-  std::vector<std::string> Messages() {
-    const absl::MutexLock lock(&mutex_);
-    std::vector<std::string> messages;
-    for (const LogRecord& record : records_) messages.push_back(record.message);
-    return messages;
-  }
-  std::vector<LogRecord> Records() {
-    const absl::MutexLock lock(&mutex_);
-    return records_;
-  }
-
- private:
-  absl::Mutex mutex_;
-  std::vector<LogRecord> records_ ABSL_GUARDED_BY(mutex_);
-};
 
 TEST(LogEventTest, TheListIsInTheOrderOfTheEnumAndNamesAreUnique) {
   std::vector<absl::string_view> names;
@@ -71,7 +45,7 @@ TEST(LogTest, NoTextIsMadeIfNobodyListens) {
     return {};
   };
   LogTo(nullptr, LogEvent::kStarted, make);
-  Kept kept;
+  KeptLog kept;
   const std::unique_ptr<Logger> logger =
       Logger::Create(LogLevel::kWarning, kept.Function()).value();
   LogTo(logger.get(), LogEvent::kStarted, make);
@@ -80,7 +54,7 @@ TEST(LogTest, NoTextIsMadeIfNobodyListens) {
 }
 
 TEST(LoggerTest, WritesInOrderWhatIsAtItsLevel) {
-  Kept kept;
+  KeptLog kept;
   const std::unique_ptr<Logger> logger =
       Logger::Create(LogLevel::kInfo, kept.Function()).value();
   logger->Write(LogEvent::kDecision, {"debug"});
@@ -92,7 +66,7 @@ TEST(LoggerTest, WritesInOrderWhatIsAtItsLevel) {
 }
 
 TEST(LoggerTest, AFunctionThatBlocksCostsRecordsThatAreCounted) {
-  Kept kept;
+  KeptLog kept;
   absl::Notification begun;
   absl::Notification go_on;
   const LogFunction keep = kept.Function();
@@ -179,7 +153,7 @@ TEST(LoggerTest, StoppingDoesNotWaitForAllThatIsQueued) {
 }
 
 TEST(LoggerTest, AForkedChildWritesNothingAndEnds) {
-  Kept kept;
+  KeptLog kept;
   std::unique_ptr<Logger> logger =
       Logger::Create(LogLevel::kInfo, kept.Function()).value();
   const pid_t child = fork();
@@ -225,7 +199,7 @@ class RateLimitedLogTest : public testing::Test {
                [&] { return LogText{absl::StrCat("host ", host)}; });
   }
 
-  Kept kept_;
+  KeptLog kept_;
   const std::unique_ptr<Logger> logger_ =
       Logger::Create(LogLevel::kInfo, kept_.Function()).value();
   RateLimitedLog log_{
@@ -254,12 +228,7 @@ TEST_F(RateLimitedLogTest, WhatIsAboutNoAddressNamesNone) {
     });
   }
   EXPECT_THAT(Messages(), ElementsAre("short"));
-  std::vector<absl::string_view> names;
-  const std::vector<LogRecord> records = kept_.Records();
-  for (const LogField& field : records[0].fields) {
-    names.push_back(field.name);
-  }
-  EXPECT_THAT(names, ElementsAre("reason", "repeats", "others"));
+  EXPECT_EQ(FieldNames(kept_.Records()[0]), "reason, repeats, others");
 }
 
 TEST_F(RateLimitedLogTest, EventsAreCountedApart) {

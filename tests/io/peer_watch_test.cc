@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/str_join.h"
 #include "absl/time/time.h"
 #include "engine/address.h"
 #include "engine/ids.h"
@@ -22,6 +21,7 @@
 #include "gtest/gtest.h"
 #include "io/log.h"
 #include "io/log_event.h"
+#include "tests/io/kept_log.h"
 
 namespace cachalot {
 namespace {
@@ -40,9 +40,7 @@ const Address kSource = Address::V4(10, 0, 0, 5, 40000);
 class PeerWatchTest : public testing::Test {
  protected:
   void Start(const Address& address) {
-    log_ = Logger::Create(LogLevel::kInfo, [this](const LogRecord& record) {
-             records_.push_back(record);
-           }).value();
+    log_ = Logger::Create(LogLevel::kInfo, kept_.Function()).value();
     watch_ = std::make_unique<PeerWatch>(log_.get(), nullptr, &now_);
     NodeOptions options;
     options.name = "n1";
@@ -77,12 +75,12 @@ class PeerWatchTest : public testing::Test {
   }
   std::vector<LogRecord> Records() {
     log_->Stop(absl::InfiniteDuration());
-    return records_;
+    return kept_.Records();
   }
 
   Now now_ = {.slow = SlowInstant() + absl::Hours(1),
               .fast = FastInstant() + absl::Hours(1)};
-  std::vector<LogRecord> records_;
+  KeptLog kept_;
   std::unique_ptr<Logger> log_;
   std::unique_ptr<PeerWatch> watch_;
   std::unique_ptr<Node> node_;
@@ -107,11 +105,7 @@ TEST_F(PeerWatchTest, TellsOnceAMinuteForAsLongAsItLasts) {
     EXPECT_EQ(record.event, LogEvent::kPeerUnreachable);
     EXPECT_THAT(record.message, HasSubstr("No route to host"));
     EXPECT_THAT(record.message, Not(HasSubstr("times more")));
-    const std::string names = absl::StrJoin(
-        record.fields, ", ", [](std::string* text, const LogField& field) {
-          text->append(field.name.data(), field.name.size());
-        });
-    EXPECT_EQ(names, InfoOf(record.event).fields);
+    EXPECT_EQ(FieldNames(record), InfoOf(record.event).fields);
   }
 }
 
