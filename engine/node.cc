@@ -6,6 +6,7 @@
 
 #include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
 #include "engine/check.h"
 #include "engine/fingerprint.h"
 #include "engine/limits.h"
@@ -47,24 +48,27 @@ constexpr size_t kReadsPerFrame = 1024;  // two keys each
 
 // Calls `take` with the items, in order, in as few parts as their sizes allow.
 template <typename Item, typename SizeOf, typename Take>
-void ForEachPart(std::vector<Item> items, const SizeOf& size_of,
-                 size_t part_max, const Take& take) {
-  size_t total = 0;
-  if (items.empty()) return;
-  for (const Item& item : items) total += static_cast<size_t>(size_of(item));
-  if (total <= part_max) return take(std::move(items));
-  std::vector<Item> part;
+void ForEachPart(absl::Span<Item> items, const SizeOf& size_of, size_t part_max,
+                 const Take& take) {
+  size_t first = 0;
   size_t size = 0;
-  for (Item& item : items) {
-    const size_t item_size = static_cast<size_t>(size_of(item));
-    if (!part.empty() && size + item_size > part_max) {
-      take(std::exchange(part, {}));
+  for (size_t i = 0; i < items.size(); ++i) {
+    const size_t item_size = static_cast<size_t>(size_of(items[i]));
+    if (i > first && size + item_size > part_max) {
+      take(items.subspan(first, i - first));
+      first = i;
       size = 0;
     }
     size += item_size;
-    part.push_back(std::move(item));
   }
-  take(std::move(part));
+  if (first < items.size()) take(items.subspan(first));
+}
+
+// Leaves its memory to what `items` are part of: the next turn needs it again.
+template <typename Item>
+std::vector<Item> MoveOut(absl::Span<Item> items) {
+  return std::vector<Item>(std::make_move_iterator(items.begin()),
+                           std::make_move_iterator(items.end()));
 }
 
 NodeId DrawNodeId(Random& random) {
@@ -121,6 +125,7 @@ void TellCallers(std::vector<AnswerRequest> answers,
   const auto comes_first = [&granted](const NotifyHolder& notice) {
     return !std::binary_search(granted.begin(), granted.end(), notice.request);
   };
+  actions.reserve(actions.size() + answers.size() + notices.size());
   std::vector<NotifyHolder> later;
   for (NotifyHolder& notice : notices) {
     if (comes_first(notice)) {
@@ -588,13 +593,15 @@ void Node::Flush(Outbox& out) {
   }
   for (auto& [peer, gathered] : replies_) {
     const NodeId node = peer;
-    Replies& replies = gathered;
+    if (gathered.replies.size() <= kRepliesPerFrame) {
+      out.Send({.to = node, .message = std::move(gathered)});
+      continue;
+    }
     ForEachPart(
-        std::move(replies.replies), [](const Reply&) { return 1; },
+        absl::MakeSpan(gathered.replies), [](const Reply&) { return 1; },
         kRepliesPerFrame,
-        [&](std::vector<Reply> part) {
-          out.Send(
-              {.to = node, .message = Replies{.replies = std::move(part)}});
+        [&](absl::Span<Reply> part) {
+          out.Send({.to = node, .message = Replies{.replies = MoveOut(part)}});
         });
   }
   replies_.clear();
@@ -609,27 +616,27 @@ void Node::FlushForward(Outbox& out) {
   if (forward_.commands.empty() && forward_.reads.empty()) return;
   NoteAsked(leader);
   ForEachPart(
-      std::move(forward_.commands),
+      absl::MakeSpan(forward_.commands),
       [](const LockCommand& command) { return EncodedSizeMax(command); },
       limits::kEntryBytesMax,
-      [&](std::vector<LockCommand> part) {
-        out.Send(
-            {.to = leader, .message = Forward{.commands = std::move(part)}});
+      [&](absl::Span<LockCommand> part) {
+        out.Send({.to = leader, .message = Forward{.commands = MoveOut(part)}});
       });
   ForEachPart(
-      std::move(forward_.reads), [](const Read&) { return 1; }, kReadsPerFrame,
-      [&](std::vector<Read> part) {
-        out.Send({.to = leader, .message = Forward{.reads = std::move(part)}});
+      absl::MakeSpan(forward_.reads), [](const Read&) { return 1; },
+      kReadsPerFrame,
+      [&](absl::Span<Read> part) {
+        out.Send({.to = leader, .message = Forward{.reads = MoveOut(part)}});
       });
 }
 
 void Node::FlushProposals() {
   // All of a turn in one entry, unless it would grow too large.
   ForEachPart(
-      std::move(proposals_),
+      absl::MakeSpan(proposals_),
       [](const LockCommand& command) { return EncodedSizeMax(command); },
       limits::kEntryBytesMax - kEnvelopeBytesMax,
-      [&](const std::vector<LockCommand>& batch) {
+      [&](absl::Span<LockCommand> batch) {
         consensus_.Propose(now_.slow, EncodeCommands(batch));
       });
 }

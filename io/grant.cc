@@ -62,6 +62,7 @@ void Grant::Change(Belief belief, LossReason reason, absl::string_view text) {
     if (current == Belief::kLost) return;
     if (belief == Belief::kSuspect) Trip();
   }
+  if (on_change_ == nullptr) return;
   LockLoss why = belief == Belief::kLost
                      ? loss()
                      : LockLoss{.reason = reason, .text = std::string(text)};
@@ -96,7 +97,6 @@ void Grant::Trip() {
 }
 
 void Grant::Tell(const LockChange& change) {
-  if (on_change_ == nullptr) return;
   {
     const absl::MutexLock lock(&mutex_);
     if (is_silent_) return;

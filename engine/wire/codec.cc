@@ -269,7 +269,7 @@ size_t KindOfEncoded(const std::string& bytes) {
   return static_cast<size_t>(root->message_type()) - 1;
 }
 
-std::string EncodeCommands(const std::vector<LockCommand>& commands) {
+std::string EncodeCommands(absl::Span<const LockCommand> commands) {
   size_t size = 0;
   for (const LockCommand& command : commands) size += EncodedSizeMax(command);
   Writer writer(size + kEnvelopeBytesMax);

@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "engine/command.h"
 #include "engine/saved_state.h"
 #include "engine/wire/message.h"
@@ -41,7 +42,7 @@ size_t KindOfEncoded(const std::string& bytes);
 // The payload of an entry of kind kCommands. A payload above
 // limits::kEntryBytesMax does not decode, so the caller keeps the sum of the
 // commands' EncodedSizeMax() below it.
-std::string EncodeCommands(const std::vector<LockCommand>& commands);
+std::string EncodeCommands(absl::Span<const LockCommand> commands);
 absl::StatusOr<std::vector<LockCommand>> DecodeCommands(
     absl::string_view bytes);
 

@@ -223,7 +223,7 @@ LockCommand FromUnion(Reader& reader, wire::LockCommand kind,
 }  // namespace
 
 CommandVectors ToVectors(Writer& writer,
-                         const std::vector<LockCommand>& commands) {
+                         absl::Span<const LockCommand> commands) {
   std::vector<wire::LockCommand> kinds;
   std::vector<Offset<void>> tables;
   kinds.reserve(commands.size());

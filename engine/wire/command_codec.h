@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "absl/types/span.h"
 #include "engine/command.h"
 #include "engine/wire/reader.h"
 #include "engine/wire/wire_generated.h"
@@ -21,7 +22,7 @@ struct CommandVectors {
 };
 
 CommandVectors ToVectors(Writer& writer,
-                         const std::vector<LockCommand>& commands);
+                         absl::Span<const LockCommand> commands);
 std::vector<LockCommand> FromVectors(Reader& reader,
                                      const Vector<wire::LockCommand>* kinds,
                                      const Vector<Offset<void>>* tables);
