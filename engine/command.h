@@ -22,9 +22,9 @@ struct OpenSession {
   SessionId session;
   absl::Duration ttl;
   std::string name;  // the member's, for people
-  // The highest epoch that the opener has seen in any cluster: tokens granted
-  // from here on are above it.
-  Epoch epoch_floor;
+  // At least the highest token that the opener has seen in any cluster: tokens
+  // granted from here on are above it.
+  FencingToken token_floor;
 
   friend bool operator==(const OpenSession&, const OpenSession&) = default;
 };
@@ -126,8 +126,8 @@ struct Expire {
 // the former leader. Locks' own deadlines are not touched.
 struct BeginTerm {
   absl::Duration grace;
-  // The epoch of the leader's cluster; no token has a lower one.
-  Epoch epoch;
+  // Where the tokens of the leader's cluster begin: all are above it.
+  FencingToken token_base;
 
   friend bool operator==(const BeginTerm&, const BeginTerm&) = default;
 };
@@ -180,10 +180,15 @@ struct Reply {
   Sequence sequence;
   uint64_t renewal = 0;
   Outcome outcome = Outcome::kOk;
-  FencingToken token;  // the grant; with a holder, the holder's
-  // The log entry that caused this reply. A command that was answered at a
-  // lower index than that of a grant was sent before that grant was made.
+  // The grant; with a holder, the holder's; with kOpened and kKept, the last of
+  // the whole table.
+  FencingToken token;
+  // The log entry that caused this reply.
   LogIndex index;
+  // Of an Acquire that was granted: the entry that granted it, also where the
+  // answer is repeated. A send that was answered at a lower index came before
+  // the grant.
+  LogIndex granted_at;
   std::string key;  // with kRevoked and kMustRelease
   // With kHeld, with kQueued, and of a Revoke: who holds the lock, and what is
   // left of the two leases.

@@ -47,9 +47,7 @@ class Fingerprint {
   // Adds the number that it would draw next. `random` itself does not change.
   Fingerprint& Add(const Random& random) { return Add(Random(random).Next()); }
   Fingerprint& Add(const SessionId& id) { return Add(id.node).Add(id.number); }
-  Fingerprint& Add(const FencingToken& token) {
-    return Add(token.epoch).Add(token.index).Add(uint64_t{token.sequence});
-  }
+  Fingerprint& Add(const FencingToken& token) { return Add(token.number()); }
 
   uint64_t value() const { return value_; }
 

@@ -8,7 +8,6 @@
 #include <string>
 #include <utility>
 
-#include "absl/numeric/int128.h"
 #include "absl/strings/string_view.h"
 #include "engine/strong_id.h"
 
@@ -58,11 +57,6 @@ using RequestId = StrongId<struct RequestKind>;
 // retries exactly-once (Raft dissertation, 6.3).
 using Sequence = StrongId<struct SequenceKind>;
 
-// Rises from each cluster to the next, so that fencing tokens keep rising when
-// a log starts again at 1: the seconds of wall-clock time when the cluster was
-// founded, or more (NodeOptions::birth_epoch).
-using Epoch = StrongId<struct EpochKind>;
-
 // A session of a node with the cluster. It owns the node's locks and its places
 // in queues.
 struct SessionId {
@@ -81,28 +75,37 @@ struct SessionId {
 // A protected resource remembers the highest token it has seen and refuses
 // lower ones: a holder that was paused past its lease can then do no damage.
 //
-// Ordered by epoch, then by the index of the log entry that granted, then by
-// the position of the grant within that entry.
-struct FencingToken {
-  Epoch epoch;
-  LogIndex index;
-  uint32_t sequence = 0;
+// One number in [1, 2^63), so that it fits a signed 64-bit column. How it is
+// chosen: engine/locks/token_counter.h.
+class FencingToken {
+ public:
+  static constexpr uint64_t kMax = (uint64_t{1} << 63) - 1;
 
+  // None: below every token.
+  constexpr FencingToken() = default;
+  // REQUIRES: number <= kMax.
+  constexpr explicit FencingToken(uint64_t number) : number_(number) {}
+
+  constexpr uint64_t number() const { return number_; }
   // True of no granted token.
-  constexpr bool IsNone() const { return index == LogIndex(); }
-  // "1763913600.17.0".
+  constexpr bool IsNone() const { return number_ == 0; }
+  // In decimal.
   std::string ToString() const;
-  // The same order as one number: epoch * 2^80 + index * 2^32 + sequence.
-  // Below 2^128 while the epoch is below 2^48 and the index below 2^48.
-  absl::uint128 ToNumber() const;
-  // Reads either form; nothing if `text` is neither.
+  // What ToString() wrote; nothing if `text` is not a token.
   static std::optional<FencingToken> Parse(absl::string_view text);
 
   friend constexpr auto operator<=>(const FencingToken&,
                                     const FencingToken&) = default;
   friend std::ostream& operator<<(std::ostream& out, const FencingToken& t) {
-    return out << t.ToString();
+    return out << t.number_;
   }
+  template <typename H>
+  friend H AbslHashValue(H state, const FencingToken& token) {
+    return H::combine(std::move(state), token.number_);
+  }
+
+ private:
+  uint64_t number_ = 0;
 };
 
 }  // namespace cachalot

@@ -33,11 +33,11 @@ inline constexpr size_t kAppendEntriesMax = 1024;
 inline constexpr size_t kSnapshotChunkBytes = size_t{256} << 10;
 inline constexpr uint64_t kSnapshotBytesMax = uint64_t{1} << 32;
 
-// Epochs are seconds of wall-clock time, raised by one now and then. No node
-// joins a cluster that claims to be founded after the year 2242, or opens its
-// session with such a floor; what has been agreed on may go on from there.
-inline constexpr uint64_t kEpochJoinedMax = uint64_t{1} << 33;
-inline constexpr uint64_t kEpochMax = (uint64_t{1} << 40) - 1;
+// Tokens begin at nanoseconds of wall-clock time. No node founds or joins a
+// cluster whose tokens begin later than in the year 2116, or opens its session
+// with such a floor: half of all tokens are left for what is granted from
+// there.
+inline constexpr uint64_t kTokenFloorMax = uint64_t{1} << 62;
 
 inline constexpr size_t kMembersMax = 4096;
 inline constexpr size_t kSeedsMax = 64;

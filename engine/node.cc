@@ -155,7 +155,7 @@ absl::StatusOr<Node> Node::Create(NodeOptions options, const Now& now,
     return node;
   }
   if (absl::Status status = Validate(*saved); !status.ok()) return status;
-  LockTable table((Epoch()));
+  LockTable table;
   if (saved->snapshot.has_value() && saved->snapshot->index != LogIndex()) {
     absl::StatusOr<LockTable> decoded = TableOf(*saved->snapshot);
     if (!decoded.ok()) return decoded.status();
@@ -166,7 +166,7 @@ absl::StatusOr<Node> Node::Create(NodeOptions options, const Now& now,
   node.consensus_.Restore(now.slow, *saved);
   node.ComeBackToCluster();
   node.identity_saved_ = true;
-  node.epoch_seen_ = saved->identity.epoch;
+  node.tokens_seen_ = saved->identity.token_base;
   // The other voters may still listen where they did.
   for (const Voter& voter : node.consensus_.configuration().voters) {
     if (voter.id != node.identity_.node) {
@@ -175,8 +175,8 @@ absl::StatusOr<Node> Node::Create(NodeOptions options, const Now& now,
   }
   node.membership_.SetSeeds(now.slow, node.options_.seeds);
   // A number that no earlier process of this node has used.
-  node.client_.NumberFrom(node.options_.birth_epoch << 20);
-  node.client_.Join(now.fast, node.EpochFloor());
+  node.client_.NumberFrom(node.options_.token_base >> 10);
+  node.client_.Join(now.fast, node.TokenFloor());
   node.deadline_ = node.FindDeadline();
   return node;
 }
@@ -191,7 +191,6 @@ Node::Node(NodeOptions options, const Now& now, Identity identity)
       consensus_(options_.consensus, identity_.node,
                  Random(options_.seed, "consensus"), now.slow,
                  options_.observer),
-      table_((Epoch())),
       client_(options_.lease, identity_.node, options_.name, options_.observer),
       next_join_ask_(now.slow),
       next_guess_(now.slow),
@@ -203,7 +202,7 @@ Node::Node(NodeOptions options, const Now& now, Identity identity)
   for (Address& address : options_.local_addresses) address.port = 0;
   std::sort(options_.local_addresses.begin(), options_.local_addresses.end());
   membership_.Introduce(
-      {.epoch = Epoch(),
+      {.token_base = FencingToken(),
        .bootstrap_expect = static_cast<uint32_t>(options_.bootstrap_expect)});
   if (options_.bootstrap_expect == 1)
     birth_at_ = now.slow + options_.birth_delay;
@@ -730,12 +729,12 @@ void Node::CheckInvariants() const {
 
 uint64_t Node::Fingerprint() const {
   class Fingerprint hash;
-  hash.Add(identity_.node).Add(identity_.cluster).Add(identity_.epoch);
+  hash.Add(identity_.node).Add(identity_.cluster).Add(identity_.token_base);
   hash.Add(static_cast<uint64_t>(phase_)).Add(uint64_t{identity_saved_});
   hash.Add(random_).Add(deadline_.slow).Add(deadline_.fast);
   hash.Add(membership_.Fingerprint()).Add(consensus_.Fingerprint());
   hash.Add(table_.Fingerprint()).Add(client_.Fingerprint());
-  hash.Add(birth_at_).Add(next_join_ask_).Add(unbind_at_).Add(epoch_seen_);
+  hash.Add(birth_at_).Add(next_join_ask_).Add(unbind_at_).Add(tokens_seen_);
   for (const NodeId& founder : founders_) hash.Add(founder);
   for (const NodeId& voter : restarted_voters_) hash.Add(voter);
   hash.Add(last_led_.value_or(SlowInstant::Never()));

@@ -49,7 +49,7 @@ struct NodeStats {
   // From nodes without a cluster: anything but an introduction on a stream, and
   // introductions beyond the number that is answered.
   uint64_t strangers = 0;
-  // Numbers that no correct node has: an epoch in the far future.
+  // Numbers that no correct node has: a token in the far future.
   uint64_t implausible = 0;
   uint64_t stalls = 0;  // stepped long after the deadline
   // From nodes that say they listen where this machine cannot reach them.
@@ -181,7 +181,7 @@ class Node {
   void FoundAfterAll();
   void FireBirth(Outbox& out);
   void FoundCluster(std::vector<Voter> voters, Outbox& out);
-  void Adopt(ClusterId cluster, Epoch epoch, bool is_invitation);
+  void Adopt(ClusterId cluster, FencingToken token_base, bool is_invitation);
   void EnterCluster(absl::Duration patience);
   void ComeBackToCluster();
   bool IsLed() const;
@@ -193,13 +193,14 @@ class Node {
                  const Address& hint);
   void MeetOtherCluster(const Envelope& envelope, const PushPull& message,
                         const Origin& origin, Outbox& out);
+  FencingToken FindTokensSeen() const;
   void AskToJoin(const Origin& origin, Outbox& out);
   void NoteRestartedVoter(NodeId stranger, const Origin& origin);
   void AnswerStranger(NodeId stranger, const Origin& origin, Outbox& out);
 
-  // The tokens that this node's session is granted must be above this epoch.
-  Epoch EpochFloor() const {
-    return std::min(epoch_seen_, Epoch(limits::kEpochJoinedMax));
+  // The tokens that this node's session is granted must be above it.
+  FencingToken TokenFloor() const {
+    return std::min(tokens_seen_, FencingToken(limits::kTokenFloorMax));
   }
 
   // What the machines tell each other.
@@ -253,8 +254,8 @@ class Node {
   NodeOptions options_;
   // For ids, guesses and pauses. Each machine has a generator of its own.
   Random random_;
-  // The node's id, and the cluster to which it is bound with its epoch; no
-  // cluster while it seeks one. Within one id the cluster is set once, by
+  // The node's id, and the cluster to which it is bound with its token base;
+  // no cluster while it seeks one. Within one id the cluster is set once, by
   // Adopt(), FoundCluster() or a saved state; StartOver() takes another id
   // (D1).
   Identity identity_;
@@ -295,9 +296,10 @@ class Node {
   // When this node gives up a cluster of which it has heard neither a leader
   // nor an entry. Never once it has.
   SlowInstant unbind_at_ = SlowInstant::Never();
-  // The highest epoch of the clusters that this node has been in, and of their
-  // tokens. Never falls. What other nodes merely say does not raise it.
-  Epoch epoch_seen_;
+  // No token of the clusters that this node has been in is higher; those of its
+  // present one may be. Never falls. What other nodes merely say does not raise
+  // it.
+  FencingToken tokens_seen_;
   // When this node last knew a leader; nothing: never in this cluster.
   std::optional<SlowInstant> last_led_;
   // When this node joined a cluster whose members said that it has a leader.

@@ -5,13 +5,14 @@
 #include "engine/check.h"
 #include "engine/consensus/quorum.h"
 #include "engine/limits.h"
+#include "engine/locks/token_counter.h"
 #include "engine/node.h"
 #include "engine/wire/codec.h"
 
 // How a node comes to have a cluster: it founds one, joins one, or gives up its
 // own for another. Two clusters never have the same id. Nodes that remember
-// nothing cannot exclude that two clusters exist for a while; epochs then order
-// their tokens.
+// nothing cannot exclude that two clusters exist for a while; their tokens
+// differ then, and rise when one is given up.
 
 namespace cachalot {
 namespace {
@@ -31,6 +32,10 @@ constexpr absl::Duration JoinAskInterval() { return absl::Milliseconds(200); }
 // to so many in a period.
 constexpr absl::Duration IntroductionsPeriod() { return absl::Seconds(1); }
 constexpr int kIntroductionsMax = 256;
+
+// Tokens that others of a cluster may have been granted since this node heard
+// of the last: as many as 2^28 grants take.
+constexpr uint64_t kUnheardTokens = TokenCounter::kStep << 28;
 
 bool IsOfMembership(const Message& message) {
   return std::visit(
@@ -54,10 +59,11 @@ std::string DissolutionInWords(ClusterDissolved::Reason reason,
 }
 
 // The first entry of each term.
-std::string OpeningPayload(const NodeOptions& options, Epoch epoch) {
+std::string OpeningPayload(const NodeOptions& options,
+                           FencingToken token_base) {
   const absl::Duration grace =
       options.consensus.election_timeout + 2 * (options.lease.session_ttl / 3);
-  return EncodeCommands({BeginTerm{.grace = grace, .epoch = epoch}});
+  return EncodeCommands({BeginTerm{.grace = grace, .token_base = token_base}});
 }
 
 }  // namespace
@@ -141,7 +147,7 @@ bool Node::AdmitFromOtherCluster(const Envelope& envelope, const Origin& origin,
     AskToJoin(origin, out);
     return false;
   }
-  if (list->epoch.value() > limits::kEpochJoinedMax) {
+  if (list->token_base.number() > limits::kTokenFloorMax) {
     ++stats_.implausible;
     return false;
   }
@@ -153,7 +159,7 @@ bool Node::AdmitFromOtherCluster(const Envelope& envelope, const Origin& origin,
       list->bootstrap_expect ==
           static_cast<uint32_t>(options_.bootstrap_expect);
   if (!is_invitation && !list->is_led) return false;
-  Adopt(envelope.cluster, list->epoch, is_invitation);
+  Adopt(envelope.cluster, list->token_base, is_invitation);
   return true;
 }
 
@@ -218,16 +224,17 @@ void Node::AskToJoin(const Origin& origin, Outbox& out) {
   }
 }
 
-void Node::Adopt(ClusterId cluster, Epoch epoch, bool is_invitation) {
+void Node::Adopt(ClusterId cluster, FencingToken token_base,
+                 bool is_invitation) {
   CHECK(identity_.cluster.IsNone());
   Note([&] { return absl::StrCat("join cluster ", cluster.ToShortString()); });
   identity_.cluster = cluster;
-  identity_.epoch = epoch;
-  epoch_seen_ = std::max(epoch_seen_, epoch);
-  Observe([&] { return ClusterJoined{cluster, epoch}; });
+  identity_.token_base = token_base;
+  tokens_seen_ = std::max(tokens_seen_, token_base);
+  Observe([&] { return ClusterJoined{cluster, token_base}; });
   if (!is_invitation) told_of_leader_ = now_.slow;
   EnterCluster(is_invitation ? FounderPatience() : JoinerPatience());
-  client_.Join(now_.fast, EpochFloor());
+  client_.Join(now_.fast, TokenFloor());
 }
 
 void Node::EnterCluster(absl::Duration patience) {
@@ -237,8 +244,8 @@ void Node::EnterCluster(absl::Duration patience) {
   // This is safe: it has accepted no entry, and any vote that it gave belongs
   // to an id that is never used again.
   unbind_at_ = now_.slow + patience;
-  membership_.Introduce({.epoch = identity_.epoch});
-  consensus_.SetOpening(OpeningPayload(options_, identity_.epoch));
+  membership_.Introduce({.token_base = identity_.token_base});
+  consensus_.SetOpening(OpeningPayload(options_, identity_.token_base));
 }
 
 // For a node that restarts from its disk. The founding of its cluster may have
@@ -266,7 +273,7 @@ void Node::NoteLeadership() {
   if (introduced_as_led_ == IsLed()) return;
   introduced_as_led_ = IsLed();
   membership_.Introduce(
-      {.epoch = identity_.epoch, .is_led = introduced_as_led_});
+      {.token_base = identity_.token_base, .is_led = introduced_as_led_});
 }
 
 // The names of the seeds did not resolve when this node started. A node that
@@ -274,13 +281,13 @@ void Node::NoteLeadership() {
 // the others, so it does not found one but goes on looking.
 void Node::FoundAfterAll() {
   const bool has_met_nobody = phase_ == Phase::kSeeking &&
-                              epoch_seen_ == Epoch() &&
+                              tokens_seen_.IsNone() &&
                               membership_.others().empty();
   if (options_.bootstrap_expect != 0 || !has_met_nobody) return;
   Note([&] { return "the seeds lead to this node alone -> a founder"; });
   options_.bootstrap_expect = 1;
   birth_at_ = now_.slow + options_.birth_delay;
-  membership_.Introduce({.epoch = Epoch(), .bootstrap_expect = 1});
+  membership_.Introduce({.bootstrap_expect = 1});
 }
 
 // Founds a cluster if this node was told to, and gives up one of which it has
@@ -325,23 +332,23 @@ void Node::FireBirth(Outbox& out) {
 void Node::FoundCluster(std::vector<Voter> voters, Outbox& out) {
   identity_.cluster =
       ClusterId{.high = random_.Next(), .low = random_.Next() | 1};
-  identity_.epoch =
-      Epoch(std::min(std::max(options_.birth_epoch, epoch_seen_.value() + 1),
-                     limits::kEpochJoinedMax));
-  epoch_seen_ = identity_.epoch;
+  TokenCounter tokens = TokenCounter::At(FencingToken(options_.token_base));
+  tokens.RaiseAbove(TokenFloor());
+  identity_.token_base = tokens.last();
+  tokens_seen_ = std::max(tokens_seen_, identity_.token_base);
   Note([&] {
     return absl::StrCat("found cluster ", identity_.cluster.ToShortString(),
                         " with ", voters.size(), " voters");
   });
   Observe([&] {
-    ClusterFounded founded{identity_.cluster, identity_.epoch, {}};
+    ClusterFounded founded{identity_.cluster, identity_.token_base, {}};
     for (const Voter& voter : voters) founded.voters.push_back(voter.id);
     return founded;
   });
   EnterCluster(FounderPatience());
   PushPull invitation{
       .is_reply = true,
-      .epoch = identity_.epoch,
+      .token_base = identity_.token_base,
       .bootstrap_expect = static_cast<uint32_t>(options_.bootstrap_expect)};
   invitation.members.push_back(membership_.self());
   for (const auto& [id, fact] : membership_.others()) {
@@ -352,26 +359,26 @@ void Node::FoundCluster(std::vector<Voter> voters, Outbox& out) {
     out.Send({.to = voter.id, .address = voter.address, .message = invitation});
   }
   consensus_.Found(now_.slow, std::move(voters), out);
-  client_.Join(now_.fast, EpochFloor());
+  client_.Join(now_.fast, TokenFloor());
 }
 
 // Two clusters have met: one was founded by nodes that had forgotten the other,
 // or could not hear it. A cluster without a leader is given up for one that has
 // a leader; of two with leaders the younger is given up. Its members join the
-// other and report the highest epoch that they have seen, so that later tokens
-// are above those of both. To give up a cluster is safe at any time: to those
-// who stay, it is a crash.
+// other and report the highest token that they have heard of, so that later
+// ones are above those of both. To give up a cluster is safe at any time: to
+// those who stay, it is a crash.
 //
 // A stranger's word alone does not suffice: it is asked first, on its own
 // stream, and has to answer to this node's id.
 void Node::MeetOtherCluster(const Envelope& envelope, const PushPull& message,
                             const Origin& origin, Outbox& out) {
   if (phase_ != Phase::kMember) return;
-  if (message.epoch.value() > limits::kEpochJoinedMax) return;
+  if (message.token_base.number() > limits::kTokenFloorMax) return;
   const bool names_us = envelope.to == identity_.node;
   if (!names_us && !envelope.to.IsNone()) return;
-  const auto theirs = std::make_pair(message.epoch, envelope.cluster);
-  const auto ours = std::make_pair(identity_.epoch, identity_.cluster);
+  const auto theirs = std::make_pair(message.token_base, envelope.cluster);
+  const auto ours = std::make_pair(identity_.token_base, identity_.cluster);
   const bool is_better = message.is_led && (theirs < ours || !MayBeLed());
   if (is_better && names_us) {
     StartOver(theirs < ours ? ClusterDissolved::Reason::kOtherIsOlder
@@ -385,13 +392,26 @@ void Node::MeetOtherCluster(const Envelope& envelope, const PushPull& message,
   if (!is_worth_asking && !is_worth_telling) return;
   if (next_join_ask_ > now_.slow) return;
   next_join_ask_ = now_.slow + JoinAskInterval();
-  PushPull answer{
-      .is_reply = names_us, .epoch = identity_.epoch, .is_led = IsLed()};
+  PushPull answer{.is_reply = names_us,
+                  .token_base = identity_.token_base,
+                  .is_led = IsLed()};
   answer.members.push_back(membership_.self());
   out.Send({.to = envelope.from,
             .address = origin.source,
             .channel = Outgoing::Channel::kSameStream,
             .message = std::move(answer)});
+}
+
+// No token of the cluster that is given up is above it: this node has heard of
+// them with the entries of the log or, without it, with each keep-alive.
+FencingToken Node::FindTokensSeen() const {
+  const FencingToken heard =
+      std::max({tokens_seen_, table_.last_token(), client_.tokens_seen()});
+  const bool may_have_granted =
+      last_led_.has_value() || told_of_leader_.has_value();
+  if (!may_have_granted) return heard;
+  return FencingToken(
+      std::min(heard.number() + kUnheardTokens, limits::kTokenFloorMax));
 }
 
 // Forgets the cluster and takes another id: no process speaks under an id whose
@@ -421,17 +441,15 @@ void Node::StartOver(ClusterDissolved::Reason reason, ClusterId other,
                            Random(random_.Next(), "membership"), now_.slow,
                            options_.observer);
   membership_.Introduce(
-      {.epoch = Epoch(),
-       .bootstrap_expect = static_cast<uint32_t>(options_.bootstrap_expect)});
-  // Its tokens may have risen above the epoch of its birth.
-  epoch_seen_ = std::max(epoch_seen_, table_.epoch());
+      {.bootstrap_expect = static_cast<uint32_t>(options_.bootstrap_expect)});
+  tokens_seen_ = FindTokensSeen();
   const SaveId last_save = consensus_.last_save();
   consensus_ = Consensus(options_.consensus, identity_.node,
                          Random(random_.Next(), "consensus"), now_.slow,
                          options_.observer);
   consensus_.NumberSavesFrom(last_save);
   identity_saved_ = false;
-  table_ = LockTable(Epoch());
+  table_ = LockTable();
   client_.Dissolve(now_.fast, identity_.node);
   last_led_.reset();
   told_of_leader_.reset();

@@ -126,12 +126,12 @@ struct Stalled {
 
 struct ClusterFounded {
   ClusterId cluster;
-  Epoch epoch;
+  FencingToken token_base;
   std::vector<NodeId> voters;
 };
 struct ClusterJoined {
   ClusterId cluster;
-  Epoch epoch;
+  FencingToken token_base;
 };
 // This node gave its cluster up and looks for another, under another id.
 struct ClusterDissolved {

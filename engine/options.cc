@@ -129,8 +129,8 @@ absl::Status ValidateStanding(const NodeOptions& options) {
              static_cast<int>(limits::kVotersMax))
       .Range("birth_delay", options.birth_delay, absl::ZeroDuration(),
              absl::Hours(1))
-      .Range("birth_epoch", options.birth_epoch, uint64_t{1},
-             limits::kEpochJoinedMax)
+      .Range("token_base", options.token_base, uint64_t{1},
+             limits::kTokenFloorMax)
       .status();
 }
 

@@ -131,10 +131,11 @@ struct NodeOptions {
   // How long a founder first listens for members of a cluster that it may have
   // forgotten; it joins that one instead. [0, 1 h]
   absl::Duration birth_delay = absl::Seconds(2);
-  // The epoch of a cluster that this node founds. Above that of every earlier
-  // cluster whose tokens anybody may remember: the driver gives the seconds of
-  // wall-clock time. [1, limits::kEpochJoinedMax]
-  uint64_t birth_epoch = 1;
+  // The tokens of a cluster that this node founds are above this, and above all
+  // that it has seen. So are those of every earlier cluster below this: the
+  // driver gives the nanoseconds of wall-clock time, the lower 16 bits replaced
+  // by chance (engine/locks/token_counter.h). [1, limits::kTokenFloorMax]
+  uint64_t token_base = 1;
 
   MembershipOptions membership;
   ConsensusOptions consensus;

@@ -67,7 +67,7 @@ struct Snapshot {
 struct Identity {
   NodeId node;
   ClusterId cluster;
-  Epoch epoch;
+  FencingToken token_base;  // above it are all tokens of the cluster
 
   friend bool operator==(const Identity&, const Identity&) = default;
 };

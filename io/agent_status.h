@@ -31,8 +31,8 @@ struct AgentStatus {
   NodeId id;
   std::string name;
   Address address;
-  ClusterId cluster;  // none: has none
-  Epoch epoch;
+  ClusterId cluster;        // none: has none
+  FencingToken token_base;  // above it are all tokens of the cluster
   Standing standing;
   MemberRole role = MemberRole::kMember;
   Term term;

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <sys/random.h>
-#include <time.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -11,6 +10,8 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "engine/locks/token_counter.h"
 #include "io/endpoints.h"
 #include "io/escape.h"
 #include "io/local/path.h"
@@ -56,7 +57,7 @@ DriverOptions ToDriverOptions(const CoordinatorOptions& options, uint64_t seed,
       .birth_delay = options.birth_delay,
       // Tokens of a cluster that is born later are higher; wall time enters
       // nowhere else.
-      .birth_epoch = static_cast<uint64_t>(std::max<time_t>(1, time(nullptr))),
+      .token_base = TokenCounter::BaseAt(absl::GetCurrentTimeNanos(), seed),
       .membership = options.membership,
       .consensus = options.consensus,
       .lease = options.lease,

@@ -372,7 +372,7 @@ AgentStatus LockService::Status() const {
       .name = name_,
       .address = address_,
       .cluster = node.identity().cluster,
-      .epoch = node.identity().epoch,
+      .token_base = node.identity().token_base,
       .standing = standing_,
       .term = node.consensus().term(),
       .leader = node.leader(),

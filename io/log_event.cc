@@ -18,8 +18,8 @@ constexpr LogEventInfo kEvents[] = {
     {kDecision, kDebug, "decision", ""},
     {kStillSeeking, kWarning, "still_seeking", "seeds, met, seeking_ms"},
 
-    {kClusterFounded, kInfo, "cluster_founded", "cluster, epoch, voters"},
-    {kClusterJoined, kInfo, "cluster_joined", "cluster, epoch"},
+    {kClusterFounded, kInfo, "cluster_founded", "cluster, token_base, voters"},
+    {kClusterJoined, kInfo, "cluster_joined", "cluster, token_base"},
     {kClusterDissolved, kWarning, "cluster_dissolved",
      "cluster, other_cluster, reason"},
     {kLeaderLost, kInfo, "leader_lost", "term, leader, leader_id, silent_ms"},

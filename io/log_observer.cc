@@ -361,16 +361,16 @@ void LogObserver::Tell(const ClusterFounded& what) const {
     return LogText{absl::StrCat("founds cluster ", what.cluster.ToShortString(),
                                 " with ", NamesOf(what.voters)),
                    {{"cluster", what.cluster.ToString()},
-                    {"epoch", what.epoch.value()},
+                    {"token_base", what.token_base.number()},
                     {"voters", IdsOf(what.voters)}}};
   });
 }
 
 void LogObserver::Tell(const ClusterJoined& what) const {
   LogTo(log_, LogEvent::kClusterJoined, [&] {
-    return LogText{
-        absl::StrCat("joins cluster ", what.cluster.ToShortString()),
-        {{"cluster", what.cluster.ToString()}, {"epoch", what.epoch.value()}}};
+    return LogText{absl::StrCat("joins cluster ", what.cluster.ToShortString()),
+                   {{"cluster", what.cluster.ToString()},
+                    {"token_base", what.token_base.number()}}};
   });
 }
 

@@ -85,9 +85,9 @@ Client::Client(LeaseOptions options, NodeId self, std::string name,
 
 // --- The session ------------------------------------------------------------
 
-void Client::Join(FastInstant now, Epoch epoch_floor) {
+void Client::Join(FastInstant now, FencingToken token_floor) {
   CHECK(state_ == State::kNone);
-  epoch_floor_ = std::max(epoch_floor_, epoch_floor);
+  tokens_seen_ = std::max(tokens_seen_, token_floor);
   OpenAnother(now);
 }
 
@@ -117,7 +117,7 @@ void Client::SendSession(FastInstant now) {
       output_.commands.push_back(OpenSession{.session = session_,
                                              .ttl = options_.session_ttl,
                                              .name = name_,
-                                             .epoch_floor = epoch_floor_});
+                                             .token_floor = tokens_seen_});
       break;
     case State::kOpen:
       keep_alives_.emplace_back(++renewal_, now);
@@ -291,6 +291,7 @@ void Client::Receive(FastInstant now, const Reply& reply) {
     case Reply::Kind::kOpened:
       if (state_ != State::kOpening) return;
       state_ = State::kOpen;
+      tokens_seen_ = std::max(tokens_seen_, reply.token);
       Observe([&] { return SessionOpened{session_}; });
       session_belief_end_ =
           session_first_sent_ + BeliefSpan(options_.session_ttl, options_);
@@ -358,6 +359,7 @@ void Client::OnKept(FastInstant now, const Reply& reply) {
       keep_alives_.begin(), keep_alives_.end(),
       [&reply](const auto& k) { return k.first == reply.renewal; });
   if (sent == keep_alives_.end()) return;
+  tokens_seen_ = std::max(tokens_seen_, reply.token);
   const FastInstant before_sending = sent->second;
   keep_alives_.erase(keep_alives_.begin(), std::next(sent));
   session_belief_end_ =
@@ -392,7 +394,7 @@ void Client::OnAnswered(FastInstant now, const Reply& reply) {
     if (operation.abandoned) return;  // its Withdraw undoes it
     switch (reply.outcome) {
       case Outcome::kOk:
-        OnGranted(now, reply.sequence, reply.token);
+        OnGranted(now, reply);
         return;
       case Outcome::kHeld: {
         Answer(request, Outcome::kHeld);

@@ -72,9 +72,9 @@ class Client {
   Client(LeaseOptions options, NodeId self, std::string name,
          Observer* observer);
 
-  // The node has a cluster: opens a session in it. `epoch_floor` is the highest
-  // epoch that this node has seen in any other.
-  void Join(FastInstant now, Epoch epoch_floor);
+  // The node has a cluster: opens a session in it, in which tokens are above
+  // `token_floor`.
+  void Join(FastInstant now, FencingToken token_floor);
   // The node gave up its cluster to join another: every grant is lost, and
   // requests that can be repeated are sent again in the next session. The
   // node's id is `self` from here on.
@@ -120,6 +120,8 @@ class Client {
   size_t held_count() const { return grants_.size(); }
   bool has_session() const { return state_ == State::kOpen; }
   SessionId session() const { return session_; }
+  // The highest token that it has heard of, whoever was granted it.
+  FencingToken tokens_seen() const { return tokens_seen_; }
   FastInstant session_belief_end() const { return session_belief_end_; }
   size_t requests_in_flight() const { return operations_.size(); }
 
@@ -222,7 +224,7 @@ class Client {
 
   // Answers.
   void OnAnswered(FastInstant now, const Reply& reply);
-  void OnGranted(FastInstant now, Sequence sequence, FencingToken token);
+  void OnGranted(FastInstant now, const Reply& reply);
   void OnConfirmed(FastInstant now, Sequence sequence, Outcome outcome);
   void OnMustRelease(FastInstant now, const Reply& reply);
   void TellRevoked(FastInstant now, Sequence sequence,
@@ -271,9 +273,9 @@ class Client {
   // When all that is open was last sent again, or will be next. Keeps new
   // leaders and broken streams from causing that too often.
   FastInstant asked_again_;
-  // The highest epoch of any cluster or token that this node has seen. Never
-  // falls; each OpenSession carries it.
-  Epoch epoch_floor_;
+  // The highest token of any cluster that this node has heard of. Never falls;
+  // each OpenSession carries it.
+  FencingToken tokens_seen_;
 
   // --- The session ----------------------------------------------------------
 

@@ -59,14 +59,16 @@ FastInstant Client::EarnedBefore(FastInstant first_sent, LogIndex grant) const {
 
 // Belief in a grant counts from a moment before the entry that granted it
 // (lemma 4).
-void Client::OnGranted(FastInstant now, Sequence sequence, FencingToken token) {
+void Client::OnGranted(FastInstant now, const Reply& reply) {
+  const Sequence sequence = reply.sequence;
+  const FencingToken token = reply.token;
   Operation& operation = operations_.at(sequence);
   const Acquire acquire = std::get<Acquire>(operation.command);
   const RequestId request = operation.request;
   const FastInstant answer_by = operation.answer_by;
   const absl::Duration span = BeliefSpan(acquire.ttl, options_);
   const FastInstant lease_end =
-      EarnedBefore(operation.first_sent, token.index) + span;
+      EarnedBefore(operation.first_sent, reply.granted_at) + span;
   Finish(sequence);
   const FastInstant end = std::min(lease_end, session_belief_end_);
   if (lease_end - now >= span / 2 && end > now) {
@@ -123,7 +125,7 @@ void Client::Hold(FastInstant now, RequestId request, const Acquire& acquire,
   output_.answers.back().answer.token = token;
   output_.answers.back().answer.lease_end = lease_end;
   // If this node joins another cluster, that one's tokens are to be above ours.
-  epoch_floor_ = std::max(epoch_floor_, token.epoch);
+  tokens_seen_ = std::max(tokens_seen_, token);
   const Sequence sequence = acquire.sequence;
   Grant& grant = grants_[sequence];
   grant.request = request;
@@ -352,7 +354,7 @@ void Client::CheckInvariants() const {
 uint64_t Client::Fingerprint() const {
   class Fingerprint hash;
   hash.Add(static_cast<uint64_t>(state_)).Add(session_).Add(leader_);
-  hash.Add(asked_again_).Add(epoch_floor_).Add(session_first_sent_);
+  hash.Add(asked_again_).Add(tokens_seen_).Add(session_first_sent_);
   hash.Add(session_belief_end_).Add(session_next_send_).Add(session_backoff_);
   hash.Add(close_by_).Add(renewal_).Add(last_sequence_).Add(last_read_);
   for (const auto& [renewal, sent] : keep_alives_) hash.Add(renewal).Add(sent);

@@ -38,12 +38,13 @@ void Locks::Remove(LockSlot slot) {
   locks_.Remove(slot);
 }
 
-void Locks::Grant(LockSlot slot, const FencingToken& token, Claim claim,
-                  ClusterTime deadline) {
+void Locks::Grant(LockSlot slot, FencingToken token, LogIndex granted_at,
+                  Claim claim, ClusterTime deadline) {
   Lock& lock = locks_[slot];
   CHECK(token > lock.token) << token << " after " << lock.token;
   if (!lock.token.IsNone()) deadlines_.erase(DeadlineOf(slot));
   lock.token = token;
+  lock.granted_at = granted_at;
   lock.holder = std::move(claim);
   lock.deadline = deadline;
   lock.revoke_reason.clear();

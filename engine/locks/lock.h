@@ -39,6 +39,7 @@ struct Lock {
   // cluster. None while the lock is free, which is the case only while an entry
   // is being applied.
   FencingToken token;
+  LogIndex granted_at;  // the entry that made the grant
   Claim holder;
   // From this cluster time on an Expire that names `token` ends the grant. Set
   // by the grant to its time + ttl; a Renew moves it, never to an earlier time.
@@ -74,8 +75,8 @@ class Locks {
   void Remove(LockSlot slot);
 
   // Makes `claim` the holder, in place of whoever held the lock.
-  void Grant(LockSlot slot, const FencingToken& token, Claim claim,
-             ClusterTime deadline);
+  void Grant(LockSlot slot, FencingToken token, LogIndex granted_at,
+             Claim claim, ClusterTime deadline);
   // Moves the deadline, never to an earlier time.
   void Extend(LockSlot slot, ClusterTime deadline);
   void Revoke(LockSlot slot, std::string reason) {

@@ -13,10 +13,6 @@
 namespace cachalot {
 namespace {
 
-// Tokens fit one number only while the epoch is below 2^48 (ids.h). Epochs are
-// seconds of wall-clock time, so no correct node proposes one from here on.
-constexpr Epoch kEpochEnd = Epoch(uint64_t{1} << 40);
-
 // Whether a lease may be this long. Others are refused and not shortened to the
 // limits: the holder would believe in the length that it asked for.
 bool IsTtl(absl::Duration ttl) {
@@ -65,6 +61,7 @@ Reply MakeAnswer(const SessionId& session, Sequence sequence,
   reply.sequence = sequence;
   reply.outcome = decided.outcome;
   reply.token = decided.token;
+  reply.granted_at = decided.granted_at;
   reply.limit = decided.limit;
   if (decided.holder != nullptr) ShowHolder(*decided.holder, reply);
   return reply;
@@ -187,10 +184,10 @@ void LockTable::Do(const OpenSession& command, Turn& turn) {
                    .ttl = command.ttl,
                    .deadline = turn.time + command.ttl});
   }
-  // Most openers have seen no epoch above the table's own.
-  if (command.epoch_floor > epoch_) RaiseEpoch(command.epoch_floor.Next());
-  turn.replies.push_back(
-      MakeReply(Reply::Kind::kOpened, command.session, turn.index));
+  tokens_.RaiseAbove(command.token_floor);
+  Reply reply = MakeReply(Reply::Kind::kOpened, command.session, turn.index);
+  reply.token = tokens_.last();
+  turn.replies.push_back(std::move(reply));
 }
 
 void LockTable::Do(const KeepAlive& command, Turn& turn) {
@@ -199,6 +196,7 @@ void LockTable::Do(const KeepAlive& command, Turn& turn) {
       session.has_value() ? Reply::Kind::kKept : Reply::Kind::kSessionGone,
       command.session, turn.index);
   reply.renewal = command.renewal;
+  if (session.has_value()) reply.token = tokens_.last();
   turn.replies.push_back(std::move(reply));
   if (!session.has_value()) return;
   sessions_.Renew(*session, command.renewal, turn.time);
@@ -337,7 +335,7 @@ void LockTable::Do(const Expire& command, Turn& turn) {
 }
 
 void LockTable::Do(const BeginTerm& command, Turn& turn) {
-  RaiseEpoch(command.epoch);
+  tokens_.RaiseAbove(command.token_base);
   sessions_.GiveGrace(turn.time, command.grace);
 }
 
@@ -436,7 +434,9 @@ void LockTable::RepeatForgotten(SessionSlot session, const Acquire& command,
   if (lock.has_value()) {
     const Claim& holder = locks_[*lock].holder;
     if (holder.session == session && holder.acquire == command.sequence) {
-      decided = {.outcome = Outcome::kOk, .token = locks_[*lock].token};
+      decided = {.outcome = Outcome::kOk,
+                 .token = locks_[*lock].token,
+                 .granted_at = locks_[*lock].granted_at};
     }
   }
   turn.replies.push_back(
@@ -445,7 +445,7 @@ void LockTable::RepeatForgotten(SessionSlot session, const Acquire& command,
 
 std::optional<LockSlot> LockTable::FindHeld(SessionSlot session,
                                             absl::string_view key,
-                                            const FencingToken& token) const {
+                                            FencingToken token) const {
   // By the token: the session's own grants are fewer than all locks.
   const auto& held = sessions_[session].held;
   const auto found = held.find(token);
@@ -453,10 +453,6 @@ std::optional<LockSlot> LockTable::FindHeld(SessionSlot session,
     return std::nullopt;
   }
   return found->second;
-}
-
-void LockTable::RaiseEpoch(Epoch epoch) {
-  if (epoch > epoch_ && epoch < kEpochEnd) epoch_ = epoch;
 }
 
 void LockTable::LeaveQueues(SessionSlot session) {
@@ -481,16 +477,15 @@ void LockTable::End(SessionSlot session, Turn& turn) {
   sessions_.Remove(session);
 }
 
-// The token is above all earlier ones: the epoch never falls, the index rises
-// with each entry, and the count with each grant of this entry.
 void LockTable::Grant(LockSlot lock, Claim claim, Turn& turn) {
-  const FencingToken token{epoch_, turn.index, turn.grants++};
+  const FencingToken token = tokens_.Next();
   auto& held = sessions_.held(claim.session);
   held.emplace_hint(held.end(), token, lock);
   Decide(claim.session, claim.acquire,
-         {.outcome = Outcome::kOk, .token = token}, turn);
+         {.outcome = Outcome::kOk, .token = token, .granted_at = turn.index},
+         turn);
   const ClusterTime deadline = turn.time + claim.ttl;
-  locks_.Grant(lock, token, std::move(claim), deadline);
+  locks_.Grant(lock, token, turn.index, std::move(claim), deadline);
 }
 
 void LockTable::PassOn(LockSlot lock, Turn& turn) {
@@ -625,8 +620,8 @@ absl::Status LockTable::AuditSession(SessionSlot slot) const {
 
 absl::Status LockTable::AuditLock(LockSlot slot) const {
   const Lock& lock = locks_[slot];
-  if (lock.token.epoch > epoch_ || lock.token.index > applied_) {
-    return absl::InternalError("a token above the next one");
+  if (lock.token > tokens_.last() || lock.granted_at > applied_) {
+    return absl::InternalError("a grant that is yet to come");
   }
   if (lock.deadline > time_ + limits::TtlMax()) {
     return absl::InternalError("a lock that outlives every ttl");
@@ -642,7 +637,8 @@ absl::Status LockTable::AuditLock(LockSlot slot) const {
   if (!holder.memos.IsForgotten(lock.holder.acquire)) {
     const auto* decided =
         std::get_if<Decided>(&holder.memos.Find(lock.holder.acquire));
-    if (decided == nullptr || decided->token != lock.token) {
+    if (decided == nullptr || decided->token != lock.token ||
+        decided->granted_at != lock.granted_at) {
       return absl::InternalError("a holder that was not told of its grant");
     }
   }

@@ -20,6 +20,7 @@
 #include "engine/locks/memos.h"
 #include "engine/locks/sessions.h"
 #include "engine/locks/slots.h"
+#include "engine/locks/token_counter.h"
 #include "engine/request.h"
 
 namespace cachalot {
@@ -50,7 +51,7 @@ namespace cachalot {
 //    first reason stays.
 //
 // Each Reply carries the index of the entry that caused it, also if it repeats
-// an earlier answer. The index of a grant is that of its token.
+// an earlier answer; `granted_at` then says which entry made the grant.
 //
 // A copyable value. Requests beyond the limits of engine/limits.h are refused.
 class LockTable {
@@ -59,8 +60,7 @@ class LockTable {
   // so the loss of a reply is repaired without a retry.
   static constexpr size_t kRepeatedPerKeepAlive = 256;
 
-  // Empty, in the first epoch of its cluster.
-  explicit LockTable(Epoch epoch) : epoch_(epoch) {}
+  LockTable() = default;  // empty
 
   // Applies the commands of one entry, in order. Returns the replies to the
   // sessions concerned, in order; only the leader sends them.
@@ -82,7 +82,8 @@ class LockTable {
   // `*more`.
   std::vector<WaiterInfo> ListWaiters(const ListWaitersRequest& request,
                                       bool* more) const;
-  Epoch epoch() const { return epoch_; }
+  // No grant has had a higher one.
+  FencingToken last_token() const { return tokens_.last(); }
   // The last entry that was applied, and its time. Whoever decodes a table
   // compares them with those of its snapshot.
   LogIndex applied() const { return applied_; }
@@ -114,7 +115,6 @@ class LockTable {
   struct Turn {
     LogIndex index;
     ClusterTime time;
-    uint32_t grants = 0;  // so far; the last part of the next token
     std::vector<Reply> replies;
   };
 
@@ -143,9 +143,8 @@ class LockTable {
   void RepeatForgotten(SessionSlot, const Command&, Turn&) {}
   // The lock of `key` if `token` holds it for `session`.
   std::optional<LockSlot> FindHeld(SessionSlot session, absl::string_view key,
-                                   const FencingToken& token) const;
+                                   FencingToken token) const;
 
-  void RaiseEpoch(Epoch epoch);  // never lowers it
   // Takes the session's requests out of the queues they wait in.
   void LeaveQueues(SessionSlot session);
   // Ends the session. The caller adds the reply that tells its node.
@@ -172,8 +171,7 @@ class LockTable {
   absl::Status AuditSession(SessionSlot slot) const;
   absl::Status AuditLock(LockSlot slot) const;
 
-  // The first part of new tokens. Never falls: an OpenSession may raise it.
-  Epoch epoch_;
+  TokenCounter tokens_;
   // The last entry that was applied, and its cluster time. Neither falls.
   LogIndex applied_;
   ClusterTime time_;

@@ -31,16 +31,13 @@ saved::SessionId Save(const SessionId& id) {
   return {id.node.high, id.node.low, id.number};
 }
 
-saved::Token Save(const FencingToken& token) {
-  return {token.epoch.value(), token.index.value(), token.sequence};
-}
-
 SessionId Load(const saved::SessionId& id) {
   return {NodeId{id.node_high(), id.node_low()}, id.number()};
 }
 
-FencingToken Load(const saved::Token& token) {
-  return {Epoch(token.epoch()), LogIndex(token.index()), token.sequence()};
+// None if no token is so high: nothing that a table decodes may have it.
+FencingToken LoadToken(uint64_t number) {
+  return number <= FencingToken::kMax ? FencingToken(number) : FencingToken();
 }
 
 // A missing vector is an empty string.
@@ -112,7 +109,7 @@ class LockTable::Encoder {
     const auto waiters = builder_.CreateVectorOfStructs(waiters_);
     const auto texts = Save(texts_);
     saved::FinishLockTableBuffer(
-        builder_, saved::CreateLockTable(builder_, table_.epoch_.value(),
+        builder_, saved::CreateLockTable(builder_, table_.last_token().number(),
                                          table_.applied_.value(),
                                          table_.time_.nanoseconds(), sessions,
                                          closed, locks, waiters, texts));
@@ -188,8 +185,9 @@ class LockTable::Encoder {
     AddText(lock.key);
     const saved::Claim holder = Gather(lock.holder);
     AddText(lock.revoke_reason);
-    locks_.emplace_back(cachalot::Save(lock.token), lock.deadline.nanoseconds(),
-                        holder, SizeOf(lock.key), SizeOf(lock.revoke_reason),
+    locks_.emplace_back(lock.token.number(), lock.granted_at.value(),
+                        lock.deadline.nanoseconds(), holder, SizeOf(lock.key),
+                        SizeOf(lock.revoke_reason),
                         static_cast<uint32_t>(lock.queue.size()));
     for (const auto& [ticket, claim] : lock.queue) {
       waiters_.push_back(Gather(claim));
@@ -214,10 +212,10 @@ class LockTable::Encoder {
     for (Sequence next = all.first(); next < all.end(); next = next.Next()) {
       const auto* decided = std::get_if<Decided>(&all.Find(next));
       if (decided == nullptr) continue;
-      memos.emplace_back(next.value(), cachalot::Save(decided->token),
-                         static_cast<uint8_t>(decided->outcome),
-                         static_cast<uint8_t>(decided->limit),
-                         decided->holder != nullptr);
+      memos.emplace_back(
+          next.value(), decided->token.number(), decided->granted_at.value(),
+          static_cast<uint8_t>(decided->outcome),
+          static_cast<uint8_t>(decided->limit), decided->holder != nullptr);
       if (decided->holder != nullptr) holders.push_back(Save(*decided->holder));
     }
     const saved::SessionId id = cachalot::Save(session.id);
@@ -260,7 +258,9 @@ class LockTable::Encoder {
 class LockTable::Decoder {
  public:
   absl::StatusOr<LockTable> Run(const saved::LockTable& saved) {
-    table_.epoch_ = Epoch(saved.epoch());
+    if (saved.last_token() > TokenCounter::kLastMax)
+      return Bad("no such token");
+    table_.tokens_ = TokenCounter::At(FencingToken(saved.last_token()));
     table_.applied_ = LogIndex(saved.applied());
     table_.time_ = ClusterTime(saved.time_ns());
     absl::Status status = LoadSessions(saved);
@@ -323,7 +323,8 @@ class LockTable::Decoder {
         return Bad("an unknown limit");
       }
       Decided decided{.outcome = static_cast<Outcome>(memo.outcome()),
-                      .token = Load(memo.token()),
+                      .token = LoadToken(memo.token()),
+                      .granted_at = LogIndex(memo.granted_at()),
                       .limit = static_cast<Limit>(memo.limit())};
       const bool may_have_holder =
           decided.outcome == Outcome::kHeld || decided.outcome == Outcome::kOk;
@@ -356,7 +357,7 @@ class LockTable::Decoder {
 
   // Null if it breaks a limit.
   std::shared_ptr<const HolderSeen> LoadHolder(const saved::HolderSeen& saved,
-                                               const FencingToken& token) {
+                                               FencingToken token) {
     if (saved.session() == nullptr ||
         SizeOf(saved.name()) > limits::kNameBytesMax ||
         SizeOf(saved.owner()) > limits::kOwnerBytesMax) {
@@ -425,13 +426,13 @@ class LockTable::Decoder {
     std::optional<std::string> reason =
         TakeText(saved.reason_bytes(), limits::kReasonBytesMax);
     if (!reason.has_value()) return Bad("a reason beyond the limits");
-    const FencingToken token = Load(saved.token());
+    const FencingToken token = LoadToken(saved.token());
     if (token.IsNone()) return Bad("a lock without token");
     const LockSlot slot = table_.locks_.FindOrAdd(*key);
     const SessionSlot session = holder->session;
     table_.sessions_.held(session).emplace(token, slot);
-    table_.locks_.Grant(slot, token, *std::move(holder),
-                        ClusterTime(saved.deadline_ns()));
+    table_.locks_.Grant(slot, token, LogIndex(saved.granted_at()),
+                        *std::move(holder), ClusterTime(saved.deadline_ns()));
     if (!reason->empty()) {
       table_.sessions_.revoked(session).insert(token);
       table_.locks_.Revoke(slot, *std::move(reason));
@@ -483,7 +484,7 @@ class LockTable::Decoder {
     return text;
   }
 
-  LockTable table_{Epoch()};
+  LockTable table_;
   std::vector<SessionSlot> places_;  // by place in LockTable.sessions
   // All waiters, and how many of them the locks so far have taken.
   const flatbuffers::Vector<const saved::Claim*>* waiters_ = nullptr;

@@ -18,7 +18,7 @@ class LockTable::Hasher {
   explicit Hasher(const LockTable& table) : table_(table) {}
 
   uint64_t Run() {
-    Add(table_.epoch_.value());
+    Add(table_.last_token());
     Add(table_.applied_.value());
     Add(table_.time_);
     Add(table_.sessions_.size());
@@ -68,11 +68,7 @@ class LockTable::Hasher {
     Add(id.number);
   }
 
-  void Add(const FencingToken& token) {
-    Add(token.epoch.value());
-    Add(token.index.value());
-    Add(uint64_t{token.sequence});
-  }
+  void Add(FencingToken token) { Add(token.number()); }
 
   void Add(const Session& session) {
     Add(session.id);
@@ -93,6 +89,7 @@ class LockTable::Hasher {
     Add(sequence.value());
     Add(static_cast<uint64_t>(decided.outcome));
     Add(decided.token);
+    Add(decided.granted_at.value());
     Add(static_cast<uint64_t>(decided.limit));
     if (decided.holder == nullptr) return;
     Add(decided.holder->session);
@@ -106,6 +103,7 @@ class LockTable::Hasher {
   void Add(const Lock& lock) {
     Add(lock.key);
     Add(lock.token);
+    Add(lock.granted_at.value());
     Add(lock.holder);
     Add(lock.deadline);
     Add(lock.revoke_reason);

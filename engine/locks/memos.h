@@ -43,6 +43,7 @@ struct HolderSeen {
 struct Decided {
   Outcome outcome = Outcome::kOk;
   FencingToken token;
+  LogIndex granted_at;  // of an Acquire with kOk: the entry that granted it
   std::shared_ptr<const HolderSeen> holder;  // with kHeld, and of a Revoke
   Limit limit = Limit::kNone;                // with kBusy
 };

@@ -670,7 +670,7 @@ std::vector<MemberFact> Membership::FactsFor(NodeId receiver) {
 }
 
 PushPull Membership::WholeList() const {
-  PushPull list = {.epoch = introduction_.epoch,
+  PushPull list = {.token_base = introduction_.token_base,
                    .is_led = introduction_.is_led,
                    .bootstrap_expect = introduction_.bootstrap_expect};
   list.members.reserve(list_.members().size() + 1);
@@ -770,7 +770,7 @@ uint64_t Membership::Fingerprint() const {
   class Fingerprint hash;
   hash.Add(self_.id).Add(self_.incarnation);
   hash.Add(static_cast<uint64_t>(self_.state));
-  hash.Add(introduction_.epoch);
+  hash.Add(introduction_.token_base);
   hash.Add(uint64_t{introduction_.is_led});
   hash.Add(uint64_t{introduction_.bootstrap_expect});
   hash.Add(last_number_).Add(static_cast<uint64_t>(health_));

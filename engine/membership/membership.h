@@ -51,7 +51,7 @@ class Membership {
 
   // What this node tells others about its own cluster; Node sets it.
   struct Introduction {
-    Epoch epoch;
+    FencingToken token_base;
     bool is_led = false;
     uint32_t bootstrap_expect = 0;
   };

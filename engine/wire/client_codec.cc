@@ -66,7 +66,7 @@ Offset<wire::LockInfo> ToTable(Writer& writer, const LockInfo& lock) {
   const auto owner = writer.Text(lock.owner);
   const auto reason = writer.Text(lock.revoke_reason);
   return wire::CreateLockInfo(
-      writer.builder(), key, UnlessNone(lock.token, ToWire(lock.token)),
+      writer.builder(), key, lock.token.number(),
       UnlessNone(lock.holder, ToWire(lock.holder)), holder_name, owner,
       absl::ToInt64Nanoseconds(lock.lease_remaining),
       absl::ToInt64Nanoseconds(lock.session_remaining), lock.waiters, reason);
@@ -77,7 +77,7 @@ LockInfo FromTable(Reader& reader, const wire::LockInfo& lock) {
   const absl::Duration session =
       ReadRemaining(reader, lock.session_remaining_ns());
   return {.key = reader.Key(lock.key()),
-          .token = ToToken(reader, lock.token()),
+          .token = reader.Token(lock.token()),
           .holder = ToSession(reader, lock.holder()),
           .holder_name = reader.Text(lock.holder_name(), limits::kNameBytesMax,
                                      "holder_name"),
@@ -169,8 +169,8 @@ Offset<wire::Reply> ToTable(Writer& writer, const Reply& reply) {
   const auto text = writer.Text(reply.text);
   return wire::CreateReply(
       writer.builder(), UnlessNone(reply.session, ToWire(reply.session)),
-      reply.sequence.value(), reply.renewal,
-      UnlessNone(reply.token, ToWire(reply.token)), reply.index.value(), key,
+      reply.sequence.value(), reply.renewal, reply.token.number(),
+      reply.index.value(), reply.granted_at.value(), key,
       absl::ToInt64Nanoseconds(reply.lease_remaining),
       absl::ToInt64Nanoseconds(reply.session_remaining),
       UnlessNone(reply.holder, ToWire(reply.holder)), holder_name, owner,
@@ -188,8 +188,9 @@ Reply FromTable(Reader& reader, const wire::Reply& reply) {
       .renewal = reader.Ordinal(reply.renewal()),
       .outcome =
           reader.Enum<Outcome>(reply.outcome(), wire::Outcome::MAX, "outcome"),
-      .token = ToToken(reader, reply.token()),
+      .token = reader.Token(reply.token()),
       .index = reader.Ordinal<LogIndex>(reply.index()),
+      .granted_at = reader.Ordinal<LogIndex>(reply.granted_at()),
       .key = reader.Bytes(reply.key(), limits::kKeyBytesMax, "key"),
       .lease_remaining = ReadRemaining(reader, reply.lease_remaining_ns()),
       .session_remaining = ReadRemaining(reader, reply.session_remaining_ns()),

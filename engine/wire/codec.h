@@ -27,7 +27,7 @@ namespace cachalot {
 
 // The protocol version of this build. Messages of other versions are refused as
 // such (Unimplemented), not as malformed.
-inline constexpr uint16_t kProtocolVersion = 2;
+inline constexpr uint16_t kProtocolVersion = 3;
 
 std::string Encode(const Envelope& envelope);
 

@@ -10,13 +10,11 @@ namespace cachalot::codec {
 
 Offset<wire::ExpireLock> ToTable(Writer& writer, const Expire::OfLock& lock) {
   const auto key = writer.Bytes(lock.key);
-  return wire::CreateExpireLock(
-      writer.builder(), UnlessNone(lock.token, ToWire(lock.token)), key);
+  return wire::CreateExpireLock(writer.builder(), lock.token.number(), key);
 }
 
 Expire::OfLock FromTable(Reader& reader, const wire::ExpireLock& lock) {
-  return {.key = reader.Key(lock.key()),
-          .token = ToToken(reader, lock.token())};
+  return {.key = reader.Key(lock.key()), .token = reader.Token(lock.token())};
 }
 
 namespace {
@@ -25,15 +23,14 @@ Offset<wire::OpenSession> ToTable(Writer& writer, const OpenSession& open) {
   const auto name = writer.Text(open.name);
   return wire::CreateOpenSession(
       writer.builder(), UnlessNone(open.session, ToWire(open.session)),
-      absl::ToInt64Nanoseconds(open.ttl), name, open.epoch_floor.value());
+      absl::ToInt64Nanoseconds(open.ttl), name, open.token_floor.number());
 }
 
 OpenSession FromTable(Reader& reader, const wire::OpenSession& open) {
   return {.session = ToSession(reader, open.session()),
           .ttl = reader.Ttl(open.ttl_ns()),
           .name = reader.Text(open.name(), limits::kNameBytesMax, "name"),
-          .epoch_floor =
-              Epoch(reader.UpTo(limits::kEpochJoinedMax, open.epoch_floor()))};
+          .token_floor = reader.TokenFloor(open.token_floor())};
 }
 
 Offset<wire::KeepAlive> ToTable(Writer& writer, const KeepAlive& keep) {
@@ -84,8 +81,7 @@ Offset<wire::Renew> ToTable(Writer& writer, const Renew& renew) {
   return wire::CreateRenew(
       writer.builder(), UnlessNone(renew.session, ToWire(renew.session)),
       renew.sequence.value(), renew.first_outstanding.value(),
-      UnlessNone(renew.token, ToWire(renew.token)),
-      absl::ToInt64Nanoseconds(renew.ttl), key);
+      renew.token.number(), absl::ToInt64Nanoseconds(renew.ttl), key);
 }
 
 Renew FromTable(Reader& reader, const wire::Renew& renew) {
@@ -94,7 +90,7 @@ Renew FromTable(Reader& reader, const wire::Renew& renew) {
       .sequence = reader.Ordinal<Sequence>(renew.sequence()),
       .first_outstanding = reader.Ordinal<Sequence>(renew.first_outstanding()),
       .key = reader.Key(renew.key()),
-      .token = ToToken(reader, renew.token()),
+      .token = reader.Token(renew.token()),
       .ttl = reader.Ttl(renew.ttl_ns())};
 }
 
@@ -103,7 +99,7 @@ Offset<wire::Release> ToTable(Writer& writer, const Release& release) {
   return wire::CreateRelease(
       writer.builder(), UnlessNone(release.session, ToWire(release.session)),
       release.sequence.value(), release.first_outstanding.value(),
-      UnlessNone(release.token, ToWire(release.token)), key);
+      release.token.number(), key);
 }
 
 Release FromTable(Reader& reader, const wire::Release& release) {
@@ -112,7 +108,7 @@ Release FromTable(Reader& reader, const wire::Release& release) {
           .first_outstanding =
               reader.Ordinal<Sequence>(release.first_outstanding()),
           .key = reader.Key(release.key()),
-          .token = ToToken(reader, release.token())};
+          .token = reader.Token(release.token())};
 }
 
 Offset<wire::Withdraw> ToTable(Writer& writer, const Withdraw& withdraw) {
@@ -155,13 +151,13 @@ Expire FromTable(Reader& reader, const wire::Expire& expire) {
 Offset<wire::BeginTerm> ToTable(Writer& writer, const BeginTerm& begin) {
   return wire::CreateBeginTerm(writer.builder(),
                                absl::ToInt64Nanoseconds(begin.grace),
-                               begin.epoch.value());
+                               begin.token_base.number());
 }
 
 BeginTerm FromTable(Reader& reader, const wire::BeginTerm& begin) {
   return {.grace = reader.Nanoseconds(begin.grace_ns(), absl::ZeroDuration(),
                                       limits::TtlMax(), "grace"),
-          .epoch = reader.Ordinal<Epoch>(begin.epoch())};
+          .token_base = reader.TokenFloor(begin.token_base())};
 }
 
 Offset<wire::Revoke> ToTable(Writer& writer, const Revoke& revoke) {
@@ -170,7 +166,7 @@ Offset<wire::Revoke> ToTable(Writer& writer, const Revoke& revoke) {
   return wire::CreateRevoke(
       writer.builder(), UnlessNone(revoke.session, ToWire(revoke.session)),
       revoke.sequence.value(), revoke.first_outstanding.value(),
-      UnlessNone(revoke.token, ToWire(revoke.token)), key, reason);
+      revoke.token.number(), key, reason);
 }
 
 Revoke FromTable(Reader& reader, const wire::Revoke& revoke) {
@@ -179,7 +175,7 @@ Revoke FromTable(Reader& reader, const wire::Revoke& revoke) {
       .sequence = reader.Ordinal<Sequence>(revoke.sequence()),
       .first_outstanding = reader.Ordinal<Sequence>(revoke.first_outstanding()),
       .key = reader.Key(revoke.key()),
-      .token = ToToken(reader, revoke.token()),
+      .token = reader.Token(revoke.token()),
       .reason =
           reader.Text(revoke.reason(), limits::kReasonBytesMax, "reason")};
 }

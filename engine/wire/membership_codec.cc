@@ -100,7 +100,7 @@ Gossip FromTable(Reader& reader, const wire::Gossip& gossip) {
 Offset<wire::PushPull> ToTable(Writer& writer, const PushPull& push_pull) {
   const auto members = writer.Tables(push_pull.members);
   return wire::CreatePushPull(writer.builder(), push_pull.is_reply,
-                              push_pull.is_join, push_pull.epoch.value(),
+                              push_pull.is_join, push_pull.token_base.number(),
                               push_pull.bootstrap_expect, members,
                               push_pull.is_led);
 }
@@ -110,7 +110,7 @@ PushPull FromTable(Reader& reader, const wire::PushPull& push_pull) {
                  "bootstrap_expect");
   return {.is_reply = push_pull.is_reply(),
           .is_join = push_pull.is_join(),
-          .epoch = reader.Ordinal<Epoch>(push_pull.epoch()),
+          .token_base = reader.Token(push_pull.token_base()),
           .is_led = push_pull.is_led(),
           .bootstrap_expect = push_pull.bootstrap_expect(),
           .members = ReadFacts(reader, push_pull.members())};

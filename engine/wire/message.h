@@ -78,7 +78,8 @@ struct Gossip {
 struct PushPull {
   bool is_reply = false;
   bool is_join = false;  // the sender wants to become a member
-  Epoch epoch;           // of the sender's cluster; none if it has none
+  // Where the tokens of the sender's cluster begin; none if it has none.
+  FencingToken token_base;
   // The sender's cluster has a leader, or had one until a moment ago.
   bool is_led = false;
   // NodeOptions::bootstrap_expect of a sender without a cluster, or of a

@@ -8,10 +8,6 @@ wire::SessionId ToWire(const SessionId& id) {
   return {ToWire(id.node), id.number};
 }
 
-wire::FencingToken ToWire(const FencingToken& token) {
-  return {token.epoch.value(), token.index.value(), token.sequence};
-}
-
 wire::Address ToWire(const Address& address) {
   return {flatbuffers::make_span(address.ip), address.port};
 }
@@ -20,13 +16,6 @@ SessionId ToSession(Reader& reader, const wire::SessionId* id) {
   if (id == nullptr) return {};
   return {.node = ToId<NodeId>(&id->node()),
           .number = reader.Number(id->number())};
-}
-
-FencingToken ToToken(Reader& reader, const wire::FencingToken* token) {
-  if (token == nullptr) return {};
-  return {.epoch = reader.Ordinal<Epoch>(token->epoch()),
-          .index = reader.Ordinal<LogIndex>(token->index()),
-          .sequence = token->sequence()};
 }
 
 Address ToAddress(const wire::Address* address) {

@@ -15,7 +15,6 @@ wire::WideId ToWire(const WideId<Kind>& id) {
   return {id.high, id.low};
 }
 wire::SessionId ToWire(const SessionId& id);
-wire::FencingToken ToWire(const FencingToken& token);
 wire::Address ToWire(const Address& address);
 
 template <typename Id>
@@ -23,7 +22,6 @@ Id ToId(const wire::WideId* id) {
   return id == nullptr ? Id() : Id{.high = id->high(), .low = id->low()};
 }
 SessionId ToSession(Reader& reader, const wire::SessionId* id);
-FencingToken ToToken(Reader& reader, const wire::FencingToken* token);
 Address ToAddress(const wire::Address* address);
 
 }  // namespace cachalot::codec

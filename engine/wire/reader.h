@@ -64,11 +64,16 @@ class Reader {
   Id Ordinal(uint64_t value) {
     if constexpr (std::is_same_v<Id, Term>) {
       return Id(Number(value));
-    } else if constexpr (std::is_same_v<Id, Epoch>) {
-      return Id(UpTo(limits::kEpochMax, value));
     } else {
       return Id(Ordinal(value));
     }
+  }
+  FencingToken Token(uint64_t number) {
+    return FencingToken(UpTo(FencingToken::kMax, number));
+  }
+  // A token above which others are to begin.
+  FencingToken TokenFloor(uint64_t number) {
+    return FencingToken(UpTo(limits::kTokenFloorMax, number));
   }
   uint64_t Ordinal(uint64_t value) { return UpTo(kOrdinalMax, value); }
   uint64_t Number(uint64_t value) { return UpTo(kNumberMax, value); }

@@ -39,10 +39,6 @@ local::wire::WideId ToWire(const WideId<Kind>& id) {
   return {id.high, id.low};
 }
 
-local::wire::FencingToken ToWire(const FencingToken& token) {
-  return {token.epoch.value(), token.index.value(), token.sequence};
-}
-
 local::wire::Address ToWire(const Address& address) {
   uint64_t halves[2] = {0, 0};
   for (size_t i = 0; i < address.ip.size(); ++i) {
@@ -57,11 +53,10 @@ Offset<local::wire::Lock> ToWire(FlatBufferBuilder& builder,
   const auto holder_name = TextToWire(builder, lock.holder_name);
   const auto owner = TextToWire(builder, lock.owner);
   const auto reason = TextToWire(builder, lock.revoke_reason);
-  const local::wire::FencingToken token = ToWire(lock.token);
   const local::wire::WideId node = ToWire(lock.holder.node);
   return local::wire::CreateLock(
-      builder, key, &token, &node, lock.holder.number, holder_name, owner,
-      absl::ToInt64Nanoseconds(lock.lease_remaining),
+      builder, key, lock.token.number(), &node, lock.holder.number, holder_name,
+      owner, absl::ToInt64Nanoseconds(lock.lease_remaining),
       absl::ToInt64Nanoseconds(lock.session_remaining), lock.waiters, reason);
 }
 
@@ -112,7 +107,7 @@ Offset<local::wire::Status> ToWire(FlatBufferBuilder& builder,
   out.add_name(name);
   out.add_address(&address);
   out.add_cluster(&cluster);
-  out.add_epoch(status.epoch.value());
+  out.add_token_base(status.token_base.number());
   out.add_joined(status.standing.joined);
   out.add_has_leader(status.standing.has_leader);
   out.add_has_session(status.standing.has_session);
@@ -219,13 +214,9 @@ Id ToId(const local::wire::WideId* id) {
   return id == nullptr ? Id() : Id{.high = id->high(), .low = id->low()};
 }
 
-FencingToken ToToken(FieldReader& reader,
-                     const local::wire::FencingToken* token) {
-  if (token == nullptr) return {};
-  if (!reader.Require(token->sequence() <= UINT32_MAX, "token")) return {};
-  return {.epoch = Epoch(token->epoch()),
-          .index = LogIndex(token->index()),
-          .sequence = static_cast<uint32_t>(token->sequence())};
+FencingToken ToToken(FieldReader& reader, uint64_t number) {
+  if (!reader.Require(number <= FencingToken::kMax, "token")) return {};
+  return FencingToken(number);
 }
 
 Address ToAddress(const local::wire::Address* address) {
@@ -292,7 +283,7 @@ AgentStatus ToStatus(FieldReader& reader, const local::wire::Status& status) {
           .name = reader.Text(status.name(), kTextBytesMax, "name"),
           .address = ToAddress(status.address()),
           .cluster = ToId<ClusterId>(status.cluster()),
-          .epoch = Epoch(status.epoch()),
+          .token_base = ToToken(reader, status.token_base()),
           .standing = {.joined = status.joined(),
                        .has_leader = status.has_leader(),
                        .has_session = status.has_session()},
@@ -347,7 +338,6 @@ std::string EncodeLocal(const LocalRequest& request) {
   const auto prefix = ToWire(builder, request.list.prefix);
   const auto after = ToWire(builder, request.list.after);
   const auto reason = TextToWire(builder, request.reason);
-  const local::wire::FencingToken token = ToWire(request.token);
   local::wire::RequestBuilder body(builder);
   body.add_id(request.id);
   body.add_operation(static_cast<local::wire::Operation>(request.operation));
@@ -355,7 +345,7 @@ std::string EncodeLocal(const LocalRequest& request) {
   body.add_owner(owner);
   body.add_ttl_ns(absl::ToInt64Nanoseconds(request.ttl));
   body.add_wait_ns(absl::ToInt64Nanoseconds(request.wait));
-  body.add_token(&token);
+  body.add_token(request.token.number());
   body.add_release_on_disconnect(request.release_on_disconnect);
   body.add_is_local(request.is_local);
   body.add_prefix(prefix);
@@ -392,12 +382,11 @@ std::string EncodeLocal(const LocalReply& reply) {
   }
   const auto waiter_list = waiters.empty() ? 0 : builder.CreateVector(waiters);
   const auto member_list = members.empty() ? 0 : builder.CreateVector(members);
-  const local::wire::FencingToken token = ToWire(answer.token);
   local::wire::ReplyBuilder body(builder);
   body.add_id(reply.id);
   body.add_outcome(static_cast<uint8_t>(answer.outcome));
   body.add_text(text);
-  body.add_token(&token);
+  body.add_token(answer.token.number());
   body.add_holder(holder);
   body.add_locks(lock_list);
   body.add_more(answer.more);

@@ -161,7 +161,7 @@ FencingToken LineReader::Token(const std::string& text) {
   if (token.has_value() && !token->IsNone() && token->ToString() == text) {
     return *token;
   }
-  Fail("token: not epoch.index.sequence");
+  Fail("token: not a number from 1 to 2^63 - 1");
   return FencingToken();
 }
 

@@ -80,7 +80,7 @@ std::string CountResults(const History& history);
 //   result     the outcome (OutcomeName); for lost, the reason
 //   (LossReasonName);
 //              unknown: the operation may have taken effect, or may still do so
-//   token      "epoch.index.sequence", to be compared as numbers; "": none
+//   token      a number, as text, to be compared as a number; "": none
 //
 // REQUIRES: client and key are UTF-8.
 std::string ToJsonLines(const History& history);

@@ -46,7 +46,7 @@ std::vector<SavedState> FoundedDisks(uint64_t machines) {
     SavedState& disk = disks.emplace_back();
     disk.identity = {.node = NodeOf(i),
                      .cluster = ClusterId{.high = 1, .low = 1},
-                     .epoch = Epoch(1)};
+                     .token_base = FencingToken(1)};
     disk.snapshot = birth;
   }
   return disks;

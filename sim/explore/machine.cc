@@ -35,7 +35,7 @@ uint64_t HashOf(const Entry& entry) {
 }
 
 void AddTo(Hash& hash, const Identity& identity) {
-  hash.Add(identity.node).Add(identity.cluster).Add(identity.epoch);
+  hash.Add(identity.node).Add(identity.cluster).Add(identity.token_base);
 }
 
 void AddTo(Hash& hash, const std::optional<Snapshot>& snapshot) {
@@ -214,7 +214,7 @@ void Machine::Start(const Now& now) {
   options.seed = (options.seed * 10 + id_.value()) * 1000 + processes_;
   options.name = HostName(id_);
   options.address = HostAddress(id_);
-  options.birth_epoch = 1000 + processes_;
+  options.token_base = uint64_t{1000 + processes_} << 30;
   std::optional<SavedState> found;
   if (!disk_.identity.node.IsNone()) found = disk_;
   absl::StatusOr<Node> node =

@@ -37,7 +37,7 @@ using PacketPointer = std::shared_ptr<const Packet>;
 
 // Options of the machines of a small world.
 struct MachineOptions {
-  // The machine fills in name, address and birth epoch, and derives a seed for
+  // The machine fills in name, address and token base, and derives a seed for
   // each process from the seed here.
   NodeOptions node;
   bool keeps_disk = true;

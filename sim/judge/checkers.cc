@@ -118,6 +118,10 @@ Complaint TokensRise::ObserveGrant(absl::string_view key,
              " after it had been granted with ", last.token);
 }
 
+void ReadsAreRecent::ObserveGrant(const FencingToken& token, LogIndex index) {
+  granted_.emplace(token, index);
+}
+
 void ReadsAreRecent::ObserveEnd(const FencingToken& token, LogIndex index) {
   ended_.emplace(token, index);
 }
@@ -134,7 +138,9 @@ Complaint ReadsAreRecent::CheckAnswer(LogIndex asked, const Answer& answer,
                " ended");
   }
   for (const LockInfo& lock : now) {
-    if (lock.token.index > asked || told.contains(lock.token)) continue;
+    const auto granted = granted_.find(lock.token);
+    const bool is_later = granted == granted_.end() || granted->second > asked;
+    if (is_later || told.contains(lock.token)) continue;
     if (answer.more && lock.key > answer.locks.back().key) continue;
     return Say("a reading that was asked for after entry ", asked,
                " does not show ", lock.key, ", held under ", lock.token);

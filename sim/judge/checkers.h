@@ -124,7 +124,10 @@ class TokensRise {
 // 6.4).
 class ReadsAreRecent {
  public:
-  // Entry `index` was committed, and ended the grant of `token`.
+  // Entry `index` was committed, and granted a lock under `token`, unless that
+  // was observed before.
+  void ObserveGrant(const FencingToken& token, LogIndex index);
+  // And ended the grant.
   void ObserveEnd(const FencingToken& token, LogIndex index);
   // `answer` is that to a request that was sent when `asked` was the last
   // committed entry; `now` is what a whole list would show now.
@@ -132,6 +135,7 @@ class ReadsAreRecent {
                         const std::vector<LockInfo>& now) const;
 
  private:
+  absl::btree_map<FencingToken, LogIndex> granted_;
   absl::btree_map<FencingToken, LogIndex> ended_;
 };
 

@@ -133,18 +133,16 @@ void Judge::Stepped(const World& world, HostId host, const Event& event,
   }
 }
 
-Judge::Cluster::Cluster(Epoch epoch, const JudgeOptions& options)
+Judge::Cluster::Cluster(const JudgeOptions& options)
     : time(options.clocks_in_bound
                ? std::optional<int64_t>(options.rate_bound_ppm)
                : std::nullopt),
-      table(epoch),
-      model(epoch),
       leases(options.rate_bound_ppm) {}
 
 Judge::Cluster& Judge::ClusterOf(const Node& node) {
   const Identity& identity = node.identity();
   const auto [found, is_new] =
-      clusters_.try_emplace(identity.cluster, identity.epoch, options_);
+      clusters_.try_emplace(identity.cluster, options_);
   if (is_new) cluster_order_.push_back(identity.cluster);
   return found->second;
 }

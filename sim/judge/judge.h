@@ -136,7 +136,7 @@ class Judge : public Watcher {
  private:
   // What is known of one cluster.
   struct Cluster {
-    Cluster(Epoch epoch, const JudgeOptions& options);
+    explicit Cluster(const JudgeOptions& options);
 
     OneLeaderPerTerm leaders;
     CommittedLog log;

@@ -184,6 +184,8 @@ void Judge::ApplyCommands(const Step& step, Cluster& cluster, LogIndex index,
   const RealInstant stamped = cluster.time.last_stamped();
   for (const LockModel::Lease& lease : effects.leases) {
     cluster.leases.ObserveLease(lease.session, lease.token, lease.ttl, stamped);
+    // The first lease of a token is that of its grant.
+    cluster.reads.ObserveGrant(lease.token, cluster.log.last());
   }
   for (const LockModel::Ended& ended : effects.ended) {
     NoteEnded(step, cluster, ended);

@@ -13,8 +13,8 @@
 namespace cachalot::sim {
 namespace {
 
-// Epochs are times in seconds: a higher one is invalid (lock_table.cc).
-constexpr Epoch kEpochEnd = Epoch(uint64_t{1} << 40);
+// Tokens of one cluster differ by a multiple of it.
+constexpr uint64_t kTokenStep = 65536;
 
 // What one KeepAlive repeats at most, of each kind.
 constexpr size_t kRepeatedPerKeepAlive = 256;
@@ -76,7 +76,6 @@ const LockModel::Effects& LockModel::Apply(
   CHECK(index > index_) << index << " after " << index_;
   index_ = index;
   time_ = time;
-  grants_ = 0;
   effects_ = Effects();
   for (const LockCommand& command : commands) {
     std::visit([this](const auto& body) { Do(body); }, command);
@@ -113,8 +112,10 @@ void LockModel::Do(const OpenSession& command) {
   }
   // Tokens from here on are above all that the opener may have been granted in
   // another cluster.
-  if (command.epoch_floor > epoch_) RaiseEpoch(command.epoch_floor.Next());
-  Tell(MakeReply(Reply::Kind::kOpened, id));
+  RaiseTokens(command.token_floor);
+  Reply reply = MakeReply(Reply::Kind::kOpened, id);
+  reply.token = last_token_;
+  Tell(std::move(reply));
 }
 
 void LockModel::Do(const KeepAlive& command) {
@@ -123,6 +124,7 @@ void LockModel::Do(const KeepAlive& command) {
   Reply reply = MakeReply(
       session != nullptr ? Reply::Kind::kKept : Reply::Kind::kSessionGone, id);
   reply.renewal = command.renewal;
+  if (session != nullptr) reply.token = last_token_;
   Tell(reply);
   if (session == nullptr) return;
   if (command.renewal > session->renewal) {
@@ -161,7 +163,7 @@ void LockModel::Do(const CloseSession& command) {
 }
 
 void LockModel::Do(const BeginTerm& command) {
-  RaiseEpoch(command.epoch);
+  RaiseTokens(command.token_base);
   for (auto& [id, session] : sessions_) {
     if (session.had_grace) continue;
     session.had_grace = true;
@@ -369,6 +371,7 @@ void LockModel::AnswerForgotten(const Acquire& command) {
   Reply reply = MakeReply(Reply::Kind::kAnswered, command.session);
   reply.sequence = command.sequence;
   reply.token = lock->second.token;
+  reply.granted_at = lock->second.granted_at;
   Tell(std::move(reply));
 }
 
@@ -381,16 +384,22 @@ void LockModel::Forget(Session& session, Sequence first) {
 // --- Locks -------------------------------------------------------------------
 
 void LockModel::Grant(const std::string& key, Claim claim) {
-  const FencingToken token = {epoch_, index_, grants_++};
+  const FencingToken token(last_token_.number() + kTokenStep);
+  last_token_ = token;
   const SessionId id = claim.session;
   Session& session = sessions_.at(id);
   session.held[token] = key;
   effects_.leases.push_back({id, token, claim.ttl});
   ++effects_.granted;
   if (session.waiting.contains(claim.acquire)) ++effects_.granted_after_wait;
-  Decide(id, claim.acquire, Outcome::kOk, token);
+  Reply answer = MakeReply(Reply::Kind::kAnswered, id);
+  answer.sequence = claim.acquire;
+  answer.token = token;
+  answer.granted_at = index_;
+  Decide(std::move(answer));
   Lock& lock = locks_[key];
   lock.token = token;
+  lock.granted_at = index_;
   lock.deadline = time_ + claim.ttl;
   lock.revoke_reason.clear();
   lock.holder = std::move(claim);
@@ -456,8 +465,20 @@ void LockModel::Close(const SessionId& id) {
                                  }));
 }
 
-void LockModel::RaiseEpoch(Epoch epoch) {
-  if (epoch > epoch_ && epoch < kEpochEnd) epoch_ = epoch;
+// The next token is above `floor`, and differs from the last by whole steps.
+void LockModel::RaiseTokens(FencingToken floor) {
+  if (floor > FencingToken(limits::kTokenFloorMax)) return;
+  if (last_token_.IsNone()) {
+    last_token_ = floor;
+    return;
+  }
+  const uint64_t lower = last_token_.number() % kTokenStep;
+  uint64_t number = floor.number() - floor.number() % kTokenStep + lower;
+  if (number > floor.number()) {
+    if (number < kTokenStep) return;
+    number -= kTokenStep;
+  }
+  last_token_ = std::max(last_token_, FencingToken(number));
 }
 
 // --- Replies -----------------------------------------------------------------
@@ -661,9 +682,9 @@ Complaint LockModel::Compare(const LockTable& table) const {
     return Say("the table has ", table.lock_count(), " locks after ", index_,
                ", the model ", locks_.size());
   }
-  if (table.epoch() != epoch_) {
-    return Say("the table is in epoch ", table.epoch(), ", the model in ",
-               epoch_);
+  if (table.last_token() != last_token_) {
+    return Say("the table has given tokens up to ", table.last_token(),
+               ", the model up to ", last_token_);
   }
   if (table.NextDeadline() != NextDeadline()) {
     return Say("the table and the model differ in the next deadline",

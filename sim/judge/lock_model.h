@@ -70,9 +70,6 @@ class LockModel {
     size_t waiting = 0;  // places in queues
   };
 
-  // Empty, in the first epoch of its cluster.
-  explicit LockModel(Epoch epoch) : epoch_(epoch) {}
-
   // REQUIRES: index rises, time does not fall, from call to call.
   const Effects& Apply(LogIndex index, ClusterTime time,
                        absl::Span<const LockCommand> commands);
@@ -110,6 +107,7 @@ class LockModel {
   struct Lock {
     Claim holder;
     FencingToken token;
+    LogIndex granted_at;
     ClusterTime deadline;
     std::string revoke_reason;  // of the holder's grant; empty: not revoked
     std::deque<Claim> queue;
@@ -165,7 +163,7 @@ class LockModel {
                  const FencingToken& token);
   bool IsClosed(const SessionId& id) const;
   void Close(const SessionId& id);
-  void RaiseEpoch(Epoch epoch);
+  void RaiseTokens(FencingToken floor);
 
   Reply MakeReply(Reply::Kind kind, const SessionId& session) const;
   // Sets the fields of `reply` that say who holds `lock`.
@@ -187,7 +185,7 @@ class LockModel {
   LockInfo InfoOf(const std::string& key, const Lock& lock,
                   ClusterTime time) const;
 
-  Epoch epoch_;
+  FencingToken last_token_;
   std::map<SessionId, Session> sessions_;
   std::map<std::string, Lock, std::less<>> locks_;
   std::map<NodeId, Closed> closed_;
@@ -195,7 +193,6 @@ class LockModel {
   // The entry at hand.
   LogIndex index_;
   ClusterTime time_;
-  uint32_t grants_ = 0;
   Effects effects_;
 };
 

@@ -42,9 +42,7 @@ void Add(TraceHash& hash, absl::Duration duration) {
 }
 
 void Add(TraceHash& hash, const FencingToken& token) {
-  hash.Add(token.epoch.value());
-  hash.Add(token.index.value());
-  hash.Add(token.sequence);
+  hash.Add(token.number());
 }
 
 void Add(TraceHash& hash, const Address& address) {

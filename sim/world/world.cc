@@ -6,6 +6,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "engine/check.h"
+#include "engine/locks/token_counter.h"
 #include "engine/overloaded.h"
 #include "engine/random.h"
 #include "engine/saved_state.h"
@@ -68,10 +69,10 @@ void World::Start(HostId id) {
   Host& host = At(id);
   CHECK(!host.node.has_value()) << HostName(id) << " runs already";
   ++host.process;
-  // In seconds, as a driver takes it from the wall clock. No two processes of
-  // one machine start within the same second.
-  const auto seconds = static_cast<uint64_t>(now_.nanoseconds()) / 1000000000;
-  host.birth_epoch = std::max(host.birth_epoch + 1, 1000 + seconds);
+  // As a driver takes it from the wall clock. No two processes of one machine
+  // start within the same second.
+  host.wall_clock = std::max(host.wall_clock + absl::Seconds(1),
+                             absl::Seconds(1) + (now_ - RealInstant()));
   std::optional<SavedState> saved;
   if (host.options.keeps_disk) {
     saved = host.disk.Kept();
@@ -99,7 +100,8 @@ NodeOptions World::OptionsOfNextProcess(HostId id) {
           .Next();
   if (options.name.empty()) options.name = HostName(id);
   options.address = HostAddress(id);
-  options.birth_epoch = host.birth_epoch;
+  options.token_base = TokenCounter::BaseAt(
+      absl::ToInt64Nanoseconds(host.wall_clock), options.seed);
   const bool is_heard = trace_.is_on() || !listeners_.empty();
   options.observer = is_heard ? host.listener.get() : nullptr;
   return options;

@@ -33,8 +33,8 @@
 namespace cachalot::sim {
 
 struct HostOptions {
-  // For each process that starts here. The world fills in seed, address, birth
-  // epoch and observer, and the name if it is empty.
+  // For each process that starts here. The world fills in seed, address, token
+  // base and observer, and the name if it is empty.
   NodeOptions node;
   ClockPair clock = {Clock(0, 0), Clock(0, 0)};
   Delay save_delay;
@@ -210,8 +210,8 @@ class World {
 
     // The process.
     std::optional<Node> node;
-    uint64_t process = 0;      // how many were started
-    uint64_t birth_epoch = 0;  // of the last process
+    uint64_t process = 0;       // how many were started
+    absl::Duration wall_clock;  // since 1970, when the last one started
     bool is_paused = false;
     bool has_exited = false;
     SaveFault save_fault = SaveFault::kNone;  // of the next save

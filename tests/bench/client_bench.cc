@@ -26,7 +26,7 @@ class Holder {
   explicit Holder(uint64_t locks)
       : client_(LeaseOptions(), NodeId{0, 1}, "bench", nullptr) {
     client_.NoteLeader(now_, NodeId{0, 2});
-    client_.Join(now_, Epoch(1));
+    client_.Join(now_, FencingToken(1));
     Answer();
     for (uint64_t i = 1; i <= locks; ++i) {
       client_.Submit(now_, RequestId(i),
@@ -72,7 +72,8 @@ class Holder {
         reply.renewal = keep->renewal;
       } else if (const auto* acquire = std::get_if<Acquire>(&command)) {
         reply.sequence = acquire->sequence;
-        reply.token = {Epoch(1), reply.index, 0};
+        reply.token = FencingToken(reply.index.value());
+        reply.granted_at = reply.index;
       } else if (const auto* renew = std::get_if<cachalot::Renew>(&command)) {
         reply.sequence = renew->sequence;
         reply.token = renew->token;

@@ -63,13 +63,12 @@ Replies RepliesOf(int64_t count) {
   Replies replies;
   for (int64_t i = 0; i < count; ++i) {
     const auto number = static_cast<uint64_t>(i);
-    replies.replies.push_back({.kind = Reply::Kind::kAnswered,
-                               .session = {.node = kFrom, .number = 1},
-                               .sequence = Sequence(1'000'000 + number),
-                               .token = {.epoch = Epoch(1'763'913'600),
-                                         .index = LogIndex(123'457),
-                                         .sequence = static_cast<uint32_t>(i)},
-                               .index = LogIndex(123'457)});
+    replies.replies.push_back(
+        {.kind = Reply::Kind::kAnswered,
+         .session = {.node = kFrom, .number = 1},
+         .sequence = Sequence(1'000'000 + number),
+         .token = FencingToken(1'763'913'600'000'000'000 + number),
+         .index = LogIndex(123'457)});
   }
   return replies;
 }

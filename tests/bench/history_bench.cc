@@ -39,7 +39,7 @@ History Fight(size_t length) {
         .returned = now + random.Between(absl::ZeroDuration(),
                                          absl::Milliseconds(kClients))};
     if (holder.empty()) {
-      token = {.epoch = Epoch(1), .index = LogIndex(history.size() + 1)};
+      token = FencingToken(history.size() + 1);
       holder = client;
       operation.outcome = Outcome::kOk;
     } else if (random.Chance(1, 2)) {

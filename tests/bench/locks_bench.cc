@@ -69,7 +69,7 @@ class Busy {
  private:
   uint64_t locks_;
   Random random_{1};
-  LockTable table_{Epoch(1)};
+  LockTable table_;
   LogIndex index_;
   ClusterTime time_;
   std::vector<uint64_t> sequences_ = std::vector<uint64_t>(kSessions + 1);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "engine/locks/token_counter.h"
 #include "engine/random.h"
 #include "engine/wire/codec.h"
 #include "engine/wire/message.h"
@@ -22,7 +23,7 @@ TEST(NodeTest, ALoneFounderLeadsAndGrants) {
   ASSERT_TRUE(cluster.RunUntil([&] { return cluster.Leader() == 1; }));
   const Answer answer = cluster.Ask(1, Try("a"));
   EXPECT_EQ(answer.outcome, Outcome::kOk);
-  EXPECT_EQ(answer.token.epoch, Epoch(101));
+  EXPECT_EQ(answer.token, FencingToken(101 + TokenCounter::kStep));
 }
 
 TEST(NodeTest, ThreeNodesFindEachOtherAndAllVote) {
@@ -531,18 +532,19 @@ TEST(SpokesmanTest, WhatComesWithAStolenCommandIsServed) {
   own.sequence = Sequence(1);
   own.key = "own";
   own.ttl = absl::Seconds(5);
+  constexpr FencingToken kAbove(uint64_t{1} << 40);
   Forge(
       cluster, three.stranger, three.leader,
       Forward{.commands = {
                   CloseSession{
                       .session = cluster.node(three.holder).client().session()},
-                  BeginTerm{.grace = absl::Seconds(5), .epoch = Epoch(1000)},
+                  BeginTerm{.grace = absl::Seconds(5), .token_base = kAbove},
                   own}});
   cluster.Run(absl::Seconds(1));
   const Node& leader = cluster.node(three.leader);
   EXPECT_EQ(leader.stats().impersonations, 1u);
   EXPECT_EQ(leader.table().session_count(), 3u);
-  EXPECT_LT(leader.table().epoch(), Epoch(1000));
+  EXPECT_LT(leader.table().last_token(), kAbove);
   EXPECT_TRUE(leader.table().Find("own", leader.table().time()).has_value());
 }
 

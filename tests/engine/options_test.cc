@@ -70,9 +70,9 @@ INSTANTIATE_TEST_SUITE_P(
         BadOption{"bootstrap_expect",
                   [](auto& o) { o.bootstrap_expect = 5000; }},
         BadOption{"birth_delay", [](auto& o) { o.birth_delay = kNegative; }},
-        BadOption{"birth_epoch", [](auto& o) { o.birth_epoch = 0; }},
-        BadOption{"birth_epoch",
-                  [](auto& o) { o.birth_epoch = (uint64_t{1} << 33) + 1; }}));
+        BadOption{"token_base", [](auto& o) { o.token_base = 0; }},
+        BadOption{"token_base",
+                  [](auto& o) { o.token_base = (uint64_t{1} << 62) + 1; }}));
 
 INSTANTIATE_TEST_SUITE_P(
     Membership, BrokenRule,

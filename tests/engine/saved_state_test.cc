@@ -93,8 +93,9 @@ TEST(SavedStateTest, KeepsTermAndVoteTogether) {
 }
 
 TEST(SavedStateTest, KeepsTheIdentity) {
-  const Identity identity{
-      .node = {.high = 1}, .cluster = {.low = 2}, .epoch = Epoch(3)};
+  const Identity identity{.node = {.high = 1},
+                          .cluster = {.low = 2},
+                          .token_base = FencingToken(3)};
   SavedState state;
   state.Apply({.identity = identity});
   state.Apply(Appending(1, {1}));

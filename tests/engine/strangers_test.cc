@@ -183,30 +183,30 @@ TEST_F(StrangersTest, FewStreamsAreOpenedToUnknownSendersOfDatagrams) {
 // --- Nothing is believed
 // ------------------------------------------------------
 
-TEST_F(StrangersTest, TheEpochOfAStrangerIsNotAdopted) {
+TEST_F(StrangersTest, TheTokensOfAStrangerAreNotAdopted) {
   cluster_.Start(1, {1});
-  for (const uint64_t epoch : {uint64_t{500}, limits::kEpochJoinedMax,
-                               uint64_t{1} << 39, limits::kEpochMax}) {
+  for (const uint64_t base : {uint64_t{1} << 40, limits::kTokenFloorMax,
+                              limits::kTokenFloorMax + 1, FencingToken::kMax}) {
     for (const ClusterId cluster : {ClusterId(), kOtherCluster}) {
       Envelope envelope = Introduction();
       envelope.cluster = cluster;
-      std::get<PushPull>(envelope.message).epoch = Epoch(epoch);
+      std::get<PushPull>(envelope.message).token_base = FencingToken(base);
       SayByDatagram(1, envelope);
       SayOnStream(1, envelope);
     }
   }
   ASSERT_TRUE(cluster_.RunUntil([&] { return cluster_.Leader() == 1; }));
-  EXPECT_EQ(Try(1, "a").token.epoch, Epoch(101));
+  EXPECT_LT(Try(1, "a").token, FencingToken(uint64_t{1} << 40));
 }
 
-TEST_F(StrangersTest, AnEpochInTheFarFutureIsNotJoined) {
+TEST_F(StrangersTest, TokensOfTheFarFutureAreNotJoined) {
   cluster_.Start(2, {1});
   Envelope envelope = Introduction();
   envelope.cluster = kOtherCluster;
   envelope.to = cluster_.node(2).id();
   std::get<PushPull>(envelope.message).is_led = true;
-  std::get<PushPull>(envelope.message).epoch =
-      Epoch(limits::kEpochJoinedMax + 1);
+  std::get<PushPull>(envelope.message).token_base =
+      FencingToken(limits::kTokenFloorMax + 1);
   SayOnStream(2, envelope);
   EXPECT_TRUE(cluster_.node(2).identity().cluster.IsNone());
   EXPECT_EQ(cluster_.node(2).stats().implausible, 1u);
@@ -218,7 +218,7 @@ TEST_F(StrangersTest, AClusterIsNotGivenUpForWhatAStrangerSays) {
   Envelope envelope = Introduction();
   envelope.cluster = kOtherCluster;
   // Older than ours, and with a leader.
-  envelope.message = PushPull{.epoch = Epoch(1), .is_led = true};
+  envelope.message = PushPull{.token_base = FencingToken(1), .is_led = true};
   for (const int i : {1, 2, 3}) {
     SayByDatagram(i, envelope);
     SayOnStream(i, envelope);

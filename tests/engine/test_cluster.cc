@@ -23,7 +23,7 @@ void TestCluster::Start(int node, std::vector<int> seeds,
   options.seed = seed_ * 1000 + ++starts_;
   options.name = absl::StrCat("n", node);
   options.address = AddressOf(node);
-  options.birth_epoch = 100 + starts_;
+  options.token_base = 100 + starts_;
   for (const int seed : seeds) {
     if (seed == node) {
       options.bootstrap_expect = 1;

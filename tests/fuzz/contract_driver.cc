@@ -99,7 +99,7 @@ void ContractDriver::Restart(size_t kept) {
   session_ = AnnounceSession();
   twin_.reset();
   ++options_.seed;
-  ++options_.birth_epoch;
+  ++options_.token_base;
   std::optional<SavedState> found;
   if (!disk_.identity.node.IsNone()) found = disk_;
   absl::StatusOr<Node> node = Node::Create(options_, now_, std::move(found));

@@ -93,7 +93,7 @@ Message Forger::DrawOfMembership(size_t kind) {
     default:
       return PushPull{.is_reply = (probe & 1) != 0,
                       .is_join = (probe & 2) != 0,
-                      .epoch = DrawEpoch(),
+                      .token_base = DrawToken(),
                       .is_led = (probe & 4) != 0,
                       .bootstrap_expect = static_cast<uint32_t>(tape_.Below(5)),
                       .members = DrawFacts()};
@@ -170,15 +170,14 @@ Append Forger::DrawFirstAppend() {
       {.id = PeerId(2), .address = PeerAddress(2)},
       {.id = node_.id(), .address = node_.options().address}};
   std::sort(configuration.voters.begin(), configuration.voters.end());
-  const Epoch epoch = node_.identity().epoch;
   Append append{.term = Term(1)};
   append.entries.push_back(
       {.term = Term(1),
        .kind = EntryKind::kConfiguration,
        .payload = SharedBytes(EncodeConfiguration(configuration))});
-  append.entries.push_back(
-      {.term = Term(1),
-       .payload = SharedBytes(EncodeCommands({BeginTerm{.epoch = epoch}}))});
+  append.entries.push_back({.term = Term(1),
+                            .payload = SharedBytes(EncodeCommands({BeginTerm{
+                                .token_base = node_.identity().token_base}}))});
   append.commit = LogIndex(append.entries.size());
   return append;
 }
@@ -254,11 +253,6 @@ Term Forger::DrawTerm() {
   // Usually the current term, because messages of other terms do less.
   if (tape_.Byte() < 128) return node_.consensus().term();
   return Term(DrawNear(node_.consensus().term().value()));
-}
-
-Epoch Forger::DrawEpoch() {
-  return Epoch(
-      std::min(DrawNear(node_.identity().epoch.value()), limits::kEpochMax));
 }
 
 LogIndex Forger::DrawIndex() {
@@ -361,9 +355,9 @@ SessionId Forger::DrawSession() {
 }
 
 FencingToken Forger::DrawToken() {
-  return {.epoch = DrawEpoch(),
-          .index = DrawIndex(),
-          .sequence = static_cast<uint32_t>(tape_.Below(3))};
+  const uint64_t base = tape_.Flip() ? node_.table().last_token().number()
+                                     : node_.identity().token_base.number();
+  return FencingToken(std::min(DrawNear(base), FencingToken::kMax));
 }
 
 // --- Entries and what they hold ----------------------------------------------
@@ -378,7 +372,7 @@ LockCommand Forger::DrawCommand() {
       return OpenSession{.session = session,
                          .ttl = DrawTtl(),
                          .name = "peer",
-                         .epoch_floor = Epoch(tape_.Byte())};
+                         .token_floor = FencingToken(tape_.Byte())};
     case 1:
       return KeepAlive{.session = session,
                        .renewal = tape_.Byte(),
@@ -422,7 +416,8 @@ LockCommand Forger::DrawCommand() {
                     .token = tape_.Flip() ? DrawToken() : FencingToken(),
                     .reason = "forged"};
     default:
-      return BeginTerm{.grace = DrawTtl(), .epoch = Epoch(tape_.Byte())};
+      return BeginTerm{.grace = DrawTtl(),
+                       .token_base = FencingToken(tape_.Byte())};
   }
 }
 

@@ -64,7 +64,6 @@ class Forger {
   // A number near `middle`, or near an end of the range.
   uint64_t DrawNear(uint64_t middle);
   Term DrawTerm();
-  Epoch DrawEpoch();
   LogIndex DrawIndex();
   Term DrawTermAt(LogIndex index);
   ClusterTime DrawTime();

@@ -100,7 +100,8 @@ void SeamFuzz::Follow() {
                     .from = Forger::PeerId(1),
                     .to = driver_.node().id(),
                     .from_address = Forger::PeerAddress(1)};
-  PushPull welcome{.is_reply = true, .epoch = Epoch(5), .is_led = true};
+  PushPull welcome{
+      .is_reply = true, .token_base = FencingToken(5), .is_led = true};
   for (const uint64_t peer : {uint64_t{1}, uint64_t{2}}) {
     welcome.members.push_back({.id = Forger::PeerId(peer),
                                .address = Forger::PeerAddress(peer),

@@ -132,7 +132,7 @@ TEST(LoggerTest, StoppingIsBoundedAlsoWhileTheFunctionBlocks) {
 // As the destructor of a member whose log is slow: it waits for one call, not
 // for all that is queued.
 TEST(LoggerTest, StoppingDoesNotWaitForAllThatIsQueued) {
-  Kept kept;
+  KeptLog kept;
   absl::Notification begun;
   absl::Notification never;
   const LogFunction keep = kept.Function();

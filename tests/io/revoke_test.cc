@@ -83,8 +83,7 @@ TEST(ForceReleaseTest, OfWhatIsNotHeldSoIsRefused) {
               HasSubstr("nobody holds the lock"));
   const absl::StatusOr<HeldLock> held = member->TryLock("job", LongTtl());
   ASSERT_TRUE(held.ok()) << held.status();
-  FencingToken other = held->token();
-  ++other.sequence;
+  const FencingToken other(held->token().number() + 1);
   revoked = member->ForceRelease("job", "why", other);
   EXPECT_TRUE(absl::IsFailedPrecondition(revoked.status()));
   EXPECT_EQ(held->loss_reason(), LossReason::kNone);

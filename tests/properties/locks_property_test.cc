@@ -203,8 +203,8 @@ RC_GTEST_PROP(ClosedSessionsProperty, RemembersTheHighestForLongEnough, ()) {
 RC_GTEST_PROP(LockTableProperty, DoesWhatTheModelDoesAndComesBackFromBytes,
               (uint64_t seed)) {
   CommandGenerator generator(seed);
-  LockTable table(Epoch(7));
-  sim::LockModel model(Epoch(7));
+  LockTable table;
+  sim::LockModel model;
   LogIndex index;
   ClusterTime time;
   for (uint64_t steps = Between(1, 40); steps > 0; --steps) {
@@ -229,7 +229,7 @@ RC_GTEST_PROP(LockTableProperty, DoesWhatTheModelDoesAndComesBackFromBytes,
 // Every grant has a token of its own, above all before it.
 RC_GTEST_PROP(LockTableProperty, TokensRise, (uint64_t seed)) {
   CommandGenerator generator(seed);
-  LockTable table(Epoch(7));
+  LockTable table;
   std::set<FencingToken> granted;
   ClusterTime time;
   for (uint64_t i = 1; i <= 40; ++i) {
@@ -240,7 +240,7 @@ RC_GTEST_PROP(LockTableProperty, TokensRise, (uint64_t seed)) {
     for (const Reply& reply : replies) {
       if (reply.kind != Reply::Kind::kAnswered) continue;
       if (reply.outcome != Outcome::kOk) continue;
-      if (reply.token.index != LogIndex(i)) continue;
+      if (reply.granted_at != LogIndex(i)) continue;
       if (granted.contains(reply.token)) continue;  // told again
       if (!granted.empty()) RC_ASSERT(reply.token > *granted.rbegin());
       granted.insert(reply.token);

@@ -2,7 +2,6 @@
 #define TESTS_README_FENCING_H_
 
 #include <cstdint>
-#include <tuple>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -11,12 +10,8 @@
 // The store of tools/fencing.md.
 class Account {
  public:
-  using Token = std::tuple<uint64_t, uint64_t, uint32_t>;
-
   // Errors: FailedPrecondition (a higher token has been seen).
-  absl::Status Write(int64_t balance, uint64_t epoch, uint64_t index,
-                     uint32_t sequence) {
-    const Token token = {epoch, index, sequence};
+  absl::Status Write(int64_t balance, uint64_t token) {
     if (!tokens_.empty() && token < tokens_.back()) {
       return absl::FailedPreconditionError("another has held the lock since");
     }
@@ -26,11 +21,11 @@ class Account {
   }
 
   int64_t balance() const { return balance_; }
-  const std::vector<Token>& tokens() const { return tokens_; }
+  const std::vector<uint64_t>& tokens() const { return tokens_; }
 
  private:
   int64_t balance_ = 100;
-  std::vector<Token> tokens_;  // of the writes
+  std::vector<uint64_t> tokens_;  // of the writes
 };
 
 // The function of the page.

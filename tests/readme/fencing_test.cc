@@ -21,9 +21,8 @@ TEST(FencingTest, TheFunctionOfThePageHandsItsTokenOn) {
   ASSERT_TRUE(SetBalance(*coordinator, account, 70).ok());
   ASSERT_EQ(account.tokens().size(), 2u);
 
-  const auto [epoch, index, sequence] = account.tokens()[0];
   EXPECT_TRUE(
-      absl::IsFailedPrecondition(account.Write(50, epoch, index, sequence)))
+      absl::IsFailedPrecondition(account.Write(50, account.tokens()[0])))
       << "late, of the first holder";
   EXPECT_EQ(account.balance(), 70);
 }

@@ -240,7 +240,7 @@ void AddRun(CLI::App& app, CommandLine& line) {
       "free at once. Should\nthe lock be about to be lost, because the agent "
       "is "
       "stopped, dead or cut off, the\ncommand is ended before another can have "
-      "it. The command finds CACHALOT_KEY,\nCACHALOT_TOKEN, CACHALOT_EPOCH and "
+      "it. The command finds CACHALOT_KEY,\nCACHALOT_TOKEN and "
       "CACHALOT_AGENT in its environment.\n");
   AddAgentOptions(command, line.client);
   AddDuration(command, "--wait", run.lock.wait,

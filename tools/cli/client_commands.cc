@@ -108,7 +108,7 @@ Json StatusToJson(const AgentStatus& status) {
   body["id"] = status.id.ToString();
   body["address"] = status.address.ToString();
   body["cluster"] = status.cluster.IsNone() ? "" : status.cluster.ToString();
-  body["epoch"] = status.epoch.value();
+  body["token_base"] = status.token_base.ToString();
   body["joined"] = status.standing.joined;
   body["has_leader"] = status.standing.has_leader;
   body["has_session"] = status.standing.has_session;

@@ -125,7 +125,8 @@ struct Proof {
 absl::Status NotAToken(absl::string_view typed) {
   return absl::InvalidArgumentError(
       absl::StrCat("\"", Escape(typed),
-                   "\" is not a token; they look like 1763913600.17.0"));
+                   "\" is not a token: a whole number from 1 to 2^63 - 1, as "
+                   "lock and try print it"));
 }
 
 // Errors: InvalidArgument.
@@ -142,7 +143,7 @@ absl::StatusOr<Proof> FindProof(const LockArguments& arguments,
   }
   if (!typed.empty()) {
     const std::optional<FencingToken> token = FencingToken::Parse(typed);
-    if (token.has_value() && !token->IsNone()) return Proof{.token = *token};
+    if (token.has_value()) return Proof{.token = *token};
     return NotAToken(typed);
   }
   if (!owner.empty()) return Proof{.owner = std::move(owner)};
@@ -307,7 +308,7 @@ ExitCode Revoke(const ClientOptions& options,
   if (!arguments.token.empty()) {
     const std::optional<FencingToken> token =
         FencingToken::Parse(arguments.token);
-    if (!token.has_value() || token->IsNone()) {
+    if (!token.has_value()) {
       return Fail(kProgram, NotAToken(arguments.token));
     }
     request.token = *token;

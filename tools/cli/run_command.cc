@@ -188,7 +188,6 @@ void Command::Become(pid_t parent, int go, int exec_error) const {
   const bool has_zero = key.find('\0') != std::string::npos;
   setenv("CACHALOT_KEY", (has_zero ? Escape(key) : key).c_str(), 1);
   setenv("CACHALOT_TOKEN", token_.ToString().c_str(), 1);
-  setenv("CACHALOT_EPOCH", absl::StrCat(token_.epoch.value()).c_str(), 1);
   // Wherever the command goes.
   std::error_code ignored;
   const std::filesystem::path agent =

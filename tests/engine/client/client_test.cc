@@ -37,7 +37,7 @@ TEST(SessionTest, IsOpenedAsSoonAsThereIsALeader) {
   EXPECT_EQ(open->session.number, 1u);
   EXPECT_EQ(open->ttl, LoneClient::Options().session_ttl);
   EXPECT_EQ(open->name, "one");
-  EXPECT_EQ(open->epoch_floor, Epoch(7));
+  EXPECT_EQ(open->token_floor, FencingToken(7));
   EXPECT_FALSE(lone.client().has_session());
   lone.Opened(1);
   EXPECT_TRUE(lone.client().has_session());

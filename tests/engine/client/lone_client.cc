@@ -27,7 +27,9 @@ void LoneClient::Open() {
 }
 
 void LoneClient::Join() {
-  Do([](Client& client, FastInstant now) { client.Join(now, Epoch(7)); });
+  Do([](Client& client, FastInstant now) {
+    client.Join(now, FencingToken(7));
+  });
 }
 
 void LoneClient::Lead(uint64_t node) {
@@ -128,7 +130,11 @@ void LoneClient::Answered(Sequence sequence, Outcome outcome, uint64_t token) {
   Reply reply = ReplyOf(Reply::Kind::kAnswered, token);
   reply.sequence = sequence;
   reply.outcome = outcome;
-  if (token != 0) reply.token = Token(token);
+  // Tokens here are the indexes of the entries that granted them.
+  if (token != 0) {
+    reply.token = Token(token);
+    reply.granted_at = LogIndex(token);
+  }
   Receive(reply);
 }
 

@@ -65,9 +65,7 @@ class LoneClient {
 
   // --- The cluster ----------------------------------------------------------
 
-  static FencingToken Token(uint64_t index) {
-    return {.epoch = Epoch(1), .index = LogIndex(index)};
-  }
+  static FencingToken Token(uint64_t index) { return FencingToken(index); }
   Reply ReplyOf(Reply::Kind kind, uint64_t index) const;
   void Receive(const Reply& reply);
   void Receive(const ReadResult& result);

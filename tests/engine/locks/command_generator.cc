@@ -76,7 +76,7 @@ LockCommand CommandGenerator::Fresh() {
     case 9:
       return BeginTerm{
           .grace = random_.Between(absl::ZeroDuration(), absl::Seconds(4)),
-          .epoch = Epoch(random_.Below(1000))};
+          .token_base = FencingToken(random_.Below(uint64_t{1} << 40))};
     case 10:
     case 11:
       return MakeRenew();
@@ -110,7 +110,8 @@ LockCommand CommandGenerator::MakeOpen() {
       .session = client.session,
       .ttl = AnyTtl(),
       .name = absl::StrCat("node", client.session.node.low),
-      .epoch_floor = Epoch(random_.Chance(1, 8) ? random_.Below(2000) : 0)};
+      .token_floor = FencingToken(
+          random_.Chance(1, 8) ? random_.Below(uint64_t{1} << 41) : 0)};
 }
 
 LockCommand CommandGenerator::MakeKeepAlive() {

@@ -22,7 +22,7 @@ namespace {
 // A table after a random history.
 LockTable MakeTable(uint64_t seed) {
   CommandGenerator generator(seed);
-  LockTable table(Epoch(7));
+  LockTable table;
   ClusterTime time;
   for (uint64_t i = 1; i <= 60; ++i) {
     time = time + absl::Milliseconds(100);
@@ -118,7 +118,7 @@ std::string Replace(const std::string& bytes, ClusterTime is,
 TEST(LockTableBytesTest, ADeadlineThatNoTtlLeadsToIsNotATable) {
   const SessionId session{.node = NodeId{.high = 1, .low = 1}, .number = 1};
   const ClusterTime now(1000);
-  LockTable table(Epoch(7));
+  LockTable table;
   table.Apply(LogIndex(1), now,
               {OpenSession{.session = session, .ttl = absl::Seconds(5)},
                Acquire{.session = session,
@@ -138,7 +138,7 @@ TEST(LockTableBytesTest, ADeadlineThatNoTtlLeadsToIsNotATable) {
 // Which of a table's bytes are where: found by changing each.
 TEST(LockTableBytesTest, EveryChangedBitIsRefusedOrMakesAValidTable) {
   const SessionId session{.node = NodeId{.high = 1, .low = 1}, .number = 1};
-  LockTable table(Epoch(7));
+  LockTable table;
   const auto acquire = [&](uint64_t sequence, const char* key, bool waits) {
     return Acquire{.session = session,
                    .sequence = Sequence(sequence),
@@ -168,7 +168,7 @@ TEST(LockTableBytesTest, EveryChangedBitIsRefusedOrMakesAValidTable) {
 
 TEST(LockTableBytesTest, ManyLocksAreShortAndComeBackAsTheyWere) {
   const SessionId session{.node = NodeId{.high = 1, .low = 1}, .number = 1};
-  LockTable table(Epoch(7));
+  LockTable table;
   constexpr uint64_t kLocks = 5000;
   std::vector<LockCommand> commands = {
       OpenSession{.session = session, .ttl = absl::Seconds(5)}};

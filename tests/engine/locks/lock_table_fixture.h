@@ -1,6 +1,7 @@
 #ifndef TESTS_ENGINE_LOCKS_LOCK_TABLE_FIXTURE_H_
 #define TESTS_ENGINE_LOCKS_LOCK_TABLE_FIXTURE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -28,8 +29,6 @@ inline constexpr SessionId kAlice{NodeId{0, 1}, 1};
 inline constexpr SessionId kBob{NodeId{0, 2}, 1};
 inline constexpr SessionId kCarol{NodeId{0, 3}, 1};
 
-inline constexpr Epoch kEpoch(100);
-
 inline auto Says(Kind kind, SessionId session) {
   return testing::AllOf(testing::Field("kind", &Reply::kind, kind),
                         testing::Field("session", &Reply::session, session));
@@ -47,13 +46,12 @@ inline auto Grants(SessionId session, uint64_t sequence, FencingToken token) {
                         testing::Field("token", &Reply::token, token));
 }
 
-// In the entry that the reply is of; `position` among its grants.
-inline auto GrantsNow(SessionId session, uint64_t sequence,
-                      uint32_t position = 0) {
+// In the entry that the reply is of.
+inline auto GrantsNow(SessionId session, uint64_t sequence) {
   return testing::AllOf(Answers(session, sequence, Outcome::kOk),
-                        testing::Truly([position](const Reply& reply) {
-                          return reply.token.index == reply.index &&
-                                 reply.token.sequence == position;
+                        testing::Truly([](const Reply& reply) {
+                          return reply.granted_at == reply.index &&
+                                 !reply.token.IsNone();
                         }));
 }
 
@@ -150,14 +148,21 @@ class LockTableTest : public testing::Test {
   // One entry.
   std::vector<Reply> Apply(std::vector<LockCommand> commands) {
     index_ = index_.Next();
-    return table_.Apply(index_, time_, commands);
+    FencingToken last = table_.last_token();
+    std::vector<Reply> replies = table_.Apply(index_, time_, commands);
+    granted_.clear();
+    for (const Reply& reply : replies) {
+      if (reply.granted_at != index_ || reply.token <= last) continue;
+      granted_.push_back(last = reply.token);
+    }
+    return replies;
   }
 
   void Advance(absl::Duration step) { time_ = time_ + step; }
 
   // A grant of the entry just applied.
-  FencingToken Token(uint32_t position = 0) const {
-    return {table_.epoch(), index_, position};
+  FencingToken Token(size_t position = 0) const {
+    return granted_.at(position);
   }
 
   LockInfo Find(absl::string_view key) const {
@@ -175,9 +180,10 @@ class LockTableTest : public testing::Test {
     return keys;
   }
 
-  LockTable table_{kEpoch};
+  LockTable table_;
   LogIndex index_;
   ClusterTime time_;
+  std::vector<FencingToken> granted_;  // by the entry just applied
   std::vector<LockCommand> opening_;
 };
 

@@ -123,8 +123,8 @@ TEST(LockTablePropertyTest, DoesWhatTheModelDoes) {
   for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     History history(seed);
-    LockTable table(Epoch(7));
-    LockModel model(Epoch(7));
+    LockTable table;
+    LockModel model;
     for (uint64_t i = 0; i < kEntries && !testing::Test::HasFailure(); ++i) {
       history.AdvanceFar();
       const std::vector<LockCommand> commands = Draw(history, table);
@@ -152,8 +152,8 @@ TEST(LockTablePropertyTest, BytesAndBackChangeNothingThatFollows) {
   for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     History history(seed);
-    LockTable table(Epoch(7));
-    LockTable restored(Epoch(7));
+    LockTable table;
+    LockTable restored;
     for (uint64_t i = 0; i < kEntries && !testing::Test::HasFailure(); ++i) {
       history.AdvanceFar();
       const std::vector<LockCommand> commands = Draw(history, table);
@@ -178,7 +178,7 @@ TEST(LockTablePropertyTest, ACopyGoesItsOwnWay) {
   for (uint64_t seed = 1; seed <= 50; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     History history(seed);
-    LockTable table(Epoch(7));
+    LockTable table;
     for (uint64_t i = 0; i < kEntries && !testing::Test::HasFailure(); ++i) {
       history.AdvanceFar();
       const std::vector<LockCommand> commands = Draw(history, table);
@@ -221,8 +221,8 @@ TEST(LockTablePropertyTest, DuplicatesChangeNothing) {
   for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     History history(seed);
-    LockTable table(Epoch(7));
-    LockTable doubled(Epoch(7));
+    LockTable table;
+    LockTable doubled;
     std::vector<LockCommand> sent;
     for (uint64_t i = 0; i < kEntries && !testing::Test::HasFailure(); ++i) {
       history.Advance();

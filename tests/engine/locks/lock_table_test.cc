@@ -11,6 +11,7 @@
 #include "engine/command.h"
 #include "engine/ids.h"
 #include "engine/limits.h"
+#include "engine/locks/token_counter.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/engine/locks/lock_table_fixture.h"
@@ -155,45 +156,83 @@ TEST_F(LockTableTest, OneSessionTooManyIsRefused) {
                                       0, Outcome::kBusy));
 }
 
-// --- Epochs and tokens ------------------------------------------------------
+// --- Tokens ------------------------------------------------------------------
 
 TEST_F(LockTableTest, TokensRiseWithinAnEntryAndBetweenEntries) {
   EXPECT_THAT(Apply({Try(kAlice, 1, "a"), Try(kBob, 1, "b")}),
-              ElementsAre(GrantsNow(kAlice, 1), GrantsNow(kBob, 1, 1)));
+              ElementsAre(GrantsNow(kAlice, 1), GrantsNow(kBob, 1)));
   const FencingToken before = Token(1);
   EXPECT_THAT(Apply({Try(kAlice, 2, "c")}), ElementsAre(GrantsNow(kAlice, 2)));
   EXPECT_GT(Token(0), before);
 }
 
-TEST_F(LockTableTest, TokensRiseAboveAnEpochSeenElsewhere) {
-  const Epoch elsewhere(kEpoch.value() + 50);
-  Apply({OpenSession{.session = {kAlice.node, 2},
-                     .ttl = absl::Seconds(1),
-                     .epoch_floor = elsewhere}});
-  EXPECT_EQ(table_.epoch(), elsewhere.Next());
+// The first entry of a cluster says where its tokens begin.
+TEST_F(LockTableTest, TokensBeginAboveTheBaseAndKeepItsLowerBits) {
+  const FencingToken base(0x123456789abcdef);
+  LockTable table;
+  table.Apply(LogIndex(1), time_, {{BeginTerm{.token_base = base}}});
+  EXPECT_EQ(table.last_token(), base);
+  table.Apply(LogIndex(2), time_, opening_);
+  table.Apply(LogIndex(3), time_, {{Try(kAlice, 1, "key")}});
+  const FencingToken token = table.Find("key", time_)->token;
+  EXPECT_GT(token, base);
+  EXPECT_EQ(token.number() % TokenCounter::kStep, 0xcdefu);
+}
+
+TEST_F(LockTableTest, TokensRiseAboveOneSeenElsewhere) {
+  Apply({Try(kAlice, 1, "before")});
+  const FencingToken before = Token();
+  uint64_t sequence = 1;
+  for (const uint64_t above : {uint64_t{1}, TokenCounter::kStep - 1,
+                               TokenCounter::kStep, uint64_t{1} << 50}) {
+    const FencingToken elsewhere(table_.last_token().number() + above);
+    Apply({OpenSession{.session = {kAlice.node, 2},
+                       .ttl = absl::Seconds(1),
+                       .token_floor = elsewhere}});
+    Apply({Try(kAlice, ++sequence, absl::StrCat(above))});
+    EXPECT_GT(Token(), elsewhere);
+    EXPECT_EQ(Token().number() % TokenCounter::kStep,
+              before.number() % TokenCounter::kStep);
+  }
+}
+
+TEST_F(LockTableTest, ATermNeverLowersTheTokens) {
   Apply({Try(kAlice, 1, "key")});
-  EXPECT_GT(Find("key").token,
-            (FencingToken{elsewhere, LogIndex(UINT64_MAX), UINT32_MAX}));
+  const FencingToken last = table_.last_token();
+  Apply({BeginTerm{.token_base = FencingToken(1)}, BeginTerm{}});
+  EXPECT_EQ(table_.last_token(), last);
 }
 
-TEST_F(LockTableTest, TheOwnEpochIsNoReasonForAnother) {
+TEST_F(LockTableTest, AnAbsurdFloorIsIgnored) {
+  const FencingToken absurd(limits::kTokenFloorMax + 1);
   Apply({OpenSession{.session = {kAlice.node, 2},
                      .ttl = absl::Seconds(1),
-                     .epoch_floor = kEpoch}});
-  EXPECT_EQ(table_.epoch(), kEpoch);
+                     .token_floor = absurd},
+         BeginTerm{.token_base = FencingToken(FencingToken::kMax)}});
+  EXPECT_LT(table_.last_token(), absurd);
 }
 
-TEST_F(LockTableTest, ATermRaisesTheEpochAndNeverLowersIt) {
-  Apply({BeginTerm{.epoch = kEpoch.Next()}, BeginTerm{.epoch = kEpoch}});
-  EXPECT_EQ(table_.epoch(), kEpoch.Next());
-}
-
-TEST_F(LockTableTest, AnAbsurdEpochIsIgnored) {
+// Half of all numbers are left above the highest floor.
+TEST_F(LockTableTest, TokensGoOnAboveTheHighestFloor) {
+  const FencingToken highest(limits::kTokenFloorMax);
   Apply({OpenSession{.session = {kAlice.node, 2},
                      .ttl = absl::Seconds(1),
-                     .epoch_floor = Epoch(uint64_t{1} << 40)},
-         BeginTerm{.epoch = Epoch(UINT64_MAX)}});
-  EXPECT_EQ(table_.epoch(), kEpoch);
+                     .token_floor = highest}});
+  Apply({Try(kAlice, 1, "key")});
+  EXPECT_GT(Token(), highest);
+  EXPECT_LE(Token().number(), highest.number() + TokenCounter::kStep);
+}
+
+// The holder needs it for its belief (engine/client/README.md, lemma 3).
+TEST_F(LockTableTest, ARepeatedGrantSaysWhenItWasMade) {
+  Apply({Try(kAlice, 1, "key")});
+  const LogIndex granted_at = index_;
+  const FencingToken token = Token();
+  Apply({KeepAlive{.session = kBob, .renewal = 1}});
+  EXPECT_THAT(Apply({Try(kAlice, 1, "key")}),
+              ElementsAre(AllOf(Grants(kAlice, 1, token),
+                                Field(&Reply::granted_at, granted_at),
+                                Field(&Reply::index, index_.Next()))));
 }
 
 // --- Acquire ----------------------------------------------------------------
@@ -456,8 +495,7 @@ TEST_F(LockTableTest, ARenewalMovesTheLocksDeadlineAndNeverBack) {
 TEST_F(LockTableTest, RenewAndReleaseNeedTheTokenAndTheSession) {
   Apply({Try(kAlice, 1, "key")});
   const FencingToken token = Token();
-  FencingToken other = token;
-  ++other.sequence;
+  const FencingToken other(token.number() + 1);
   const auto renew = [](SessionId session, uint64_t sequence, std::string key,
                         FencingToken t) {
     return Renew{.session = session,
@@ -570,7 +608,7 @@ TEST_F(LockTableTest, AClosedSessionsLocksArePassedOnInTheOrderOfTheirGrants) {
          Wait(kBob, 2, "z")});
   EXPECT_THAT(Apply({CloseSession{kAlice}}),
               ElementsAre(Says(Kind::kClosed, kAlice), GrantsNow(kBob, 2),
-                          GrantsNow(kBob, 1, 1)));
+                          GrantsNow(kBob, 1)));
 }
 
 TEST_F(LockTableTest, AClosedSessionIsNotGrantedWhatItGivesUp) {
@@ -696,7 +734,7 @@ TEST_F(LockTableTest, WaitersAreListedInTheOrderInWhichTheyAreServed) {
 }
 
 TEST_F(LockTableTest, TheNextDeadlineIsTheEarliestOfSessionsAndLocks) {
-  EXPECT_EQ(LockTable(kEpoch).NextDeadline(), std::nullopt);
+  EXPECT_EQ(LockTable().NextDeadline(), std::nullopt);
   EXPECT_EQ(table_.NextDeadline(), ClusterTime() + absl::Seconds(10));
   Apply({WithTtl(Try(kAlice, 1, "key"), absl::Seconds(4))});
   EXPECT_EQ(table_.NextDeadline(), ClusterTime() + absl::Seconds(4));

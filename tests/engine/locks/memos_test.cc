@@ -11,14 +11,12 @@
 namespace cachalot {
 namespace {
 
-Decided WithToken(uint64_t index) {
-  return {.token = {Epoch(1), LogIndex(index), 0}};
-}
+Decided WithToken(uint64_t index) { return {.token = FencingToken(index)}; }
 
 // The index put with WithToken; 0 if nothing was.
 uint64_t IndexAt(const Memos& memos, uint64_t sequence) {
   const auto* decided = std::get_if<Decided>(&memos.Find(Sequence(sequence)));
-  return decided == nullptr ? 0 : decided->token.index.value();
+  return decided == nullptr ? 0 : decided->token.number();
 }
 
 TEST(MemosTest, KeepsWhatWasPutInAnyOrder) {

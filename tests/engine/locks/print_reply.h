@@ -16,8 +16,8 @@ inline void PrintTo(const Reply& reply, std::ostream* out) {
   *out << "{" << kKinds[static_cast<size_t>(reply.kind)] << " " << reply.session
        << " sequence=" << reply.sequence << " renewal=" << reply.renewal
        << " outcome=" << reply.outcome << " token=" << reply.token
-       << " index=" << reply.index << " key=" << reply.key
-       << " lease=" << reply.lease_remaining
+       << " index=" << reply.index << " granted_at=" << reply.granted_at
+       << " key=" << reply.key << " lease=" << reply.lease_remaining
        << " session=" << reply.session_remaining << " holder=" << reply.holder
        << " '" << reply.holder_name << "' '" << reply.owner
        << "' limit=" << static_cast<int>(reply.limit) << " '" << reply.text

@@ -110,8 +110,7 @@ TEST_F(LockTableTest, ARevokeTakesEffectOnceHoweverOftenItArrives) {
 TEST_F(LockTableTest, ARevokeOfWhatIsNotHeldSoIsRefused) {
   Apply({Try(kAlice, 1, "key")});
   const FencingToken token = Token();
-  FencingToken other = token;
-  ++other.sequence;
+  const FencingToken other(token.number() + 1);
   EXPECT_THAT(Apply({TakeAway(kBob, 1, "free", "why"),
                      TakeAway(kBob, 2, "key", "why", other),
                      TakeAway(kBob, 3, "free", "why", token)}),

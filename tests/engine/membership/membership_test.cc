@@ -129,7 +129,7 @@ std::vector<std::pair<Outgoing, Kind>> Only(
 
 TEST_F(OneMember, AsksAllSeedsAtOnceAndNeverItself) {
   member_ = Make({AddressOf(2), AddressOf(1), AddressOf(3)});
-  member_.Introduce({.epoch = Epoch(5), .bootstrap_expect = 3});
+  member_.Introduce({.token_base = FencingToken(5), .bootstrap_expect = 3});
   const auto joins = Only<PushPull>(Wait(absl::Milliseconds(1)));
 
   ASSERT_EQ(joins.size(), 2u);
@@ -140,7 +140,7 @@ TEST_F(OneMember, AsksAllSeedsAtOnceAndNeverItself) {
     EXPECT_EQ(send.channel, Channel::kStream);
     EXPECT_TRUE(join.is_join);
     EXPECT_FALSE(join.is_reply);
-    EXPECT_EQ(join.epoch, Epoch(5));
+    EXPECT_EQ(join.token_base, FencingToken(5));
     EXPECT_EQ(join.bootstrap_expect, 3u);
     EXPECT_EQ(join.members, std::vector<MemberFact>({member_.self()}));
   }

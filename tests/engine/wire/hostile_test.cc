@@ -244,7 +244,8 @@ TEST(HostileTest, NumbersThatCouldWrapAreRefused) {
   EXPECT_TRUE(IsRefused(Append{.previous_index = LogIndex(UINT64_MAX)}));
   EXPECT_TRUE(IsRefused(
       Append{.entries = {{.time = ClusterTime(uint64_t{INT64_MAX} + 1)}}}));
-  EXPECT_TRUE(IsRefused(PushPull{.epoch = Epoch(uint64_t{1} << 48)}));
+  EXPECT_TRUE(
+      IsRefused(PushPull{.token_base = FencingToken(FencingToken::kMax + 1)}));
 }
 
 TEST(HostileTest, VotersMustRiseById) {

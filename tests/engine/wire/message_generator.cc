@@ -25,7 +25,7 @@ LockCommand MessageGenerator::DrawCommand(size_t kind) {
       return OpenSession{.session = session,
                          .ttl = DrawTtl(),
                          .name = DrawBytes(0, limits::kNameBytesMax),
-                         .epoch_floor = DrawEpoch(limits::kEpochJoinedMax)};
+                         .token_floor = DrawTokenUpTo(limits::kTokenFloorMax)};
     case 1:
       return KeepAlive{.session = session,
                        .renewal = DrawOrdinal(),
@@ -80,7 +80,7 @@ LockCommand MessageGenerator::DrawCommand(size_t kind) {
     default:
       return BeginTerm{
           .grace = DrawDuration(absl::ZeroDuration(), limits::TtlMax()),
-          .epoch = DrawEpoch(limits::kEpochMax)};
+          .token_base = DrawTokenUpTo(limits::kTokenFloorMax)};
   }
 }
 
@@ -125,7 +125,7 @@ Message MessageGenerator::DrawMessage(size_t kind) {
     case 5:
       return PushPull{.is_reply = DrawBool(),
                       .is_join = DrawBool(),
-                      .epoch = DrawEpoch(limits::kEpochMax),
+                      .token_base = DrawTokenUpTo(FencingToken::kMax),
                       .is_led = DrawBool(),
                       .bootstrap_expect = static_cast<uint32_t>(
                           random_.Between(0, limits::kMembersMax)),
@@ -205,9 +205,8 @@ uint64_t MessageGenerator::DrawOrdinal() {
   }
 }
 
-Epoch MessageGenerator::DrawEpoch(uint64_t epoch_max) {
-  return Epoch(random_.Below(4) == 0 ? epoch_max
-                                     : random_.Between(0, epoch_max));
+FencingToken MessageGenerator::DrawTokenUpTo(uint64_t max) {
+  return FencingToken(random_.Below(4) == 0 ? max : random_.Between(0, max));
 }
 
 SessionId MessageGenerator::DrawSession() {
@@ -215,9 +214,7 @@ SessionId MessageGenerator::DrawSession() {
 }
 
 FencingToken MessageGenerator::DrawToken() {
-  return {.epoch = DrawEpoch(limits::kEpochMax),
-          .index = LogIndex(DrawOrdinal()),
-          .sequence = static_cast<uint32_t>(DrawNumber())};
+  return DrawTokenUpTo(FencingToken::kMax);
 }
 
 Address MessageGenerator::DrawAddress() {

@@ -45,7 +45,7 @@ class MessageGenerator {
   uint64_t DrawNumber();
   // One that counts up from 1.
   uint64_t DrawOrdinal();
-  Epoch DrawEpoch(uint64_t epoch_max);
+  FencingToken DrawTokenUpTo(uint64_t max);
   template <typename Id>
   Id DrawId() {
     return {.high = DrawNumber(), .low = DrawNumber()};

@@ -310,7 +310,10 @@ void Judge::CheckSoleBelief(absl::string_view key, FencingToken token) {
     const Granted& granted = grants_.at(other);
     if (other == token || granted.is_release_asked) continue;
     // A cluster of one that ended: what was believed in it ends by itself.
-    if (other.epoch != token.epoch) continue;
+    const auto found = grants_.find(token);
+    if (found == grants_.end() || found->second.cluster != granted.cluster) {
+      continue;
+    }
     const Process& process = At(granted.process);
     if (process.is_leaving) continue;
     // What a program was promised ends with a revocation, unless it is the one
@@ -579,6 +582,7 @@ void Judge::Process::OnAnswered(const AnswerRequest& answer) {
   judge->CheckEarlierLoss(*this, item.key);
   judge->grants_.insert_or_assign(
       answer.answer.token, Granted{.process = id,
+                                   .cluster = driver->node().identity().cluster,
                                    .request = answer.request,
                                    .key = item.key,
                                    .owner = item.owner,

@@ -194,6 +194,7 @@ class Judge {
   // A grant as the engine answered it.
   struct Granted {
     ProcessId process;
+    ClusterId cluster;  // that granted it
     RequestId request;
     std::string key;
     std::string owner;

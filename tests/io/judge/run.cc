@@ -14,6 +14,7 @@
 #include "absl/time/time.h"
 #include "engine/address.h"
 #include "engine/check.h"
+#include "engine/locks/token_counter.h"
 #include "engine/options.h"
 #include "engine/random.h"
 #include "io/coordinator.h"
@@ -242,9 +243,8 @@ void Run::Start(Host& host) {
           .Next();
   options.node.name = absl::StrCat("n", host.number);
   options.node.address = host.address;
-  options.node.birth_epoch =
-      1000 + static_cast<uint64_t>(time_.now().nanoseconds() / 1000000000) +
-      static_cast<uint64_t>(host.started);
+  options.node.token_base =
+      TokenCounter::BaseAt(1 + time_.now().nanoseconds(), options.node.seed);
   const bool founds = host.number == 1 && host.started == 0;
   options.node.bootstrap_expect = founds || plan_.hosts == 1 ? 1 : 0;
   for (const std::unique_ptr<Host>& other : hosts_) {

@@ -237,7 +237,7 @@ TEST_F(LocalTest, SaysForHowLongALockMayBeBelievedIn) {
   check.key = "another";
   EXPECT_EQ(Call(*client, check).answer.outcome, Outcome::kNotHeld);
   check.key = "key";
-  ++check.token.sequence;
+  check.token = FencingToken(check.token.number() + 1);
   EXPECT_EQ(Call(*client, check).answer.outcome, Outcome::kNotHeld);
 }
 
@@ -518,17 +518,16 @@ TEST(LocalServerTest, AFileThatIsNoSocketIsLeftAlone) {
 // --- The protocol -----------------------------------------------------------
 
 LocalReply FullReply() {
-  const LockInfo lock = {
-      .key = std::string("k\0y", 3),
-      .token = {.epoch = Epoch(7), .index = LogIndex(8), .sequence = 9},
-      .holder = {.node = {.high = 1, .low = 2}, .number = 3},
-      .holder_name = "holder",
-      .owner = "owner",
-      .remaining = -absl::Milliseconds(5),
-      .lease_remaining = absl::Minutes(2),
-      .session_remaining = -absl::Milliseconds(5),
-      .waiters = 4,
-      .revoke_reason = "it hangs"};
+  const LockInfo lock = {.key = std::string("k\0y", 3),
+                         .token = FencingToken(789),
+                         .holder = {.node = {.high = 1, .low = 2}, .number = 3},
+                         .holder_name = "holder",
+                         .owner = "owner",
+                         .remaining = -absl::Milliseconds(5),
+                         .lease_remaining = absl::Minutes(2),
+                         .session_remaining = -absl::Milliseconds(5),
+                         .waiters = 4,
+                         .revoke_reason = "it hangs"};
   const MemberInfo member = {.id = {.high = 5, .low = 6},
                              .name = "member",
                              .address = *Address::Parse("[2001:db8::1]:7946"),
@@ -605,7 +604,7 @@ TEST(LocalProtocolTest, RequestsSurviveTheTrip) {
       .operation = LocalOperation::kAcquire,
       .key = std::string("k\0y", 3),
       .owner = "owner",
-      .token = {.epoch = Epoch(7), .index = LogIndex(8), .sequence = 9},
+      .token = FencingToken(789),
       .ttl = absl::Seconds(3),
       .wait = absl::Seconds(4),
       .release_on_disconnect = true,

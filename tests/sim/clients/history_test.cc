@@ -16,15 +16,13 @@ namespace {
 
 constexpr const char* kGoodLine =
     R"({"client":"n1.1/0","op":"try","key":"k","call_ns":1,"return_ns":2,)"
-    R"("result":"ok","token":"1.7.0"})";
+    R"("result":"ok","token":"1007"})";
 
 RealInstant At(int64_t milliseconds) {
   return RealInstant() + absl::Milliseconds(milliseconds);
 }
 
-FencingToken Token(uint64_t index) {
-  return FencingToken{.epoch = Epoch(1), .index = LogIndex(index)};
-}
+FencingToken Token(uint64_t index) { return FencingToken(1000 + index); }
 
 Operation Granted() {
   return Operation{.client = "n1.1/0",
@@ -51,17 +49,17 @@ TEST(HistoryTest, WritesOneObjectInEachLine) {
   EXPECT_EQ(
       lines,
       R"({"client":"n1.1/0","op":"lock","key":"key-1","call_ns":12000000,)"
-      R"("return_ns":15000000,"result":"ok","token":"1.7.0"})"
+      R"("return_ns":15000000,"result":"ok","token":"1007"})"
       "\n"
       R"({"client":"n1.1/0","op":"lost","key":"key-1","call_ns":12000000,)"
-      R"("return_ns":null,"result":"unknown","token":"1.7.0"})"
+      R"("return_ns":null,"result":"unknown","token":"1007"})"
       "\n");
 }
 
 TEST(HistoryTest, PrintsAnOperation) {
   std::ostringstream out;
   out << Granted();
-  EXPECT_EQ(out.str(), "n1.1/0's lock of key-1 [12ms, 15ms] -> ok 1.7.0");
+  EXPECT_EQ(out.str(), "n1.1/0's lock of key-1 [12ms, 15ms] -> ok 1007");
 }
 
 TEST(HistoryTest, CountsOperationsByResult) {
@@ -154,11 +152,11 @@ INSTANTIATE_TEST_SUITE_P(
             "return_ns: not a whole number from 0 to 2^63 - 2"},
         Bad{Line(":2,", ":0,"), "it returned before it was called"},
         Bad{Line(":2,", ":null,"), "a result, but return_ns is null"},
-        Bad{Line("1.7.0", ""), "token: none is given"},
-        Bad{Line("1.7.0", "1.7"), "token: not epoch.index.sequence"},
-        Bad{Line("1.7.0", "7"), "token: not epoch.index.sequence"},
-        Bad{Line("1.7.0", "1.07.0"), "token: not epoch.index.sequence"},
-        Bad{Line("1.7.0", "1.0.0"), "token: not epoch.index.sequence"}));
+        Bad{Line("1007", ""), "token: none is given"},
+        Bad{Line("1007", "1.7"), "token: not a number from 1 to 2^63 - 1"},
+        Bad{Line("1007", "-7"), "token: not a number from 1 to 2^63 - 1"},
+        Bad{Line("1007", "01007"), "token: not a number from 1 to 2^63 - 1"},
+        Bad{Line("1007", "0"), "token: not a number from 1 to 2^63 - 1"}));
 
 }  // namespace
 }  // namespace cachalot::sim

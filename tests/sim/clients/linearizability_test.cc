@@ -28,9 +28,7 @@ RealInstant At(int64_t milliseconds) {
   return RealInstant() + absl::Milliseconds(milliseconds);
 }
 
-FencingToken Token(uint64_t index) {
-  return FencingToken{.epoch = Epoch(1), .index = LogIndex(index)};
-}
+FencingToken Token(uint64_t index) { return FencingToken(index); }
 
 // From one millisecond to another; `to` < 0: there was no answer.
 struct Span {

@@ -13,8 +13,8 @@ namespace {
 
 constexpr SessionId kSession{.node = {1, 1}, .number = 1};
 constexpr SessionId kOtherSession{.node = {1, 1}, .number = 2};
-constexpr FencingToken kToken{.epoch = Epoch(1), .index = LogIndex(5)};
-constexpr FencingToken kOtherToken{.epoch = Epoch(1), .index = LogIndex(6)};
+constexpr FencingToken kToken(5);
+constexpr FencingToken kOtherToken(6);
 constexpr RequestId kRequest(3);
 
 RealInstant At(absl::Duration time) { return RealInstant() + time; }

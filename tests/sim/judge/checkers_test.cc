@@ -38,9 +38,7 @@ Entry MakeEntry(uint64_t term, absl::Duration time, std::string payload) {
                .payload = SharedBytes(std::move(payload))};
 }
 
-FencingToken Token(uint64_t index) {
-  return FencingToken{.epoch = Epoch(1), .index = LogIndex(index)};
-}
+FencingToken Token(uint64_t index) { return FencingToken(index); }
 
 TEST(OneLeaderPerTermTest, RefusesASecondLeader) {
   OneLeaderPerTerm checker;
@@ -145,7 +143,12 @@ TEST(TokensRiseTest, RefusesAGrantWithoutToken) {
 
 class ReadsAreRecentTest : public testing::Test {
  protected:
-  ReadsAreRecentTest() { reads_.ObserveEnd(Token(5), LogIndex(8)); }
+  ReadsAreRecentTest() {
+    for (const uint64_t index : {5, 7, 9}) {
+      reads_.ObserveGrant(Token(index), LogIndex(index));
+    }
+    reads_.ObserveEnd(Token(5), LogIndex(8));
+  }
 
   static LockInfo Held(std::string key, uint64_t index) {
     return {.key = std::move(key), .token = Token(index)};

@@ -14,9 +14,7 @@ namespace {
 
 SessionId Session(uint64_t number) { return {{number, number}, 1}; }
 
-FencingToken Token(uint64_t index) {
-  return {.epoch = Epoch(1), .index = LogIndex(index)};
-}
+FencingToken Token(uint64_t index) { return FencingToken(index); }
 
 LockCommand Ask(uint64_t session) {
   return Acquire{.session = Session(session),

@@ -211,7 +211,7 @@ TEST_F(JudgeTest, SeesAGrantThatTheTableDoesNotHave) {
   judge_.Stepped(world_, kFirst, RequestSubmitted{kNoRequest, acquire}, {});
   AnswerRequest answer{.request = kNoRequest};
   answer.answer.outcome = Outcome::kOk;
-  answer.answer.token = {.epoch = Epoch(1), .index = LogIndex(1)};
+  answer.answer.token = FencingToken(1);
   EXPECT_SAYS(Claim(answer), "the node believes in 0 locks");
 }
 
@@ -296,7 +296,7 @@ TEST_F(JudgeTest, AWorldWithADeadMemberIsUnsettledUntilItIsForgotten) {
 }
 
 TEST_F(JudgeTest, ASessionThatNobodyOwnsUnsettlesTheWorld) {
-  LockModel model(Epoch(1));
+  LockModel model;
   model.Apply(LogIndex(1), ClusterTime(),
               {OpenSession{.session = {{9, 9}, 1}, .ttl = absl::Seconds(3)}});
   EXPECT_SAYS(FindLeftover(world_, model), "is nobody's");
@@ -304,7 +304,7 @@ TEST_F(JudgeTest, ASessionThatNobodyOwnsUnsettlesTheWorld) {
 
 TEST_F(JudgeTest, ALockInWhichNobodyBelievesUnsettlesTheWorld) {
   const SessionId session = world_.node(kFirst)->client().session();
-  LockModel model(Epoch(1));
+  LockModel model;
   const OpenSession open = {.session = session, .ttl = absl::Seconds(3)};
   const Acquire acquire = {.session = session,
                            .sequence = Sequence(1),

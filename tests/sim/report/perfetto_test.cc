@@ -127,8 +127,8 @@ TEST(PerfettoTest, ShowsRolesLeasesPausesAndTheViolation) {
   run.steps.push_back({RealInstant() + absl::Milliseconds(1), HostId(1)});
   run.roles.push_back({all, HostId(1), "leader", Term(4)});
   run.pauses.push_back({all, HostId(1)});
-  run.holds.push_back({all, "\xff<door>", 0, HostId(1), "1.2.0"});
-  run.beliefs.push_back({all, "\xff<door>", HostId(1), "1.2.0", false, ""});
+  run.holds.push_back({all, "\xff<door>", 0, HostId(1), "2"});
+  run.beliefs.push_back({all, "\xff<door>", HostId(1), "2", false, ""});
   run.heading.sentence = "n1: broken";
   run.heading.failed_step = 0;
   std::vector<std::string> names;

@@ -99,10 +99,9 @@ Recording RecordTwoHolders() {
   recording.host_count = 2;
   recording.end = begin + absl::Seconds(1);
   recording.steps.push_back({begin, HostId(1)});
+  recording.beliefs.push_back({{begin, recording.end}, "door", HostId(1), "1"});
   recording.beliefs.push_back(
-      {{begin, recording.end}, "door", HostId(1), "1.1.0"});
-  recording.beliefs.push_back(
-      {{middle, recording.end}, "door", HostId(2), "1.2.0"});
+      {{middle, recording.end}, "door", HostId(2), "2"});
   return recording;
 }
 
