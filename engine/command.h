@@ -203,6 +203,9 @@ struct Reply {
   friend bool operator==(const Reply&, const Reply&) = default;
 };
 
+// "opened", "must release". For people.
+const char* ReplyKindName(Reply::Kind kind);
+
 }  // namespace cachalot
 
 #endif  // ENGINE_COMMAND_H_

@@ -198,7 +198,8 @@ Node::Node(NodeOptions options, const Now& now, Identity identity)
       next_voter_review_(now.slow),
       next_leave_intent_(now.slow),
       stall_remembered_until_(now.slow),
-      introductions_since_(now.slow) {
+      introductions_since_(now.slow),
+      cluster_name_(HashClusterName(options_.cluster)) {
   for (Address& address : options_.local_addresses) address.port = 0;
   std::sort(options_.local_addresses.begin(), options_.local_addresses.end());
   membership_.Introduce(
@@ -501,6 +502,9 @@ void Node::Receive(absl::string_view bytes, Origin origin, Outbox& out) {
   }
   origin.claimed = envelope->from_address;
   origin.is_local = IsOfThisMachine(origin.source);
+  if (envelope->cluster_name != cluster_name_) {
+    return RefuseOtherName(*envelope, origin, out);
+  }
   if (!origin.claimed.IsNone() && !origin.MayName(origin.claimed)) {
     return RefuseAddress(*envelope, origin);
   }
@@ -663,7 +667,11 @@ void Node::Emit(Outgoing outgoing) {
     ++stats_.unroutable;
     return;
   }
-  std::string bytes = Encode(Envelope{.cluster = identity_.cluster,
+  if (auto* list = std::get_if<PushPull>(&outgoing.message)) {
+    list->cluster_name = options_.cluster;
+  }
+  std::string bytes = Encode(Envelope{.cluster_name = cluster_name_,
+                                      .cluster = identity_.cluster,
                                       .from = identity_.node,
                                       .to = outgoing.to,
                                       .from_address = options_.address,
@@ -759,6 +767,7 @@ uint64_t Node::Fingerprint() const {
       .Add(stall_remembered_until_);
   for (const Address& address : broken_links_) hash.Add(address.ToString());
   hash.Add(introductions_since_).Add(static_cast<uint64_t>(introductions_));
+  for (const Address& address : other_names_) hash.Add(address.ToString());
   hash.Add(uint64_t{standing_.has_session} * 4 +
            uint64_t{standing_.has_leader} * 2 + uint64_t{standing_.joined});
   return hash.value();

@@ -40,6 +40,7 @@ struct NodeStats {
   uint64_t undecodable = 0;     // not a message, or beyond a limit
   uint64_t other_version = 0;   // of another protocol version
   uint64_t other_cluster = 0;   // of another cluster
+  uint64_t other_name = 0;      // of a cluster of another name
   uint64_t misaddressed = 0;    // for another node, or from ourselves
   uint64_t unroutable = 0;      // to a node whose address is not known
   uint64_t impersonations = 0;  // commands for the session of another node
@@ -163,6 +164,8 @@ class Node {
   // Messages.
   void Receive(absl::string_view bytes, Origin origin, Outbox& out);
   void RefuseAddress(const Envelope& envelope, const Origin& origin);
+  void RefuseOtherName(const Envelope& envelope, const Origin& origin,
+                       Outbox& out);
   bool Admit(const Envelope& envelope, const Origin& origin, Outbox& out);
   bool AdmitWithoutCluster(const Envelope& envelope, const Origin& origin,
                            Outbox& out);
@@ -196,7 +199,8 @@ class Node {
   FencingToken FindTokensSeen() const;
   void AskToJoin(const Origin& origin, Outbox& out);
   void NoteRestartedVoter(NodeId stranger, const Origin& origin);
-  void AnswerStranger(NodeId stranger, const Origin& origin, Outbox& out);
+  void AnswerStranger(NodeId stranger, const Origin& origin, PushPull answer,
+                      Outbox& out);
 
   // The tokens that this node's session is granted must be above it.
   FencingToken TokenFloor() const {
@@ -369,6 +373,12 @@ class Node {
   // `introductions_since_`; both begin anew each IntroductionsPeriod().
   SlowInstant introductions_since_;
   int introductions_ = 0;
+
+  // HashClusterName() of the options' cluster; fixed.
+  uint64_t cluster_name_ = 0;
+  // Who has told us another name: each is told of once. At most
+  // kOtherNamesMax, never forgotten.
+  absl::btree_set<Address> other_names_;
 
   // The last of each that was ordered: ordered again only if it changes.
   AnnounceStanding standing_;

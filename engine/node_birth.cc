@@ -32,6 +32,8 @@ constexpr absl::Duration JoinAskInterval() { return absl::Milliseconds(200); }
 // to so many in a period.
 constexpr absl::Duration IntroductionsPeriod() { return absl::Seconds(1); }
 constexpr int kIntroductionsMax = 256;
+// Whose other names are told of.
+constexpr size_t kOtherNamesMax = 64;
 
 // Tokens that others of a cluster may have been granted since this node heard
 // of the last: as many as 2^28 grants take.
@@ -110,7 +112,7 @@ bool Node::AdmitWithoutCluster(const Envelope& envelope, const Origin& origin,
   if (!identity_.cluster.IsNone() || !names_us) {
     if (introduces) {
       NoteRestartedVoter(envelope.from, origin);
-      AnswerStranger(envelope.from, origin, out);
+      AnswerStranger(envelope.from, origin, membership_.WholeList(), out);
     } else {
       ++stats_.strangers;
     }
@@ -189,9 +191,31 @@ void Node::NoteRestartedVoter(NodeId stranger, const Origin& origin) {
   StartOver(ClusterDissolved::Reason::kNobodyLeads, ClusterId(), Address());
 }
 
-// Sends a stranger the list of members, on the stream on which it asked. A
-// sender that then replies to our id has received it, so its address is proven.
-void Node::AnswerStranger(NodeId stranger, const Origin& origin, Outbox& out) {
+// This process is a seed of one whose cluster has another name, or the other
+// way round. Nothing of what it says is taken in. It is answered with our name
+// and nothing else, so that its operator, too, reads why they do not meet.
+void Node::RefuseOtherName(const Envelope& envelope, const Origin& origin,
+                           Outbox& out) {
+  ++stats_.other_name;
+  const auto* list = std::get_if<PushPull>(&envelope.message);
+  if (list == nullptr || !origin.on_stream) return;
+  const Address source = origin.SourceListener();
+  const bool is_told = other_names_.contains(source);
+  if (!is_told && other_names_.size() < kOtherNamesMax) {
+    other_names_.insert(source);
+    Observe([&] {
+      return OtherNameMet{source, list->cluster_name, options_.cluster};
+    });
+  }
+  if (list->is_reply) return;
+  AnswerStranger(envelope.from, origin, PushPull{.is_reply = true}, out);
+}
+
+// Answers a stranger on the stream on which it asked, mostly with the list of
+// members. A sender that then replies to our id has received it, so its address
+// is proven.
+void Node::AnswerStranger(NodeId stranger, const Origin& origin,
+                          PushPull answer, Outbox& out) {
   if (now_.slow - introductions_since_ >= IntroductionsPeriod()) {
     introductions_since_ = now_.slow;
     introductions_ = 0;
@@ -204,7 +228,7 @@ void Node::AnswerStranger(NodeId stranger, const Origin& origin, Outbox& out) {
   out.Send({.to = stranger,
             .address = origin.source,
             .channel = Outgoing::Channel::kSameStream,
-            .message = membership_.WholeList()});
+            .message = std::move(answer)});
 }
 
 void Node::AskToJoin(const Origin& origin, Outbox& out) {

@@ -133,6 +133,13 @@ struct ClusterJoined {
   ClusterId cluster;
   FencingToken token_base;
 };
+// A process at `address` belongs to a cluster of another name. Nothing is taken
+// from it.
+struct OtherNameMet {
+  Address address;
+  std::string theirs;  // empty: it did not say; not escaped
+  std::string ours;
+};
 // This node gave its cluster up and looks for another, under another id.
 struct ClusterDissolved {
   enum class Reason : uint8_t {
@@ -166,8 +173,8 @@ using Observation =
                  LeaderFollowed, VotersChanged, MemberChanged, MemberHeard,
                  ProbeStarted, ProbeAnswered, SelfAccused, AddressRefused,
                  Isolated, IsolationEnded, Stalled, ClusterFounded,
-                 ClusterJoined, ClusterDissolved, SessionOpened, SessionLost,
-                 ExpiryProposed>;
+                 ClusterJoined, ClusterDissolved, OtherNameMet, SessionOpened,
+                 SessionLost, ExpiryProposed>;
 
 // Watches a node. It returns nothing that the node reads, so it cannot change a
 // run. Called during a step: it must not call the node.

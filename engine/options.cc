@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "engine/limits.h"
+#include "engine/wire/checksum.h"
 
 namespace cachalot {
 namespace {
@@ -117,6 +118,8 @@ absl::Status ValidateStanding(const NodeOptions& options) {
   return Rules("")
       .Range("name's size", options.name.size(), size_t{0},
              limits::kNameBytesMax)
+      .Range("cluster's size", options.cluster.size(), size_t{1},
+             limits::kNameBytesMax)
       .Require(!options.address.IsNone(), "address", "have a port")
       .Range("seeds' count", options.seeds.size(), size_t{0}, limits::kSeedsMax)
       .Require(
@@ -142,6 +145,10 @@ absl::Status Validate(const NodeOptions& options) {
   if (status.ok()) status = Validate(options.consensus);
   if (status.ok()) status = Validate(options.lease);
   return status;
+}
+
+uint64_t HashClusterName(absl::string_view name) {
+  return Checksum(name) ^ Checksum(kDefaultCluster);
 }
 
 }  // namespace cachalot

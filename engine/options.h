@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "engine/address.h"
 #include "engine/observer.h"
@@ -109,6 +110,9 @@ struct LeaseOptions {
   absl::Duration leave_timeout = absl::Seconds(5);
 };
 
+// The cluster's name for those who do not choose one.
+inline constexpr char kDefaultCluster[] = "cachalot";
+
 // One node: who it is, whom it asks, and whether it may found a cluster.
 struct NodeOptions {
   // Seeds every random number that the node draws. Two processes must never
@@ -116,6 +120,9 @@ struct NodeOptions {
   uint64_t seed = 0;
   // For people; unique if possible. At most limits::kNameBytesMax bytes.
   std::string name;
+  // The name of the cluster that it may found or join. Nodes of different names
+  // take nothing from each other. [1, limits::kNameBytesMax] bytes.
+  std::string cluster = kDefaultCluster;
   // Where the others reach this node. Not none.
   Address address;
   // Other addresses of this machine, without loopback. Ports are ignored.
@@ -144,6 +151,10 @@ struct NodeOptions {
   // Not owned; may be null; outlives the node and its copies.
   Observer* observer = nullptr;
 };
+
+// Stands for the name of a cluster in each message. 0 for kDefaultCluster, so
+// that the name of those who chose none costs nothing there.
+uint64_t HashClusterName(absl::string_view name);
 
 // InvalidArgument, naming the field and its range, if a rule written beside it
 // is broken.

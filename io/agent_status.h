@@ -31,7 +31,8 @@ struct AgentStatus {
   NodeId id;
   std::string name;
   Address address;
-  ClusterId cluster;        // none: has none
+  ClusterId cluster;  // none: has none
+  std::string cluster_name;
   FencingToken token_base;  // above it are all tokens of the cluster
   Standing standing;
   MemberRole role = MemberRole::kMember;
@@ -49,6 +50,7 @@ struct AgentStatus {
   uint64_t undecodable = 0;
   uint64_t other_version = 0;
   uint64_t other_cluster = 0;
+  uint64_t other_name = 0;  // of a cluster of another name
   uint64_t misaddressed = 0;
   uint64_t impersonations = 0;  // commands for the sessions of other nodes
   uint64_t unasked = 0;         // answers to nothing that was asked

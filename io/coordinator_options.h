@@ -44,6 +44,9 @@ struct CoordinatorOptions {
   SeedTiming seed_timing;
   // For people. Empty: the advertised address.
   std::string name;
+  // NodeOptions::cluster: processes of clusters of other names take nothing
+  // from this one, nor it from them.
+  std::string cluster = kDefaultCluster;
   // NodeOptions::bootstrap_expect. Unset: 1 if the only seed is this process
   // itself, else 0.
   std::optional<int> bootstrap_expect;

@@ -49,6 +49,7 @@ DriverOptions ToDriverOptions(const CoordinatorOptions& options, uint64_t seed,
   driver.node = {
       .seed = seed,
       .name = options.name,
+      .cluster = options.cluster,
       .address = endpoints.advertise,
       .local_addresses = SystemNetwork().Addresses(),
       .seeds = seeds.others,

@@ -286,6 +286,7 @@ void Driver::TellRefusals(const Address& from, const NodeStats& before) {
       {&NodeStats::undecodable, "not a message, or beyond a limit"},
       {&NodeStats::other_version, "of another protocol version"},
       {&NodeStats::other_cluster, "of another cluster"},
+      {&NodeStats::other_name, "of a cluster of another name"},
       {&NodeStats::misaddressed, "for another node"},
       {&NodeStats::impersonations, "for the session of another node"},
       {&NodeStats::unasked, "an answer to nothing that was asked"},

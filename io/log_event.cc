@@ -22,6 +22,8 @@ constexpr LogEventInfo kEvents[] = {
     {kClusterJoined, kInfo, "cluster_joined", "cluster, token_base"},
     {kClusterDissolved, kWarning, "cluster_dissolved",
      "cluster, other_cluster, reason"},
+    {kOtherClusterName, kWarning, "other_cluster_name",
+     "address, name, other_name"},
     {kLeaderLost, kInfo, "leader_lost", "term, leader, leader_id, silent_ms"},
     {kElectionStarted, kInfo, "election_started", "term, reason"},
     {kLeadershipWon, kInfo, "leadership_won", "term"},

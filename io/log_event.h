@@ -30,6 +30,7 @@ enum class LogEvent : uint8_t {
   kClusterFounded,
   kClusterJoined,
   kClusterDissolved,
+  kOtherClusterName,
   kLeaderLost,
   kElectionStarted,
   kLeadershipWon,

@@ -390,6 +390,19 @@ void LogObserver::Tell(const ClusterDissolved& what) const {
   });
 }
 
+void LogObserver::Tell(const OtherNameMet& what) const {
+  LogTo(log_, LogEvent::kOtherClusterName, [&] {
+    return LogText{
+        absl::StrCat("takes nothing from ", what.address.ToString(),
+                     ": its cluster is named ", Escape(what.theirs), ", ours ",
+                     Escape(what.ours),
+                     "; one of the two has the other among its seeds"),
+        {{"address", what.address.ToString()},
+         {"name", Escape(what.ours)},
+         {"other_name", Escape(what.theirs)}}};
+  });
+}
+
 void LogObserver::Tell(const SessionOpened& what) const {
   LogTo(log_, LogEvent::kSessionOpened, [&] {
     return LogText{absl::StrCat("opened session ", what.session.number),

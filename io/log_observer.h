@@ -63,6 +63,7 @@ class LogObserver : public Observer {
   void Tell(const ClusterFounded& what) const;
   void Tell(const ClusterJoined& what) const;
   void Tell(const ClusterDissolved& what) const;
+  void Tell(const OtherNameMet& what) const;
   void Tell(const SessionOpened& what) const;
   void Tell(const SessionLost& what) const;
   void Tell(const ExpiryProposed& what) const;

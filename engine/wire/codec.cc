@@ -199,7 +199,8 @@ Message FromUnion(Reader& reader, const wire::Envelope& envelope) {
 }
 
 Envelope FromTable(Reader& reader, const wire::Envelope& envelope) {
-  Envelope result = {.cluster = codec::ToId<ClusterId>(envelope.cluster()),
+  Envelope result = {.cluster_name = envelope.cluster_name(),
+                     .cluster = codec::ToId<ClusterId>(envelope.cluster()),
                      .from = codec::ToId<NodeId>(envelope.from()),
                      .to = codec::ToId<NodeId>(envelope.to()),
                      .from_address = codec::ToAddress(envelope.from_address())};
@@ -241,7 +242,7 @@ std::string Encode(const Envelope& envelope) {
       codec::UnlessNone(envelope.to, codec::ToWire(envelope.to)),
       codec::UnlessNone(envelope.from_address,
                         codec::ToWire(envelope.from_address)),
-      message.kind, message.table);
+      message.kind, message.table, envelope.cluster_name);
   return WithChecksum(writer.Finish(root, wire::EnvelopeIdentifier()));
 }
 

@@ -99,10 +99,11 @@ Gossip FromTable(Reader& reader, const wire::Gossip& gossip) {
 
 Offset<wire::PushPull> ToTable(Writer& writer, const PushPull& push_pull) {
   const auto members = writer.Tables(push_pull.members);
+  const auto name = writer.Text(push_pull.cluster_name);
   return wire::CreatePushPull(writer.builder(), push_pull.is_reply,
                               push_pull.is_join, push_pull.token_base.number(),
                               push_pull.bootstrap_expect, members,
-                              push_pull.is_led);
+                              push_pull.is_led, name);
 }
 
 PushPull FromTable(Reader& reader, const wire::PushPull& push_pull) {
@@ -113,7 +114,9 @@ PushPull FromTable(Reader& reader, const wire::PushPull& push_pull) {
           .token_base = reader.Token(push_pull.token_base()),
           .is_led = push_pull.is_led(),
           .bootstrap_expect = push_pull.bootstrap_expect(),
-          .members = ReadFacts(reader, push_pull.members())};
+          .members = ReadFacts(reader, push_pull.members()),
+          .cluster_name = reader.Text(push_pull.cluster_name(),
+                                      limits::kNameBytesMax, "cluster_name")};
 }
 
 }  // namespace cachalot::codec

@@ -86,6 +86,7 @@ struct PushPull {
   // founder that invites others to its cluster. Else 0.
   uint32_t bootstrap_expect = 0;
   std::vector<MemberFact> members;
+  std::string cluster_name;  // the sender's NodeOptions::cluster
   friend bool operator==(const PushPull&, const PushPull&) = default;
 };
 
@@ -236,6 +237,8 @@ using Message =
 
 // What surrounds every message.
 struct Envelope {
+  // HashClusterName() of the sender's NodeOptions::cluster.
+  uint64_t cluster_name = 0;
   ClusterId cluster;  // none: the sender has no cluster yet
   NodeId from;
   NodeId to;             // none: whoever listens there (PushPull only)

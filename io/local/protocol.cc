@@ -97,6 +97,7 @@ Offset<local::wire::Status> ToWire(FlatBufferBuilder& builder,
                                    const AgentStatus& status) {
   const auto name = TextToWire(builder, status.name);
   const auto survival = ToWire(builder, status.survival);
+  const auto cluster_name = TextToWire(builder, status.cluster_name);
   const auto problems = builder.CreateVectorOfStrings(status.problems);
   const local::wire::WideId id = ToWire(status.id);
   const local::wire::WideId cluster = ToWire(status.cluster);
@@ -124,6 +125,8 @@ Offset<local::wire::Status> ToWire(FlatBufferBuilder& builder,
   out.add_undecodable(status.undecodable);
   out.add_other_version(status.other_version);
   out.add_other_cluster(status.other_cluster);
+  out.add_other_name(status.other_name);
+  out.add_cluster_name(cluster_name);
   out.add_misaddressed(status.misaddressed);
   out.add_streams_malformed(status.streams_malformed);
   out.add_frames_received(status.frames_received);
@@ -283,6 +286,8 @@ AgentStatus ToStatus(FieldReader& reader, const local::wire::Status& status) {
           .name = reader.Text(status.name(), kTextBytesMax, "name"),
           .address = ToAddress(status.address()),
           .cluster = ToId<ClusterId>(status.cluster()),
+          .cluster_name =
+              reader.Text(status.cluster_name(), kTextBytesMax, "cluster_name"),
           .token_base = ToToken(reader, status.token_base()),
           .standing = {.joined = status.joined(),
                        .has_leader = status.has_leader(),
@@ -301,6 +306,7 @@ AgentStatus ToStatus(FieldReader& reader, const local::wire::Status& status) {
           .undecodable = status.undecodable(),
           .other_version = status.other_version(),
           .other_cluster = status.other_cluster(),
+          .other_name = status.other_name(),
           .misaddressed = status.misaddressed(),
           .impersonations = status.impersonations(),
           .unasked = status.unasked(),

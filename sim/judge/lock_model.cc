@@ -41,32 +41,10 @@ bool IsInWindow(Sequence first, Sequence sequence) {
          sequence.value() - first.value() < limits::kRequestsPerSessionMax;
 }
 
-const char* KindName(Reply::Kind kind) {
-  switch (kind) {
-    case Reply::Kind::kOpened:
-      return "opened";
-    case Reply::Kind::kKept:
-      return "kept";
-    case Reply::Kind::kClosed:
-      return "closed";
-    case Reply::Kind::kAnswered:
-      return "answered";
-    case Reply::Kind::kQueued:
-      return "queued";
-    case Reply::Kind::kSessionGone:
-      return "session gone";
-    case Reply::Kind::kRevoked:
-      return "revoked";
-    case Reply::Kind::kMustRelease:
-      return "must release";
-  }
-  return "?";
-}
-
 std::string Describe(const Reply* reply) {
   if (reply == nullptr) return "nothing";
-  return Say(KindName(reply->kind), " ", reply->session, " #", reply->sequence,
-             " ", reply->outcome, " ", reply->token);
+  return Say(ReplyKindName(reply->kind), " ", reply->session, " #",
+             reply->sequence, " ", reply->outcome, " ", reply->token);
 }
 
 }  // namespace

@@ -57,26 +57,23 @@ std::string CommandName(const LockCommand& command) {
 }
 
 std::string ReplyText(const Reply& reply) {
+  const char* const kind = ReplyKindName(reply.kind);
   switch (reply.kind) {
     case Reply::Kind::kOpened:
-      return "opened";
     case Reply::Kind::kKept:
-      return "kept";
     case Reply::Kind::kClosed:
-      return "closed";
+    case Reply::Kind::kSessionGone:
+      return kind;
     case Reply::Kind::kAnswered:
       return absl::StrCat("#", reply.sequence.value(), " ",
                           OutcomeName(reply.outcome));
     case Reply::Kind::kQueued:
-      return absl::StrCat("#", reply.sequence.value(), " queued");
-    case Reply::Kind::kSessionGone:
-      return "session gone";
+      return absl::StrCat("#", reply.sequence.value(), " ", kind);
     case Reply::Kind::kRevoked:
-      return absl::StrCat("revoked ", reply.key);
     case Reply::Kind::kMustRelease:
-      return absl::StrCat("must release ", reply.key);
+      return absl::StrCat(kind, " ", reply.key);
   }
-  return "?";
+  return kind;
 }
 
 std::string Describe(const Ping& m) {

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <fstream>
@@ -161,6 +162,33 @@ TEST_F(AgentLogTest, ANameForgesNoLine) {
     EXPECT_THAT(line, Not(HasSubstr("\x1b")));
     EXPECT_FALSE(absl::StartsWith(line, "2026-01-01T00:00:00.000")) << line;
   }
+}
+
+TEST_F(AgentLogTest, AnAgentOfAnotherClusterIsRefusedAndNamedOnBothSides) {
+  Start("--cluster production", absl::StrCat("> ", Path("log")));
+  AwaitReady();
+  const std::string stray =
+      absl::StrCat("exec ", FindCachalot().value(),
+                   " agent --bind 127.0.0.1:0 --join ", address_, " --socket ",
+                   Path("stray"), " --cluster staging > ", Path("stray.log"));
+  const ChildProcess other =
+      ChildProcess::Start({"/bin/sh", "-c", stray}).value();
+  const auto tells = [this](const std::string& name, const char* text) {
+    const std::vector<std::string> lines = LinesOf(name);
+    return std::any_of(lines.begin(), lines.end(),
+                       [text](const std::string& line) {
+                         return absl::StrContains(line, text);
+                       });
+  };
+  ASSERT_TRUE(
+      Eventually("both to say why they do not meet", Patience(), [&] {
+        return tells("log", "its cluster is named staging, ours production") &&
+               tells("stray.log", "its cluster is named production, ours stag");
+      }).ok());
+  EXPECT_THAT(Ask({"members"}).output, Not(HasSubstr("staging")));
+  EXPECT_THAT(Ask({"status", "--json"}).output,
+              HasSubstr("\"cluster_name\":\"production\""));
+  EXPECT_EQ(Ask({"try", "k"}).exit_status.value, 0);
 }
 
 TEST_F(AgentLogTest, AReaderThatGoesAwayDoesNotEndTheAgent) {

@@ -62,6 +62,8 @@ INSTANTIATE_TEST_SUITE_P(
     Node, BrokenRule,
     testing::Values(
         BadOption{"name", [](auto& o) { o.name = std::string(65, 'n'); }},
+        BadOption{"cluster", [](auto& o) { o.cluster.clear(); }},
+        BadOption{"cluster", [](auto& o) { o.cluster = std::string(65, 'c'); }},
         BadOption{"address", [](auto& o) { o.address = Address(); }},
         BadOption{"seeds", [](auto& o) { o.seeds.resize(65, kOther); }},
         BadOption{"seeds", [](auto& o) { o.seeds.push_back(Address()); }},

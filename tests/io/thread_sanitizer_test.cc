@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include "absl/status/status.h"
 #include "absl/synchronization/blocking_counter.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
@@ -44,6 +45,9 @@ struct Guarded {
   absl::Notification is_written;
   int value = 0;
   bool is_ready = false;
+  // Both have one text.
+  absl::Status status = absl::NotFoundError("no such thing");
+  absl::Status same_status = status;
 
   bool IsReady() const { return is_ready; }
 };
@@ -79,6 +83,8 @@ void WriteUnderOther(Guarded& guarded) {
   guarded.value = 1;
 }
 
+void WriteStatus(Guarded& guarded) { guarded.status = absl::OkStatus(); }
+
 // Runs `body` in a child, in which the sanitizer must report a race. The child
 // exits with a code of its own, since a report is fatal only at the end.
 #define EXPECT_RACE(body)                                        \
@@ -92,6 +98,10 @@ class PlantedRaceTest : public testing::Test {
 
 TEST_F(PlantedRaceTest, OfTwoWithoutALockIsReported) {
   EXPECT_RACE(RunInTurn(WriteUnlocked, WriteUnlocked));
+}
+
+TEST_F(PlantedRaceTest, OfTwoWhoWriteOneStatusIsReported) {
+  EXPECT_RACE(RunInTurn(WriteStatus, WriteStatus));
 }
 
 TEST_F(PlantedRaceTest, OfOneWithoutTheLockIsReported) {
@@ -133,6 +143,16 @@ TEST_F(PlantedRaceTest, OfWhatAConditionReadsIsReported) {
 }
 
 #endif  // HAS_THREAD_SANITIZER
+
+// The last who lets go of the text frees it.
+TEST(SharedStatusTest, ItsTextIsReadAndFreedByTwoThreads) {
+  RunInTurn(
+      [](Guarded& guarded) {
+        EXPECT_EQ(guarded.status.message(), "no such thing");
+        guarded.status = absl::OkStatus();
+      },
+      [](Guarded& guarded) { guarded.same_status = absl::OkStatus(); });
+}
 
 // What follows must run without a report; in other builds, run at all.
 

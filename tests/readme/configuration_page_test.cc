@@ -141,6 +141,7 @@ std::string InWords(const std::string& value) {
     return absl::AsciiStrToLower(value.substr(11));
   }
   if (value == "nullptr") return "null";
+  if (value == "kDefaultCluster") return kDefaultCluster;
   return absl::StrReplaceAll(value, {{"'", ""}});
 }
 

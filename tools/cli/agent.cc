@@ -102,6 +102,7 @@ CoordinatorOptions ToCoordinatorOptions(const AgentOptions& options,
   result.advertise = options.advertise;
   result.seeds = options.join;
   result.name = options.name;
+  result.cluster = options.cluster;
   result.bootstrap_expect = options.bootstrap_expect;
   result.local_socket = socket;
   result.local_socket_group = options.socket_group;

@@ -21,6 +21,7 @@ struct AgentOptions {
   std::vector<std::string> join;
   std::string advertise;  // empty: see CoordinatorOptions
   std::string name;
+  std::string cluster = kDefaultCluster;
   std::optional<int> bootstrap_expect;
   absl::Duration birth_delay = CoordinatorOptions().birth_delay;
   MembershipOptions membership;

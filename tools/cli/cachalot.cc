@@ -199,6 +199,11 @@ void AddAgent(CLI::App& app, CommandLine& line) {
   command.add_option("--name", options.name, "for people [the address]")
       ->type_name("NAME");
   command
+      .add_option("--cluster", options.cluster,
+                  "the cluster's name; agents of other names are refused "
+                  "[cachalot]")
+      ->type_name("NAME");
+  command
       .add_option("--bootstrap-expect", options.bootstrap_expect,
                   "found a cluster when so many agents have met that all "
                   "expect so many")
@@ -208,16 +213,15 @@ void AddAgent(CLI::App& app, CommandLine& line) {
                   "the local socket [PORT.sock in /run/cachalot if root runs "
                   "the agent, else in /run/user/UID/cachalot or ~/.cachalot]")
       ->type_name("PATH");
-  CLI::Option* group =
-      command
-          .add_option("--socket-group", options.socket_group,
-                      "members of this group may use the local socket, besides "
-                      "this user and root")
-          ->type_name("GROUP");
+  command
+      .add_option("--socket-group", options.socket_group,
+                  "members of this group may use the local socket, besides "
+                  "this user and root")
+      ->type_name("GROUP");
   command
       .add_option("--socket-mode", options.socket_mode,
                   "0600, or 0660 with --socket-group, which it is by itself")
-      ->check([group](const std::string& mode) -> std::string {
+      ->check([](const std::string& mode) -> std::string {
         if (mode != "0600" && mode != "0660") return "must be 0600 or 0660";
         return "";
       })

@@ -77,6 +77,7 @@ constexpr Dropped kDropped[] = {
     {"undecodable", "undecodable", &AgentStatus::undecodable},
     {"other_version", "of another version", &AgentStatus::other_version},
     {"other_cluster", "of another cluster", &AgentStatus::other_cluster},
+    {"other_name", "of a cluster of another name", &AgentStatus::other_name},
     {"misaddressed", "for another node", &AgentStatus::misaddressed},
     {"impersonations", "for the session of another node",
      &AgentStatus::impersonations},
@@ -108,6 +109,7 @@ Json StatusToJson(const AgentStatus& status) {
   body["id"] = status.id.ToString();
   body["address"] = status.address.ToString();
   body["cluster"] = status.cluster.IsNone() ? "" : status.cluster.ToString();
+  AddText(body, "cluster_name", status.cluster_name);
   body["token_base"] = status.token_base.ToString();
   body["joined"] = status.standing.joined;
   body["has_leader"] = status.standing.has_leader;

@@ -10,10 +10,7 @@ namespace cachalot {
 
 // Found by GoogleTest, so that a failure shows words.
 inline void PrintTo(const Reply& reply, std::ostream* out) {
-  static constexpr const char* kKinds[] = {
-      "opened", "kept",         "closed",  "answered",
-      "queued", "session gone", "revoked", "must release"};
-  *out << "{" << kKinds[static_cast<size_t>(reply.kind)] << " " << reply.session
+  *out << "{" << ReplyKindName(reply.kind) << " " << reply.session
        << " sequence=" << reply.sequence << " renewal=" << reply.renewal
        << " outcome=" << reply.outcome << " token=" << reply.token
        << " index=" << reply.index << " granted_at=" << reply.granted_at

@@ -9,7 +9,8 @@
 namespace cachalot {
 
 Envelope MessageGenerator::DrawEnvelope(size_t kind) {
-  return {.cluster = DrawId<ClusterId>(),
+  return {.cluster_name = DrawBool() ? random_.Next() : 0,
+          .cluster = DrawId<ClusterId>(),
           .from = DrawId<NodeId>(),
           .to = DrawId<NodeId>(),
           .from_address = DrawAddress(),
@@ -129,7 +130,8 @@ Message MessageGenerator::DrawMessage(size_t kind) {
                       .is_led = DrawBool(),
                       .bootstrap_expect = static_cast<uint32_t>(
                           random_.Between(0, limits::kMembersMax)),
-                      .members = DrawFacts()};
+                      .members = DrawFacts(),
+                      .cluster_name = DrawBytes(0, limits::kNameBytesMax)};
     case 6:
       return VoteRequest{.term = term,
                          .last_index = index,

@@ -62,7 +62,7 @@ TEST(IoJudgeTest, NoSeedBreaksAProperty) {
 }
 
 TEST(IoJudgeTest, OneSeedIsOneRun) {
-  for (const uint64_t seed : {3, 4, 5}) {
+  for (const uint64_t seed : {3u, 4u, 5u}) {
     EXPECT_EQ(RunSeed(seed).hash, RunSeed(seed).hash) << "seed " << seed;
   }
   EXPECT_NE(RunSeed(3).hash, RunSeed(4).hash);

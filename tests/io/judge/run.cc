@@ -370,7 +370,7 @@ void Run::PlanProgram(Host& host, LocalProgram& program) {
                   program.Act();
                 } else if (host.coordinator != nullptr) {
                   program.Connect(host.socket, host.process,
-                                  [this, &host, process = host.process] {
+                                  [&host, process = host.process] {
                                     if (host.coordinator == nullptr) return;
                                     if (host.process == process)
                                       host.driver->Poke();

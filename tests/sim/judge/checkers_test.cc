@@ -144,7 +144,7 @@ TEST(TokensRiseTest, RefusesAGrantWithoutToken) {
 class ReadsAreRecentTest : public testing::Test {
  protected:
   ReadsAreRecentTest() {
-    for (const uint64_t index : {5, 7, 9}) {
+    for (const uint64_t index : {5u, 7u, 9u}) {
       reads_.ObserveGrant(Token(index), LogIndex(index));
     }
     reads_.ObserveEnd(Token(5), LogIndex(8));

@@ -39,7 +39,8 @@ TEST(VerifyTest, EqualRunsDoNotDiffer) {
 }
 
 TEST(VerifyTest, FindsTheFirstStepThatDiffers) {
-  for (const uint64_t step : {1, 2, 1024, 1025, 1026, 3000, 4999, 5000}) {
+  for (const uint64_t step :
+       {1u, 2u, 1024u, 1025u, 1026u, 3000u, 4999u, 5000u}) {
     const std::optional<Difference> difference =
         FindDifference(Pretend(5000, kNever), Pretend(5000, step));
     ASSERT_TRUE(difference.has_value()) << step;

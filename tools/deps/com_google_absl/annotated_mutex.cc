@@ -8,11 +8,13 @@
 // the beginning and the end of the operation to the sanitizer, as Abseil's own
 // source does when it is built with it, and calls the original in between. A
 // Notification and a BlockingCounter have ways around their Mutex, by atomics:
-// these are announced as well. Accesses are neither hidden nor excused: two
-// that nothing orders are reported as ever.
+// these are announced as well, and so is the count of those who share the text
+// of a Status. Accesses are neither hidden nor excused: two that nothing orders
+// are reported as ever.
 
 #include <sanitizer/tsan_interface.h>
 
+#include <atomic>
 #include <cstdint>
 #include <cstring>
 
@@ -151,6 +153,7 @@ bool WaitForNotificationWithDeadline(const Notification*, Time) ORIGINAL_CONST(
 bool DecrementCount(BlockingCounter*)
     ORIGINAL("15BlockingCounter14DecrementCountEv");
 void Wait(BlockingCounter*) ORIGINAL("15BlockingCounter4WaitEv");
+void Unref(uintptr_t) ORIGINAL("6Status15UnrefNonInlinedEm");
 
 }  // namespace original
 
@@ -377,6 +380,21 @@ void Wait(BlockingCounter*) WRAPPER("15BlockingCounter4WaitEv");
 void Wait(BlockingCounter* counter) {
   original::Wait(counter);
   __tsan_acquire(counter);
+}
+
+// The last of those who share a Status's text frees it, after all that the
+// others have done with it. The original counts and frees in one, so one thread
+// at a time: whoever frees comes after all announcements.
+void Unref(uintptr_t) WRAPPER("6Status15UnrefNonInlinedEm");
+void Unref(uintptr_t rep) {
+  static std::atomic_flag is_taken;
+  while (is_taken.test_and_set(std::memory_order_acquire)) {
+  }
+  void* const count = reinterpret_cast<void*>(rep);
+  __tsan_release(count);
+  __tsan_acquire(count);
+  original::Unref(rep);
+  is_taken.clear(std::memory_order_release);
 }
 
 }  // namespace wrapper
