@@ -433,9 +433,13 @@ FencingToken Node::FindTokensSeen() const {
       std::max({tokens_seen_, table_.last_token(), client_.tokens_seen()});
   const bool may_have_granted =
       last_led_.has_value() || told_of_leader_.has_value();
-  if (!may_have_granted) return heard;
-  return FencingToken(
+  // Who was the only voter has granted all of them itself.
+  const std::vector<Voter>& voters = consensus_.configuration().voters;
+  const bool was_alone = voters.size() == 1 && voters[0].id == identity_.node;
+  if (!may_have_granted || was_alone) return heard;
+  const FencingToken above(
       std::min(heard.number() + kUnheardTokens, limits::kTokenFloorMax));
+  return std::max(heard, above);
 }
 
 // Forgets the cluster and takes another id: no process speaks under an id whose
@@ -491,7 +495,13 @@ void Node::StartOver(ClusterDissolved::Reason reason, ClusterId other,
   next_guess_ = now_.slow;
   asked_.clear();
   unbind_at_ = SlowInstant::Never();
-  birth_at_ = options_.bootstrap_expect == 1 ? now_.slow + options_.birth_delay
+  // The cluster that this one is given up for is there to be joined, though its
+  // answer may take longer than `birth_delay`: without it a founder would found
+  // again and again.
+  const absl::Duration listening =
+      other.IsNone() ? options_.birth_delay
+                     : std::max(options_.birth_delay, JoinerPatience());
+  birth_at_ = options_.bootstrap_expect == 1 ? now_.slow + listening
                                              : SlowInstant::Never();
   next_join_ask_ = now_.slow;
 }
