@@ -7,6 +7,7 @@ ENGINE_HEADERS = [
     "ids",
     "instant",
     "member",
+    "memory",
     "observer",
     "options",
     "request",

@@ -10,6 +10,7 @@
 #include "engine/address.h"
 #include "engine/cluster_time.h"
 #include "engine/ids.h"
+#include "engine/memory.h"
 #include "engine/shared_bytes.h"
 
 namespace cachalot {
@@ -85,6 +86,9 @@ struct StateChange {
   // Term and vote, if they changed.
   std::optional<Term> term;
   NodeId vote;  // with `term`: for whom in it; none if zero
+  // Replaces what was remembered, of whatever identity. A driver that keeps
+  // only a memory saves this part and no other.
+  std::optional<Memory> memory;
 };
 
 // All that is on stable storage when a process starts.
