@@ -103,6 +103,8 @@ const std::vector<FolderRule>& FolderRules() {
       {"engine/consensus/", {"engine/*", "engine/wire/", "engine/consensus/"}},
       {"engine/locks/", {"engine/*", "engine/wire/", "engine/locks/"}},
       {"engine/client/", {"engine/*", "engine/wire/", "engine/client/"}},
+      {"engine/storage/",
+       {"engine/*", "engine/wire/checksum.h", "engine/storage/"}},
       {"engine/wire/", {"engine/*", "engine/wire/"}},
       {"engine/", {"engine/"}},
       {"io/", {"engine/", "io/"}},
