@@ -21,6 +21,13 @@ namespace {
 // as many calls: in one turn they would keep heartbeats waiting.
 constexpr size_t kTasksPerTurnMax = 128;
 
+// A disk that has not answered for so long is told of, and again after each
+// interval.
+constexpr absl::Duration kDiskSlow = absl::Seconds(10);
+constexpr absl::Duration kDiskSlowRepeat = absl::Minutes(1);
+constexpr char kDiskDoesNotAnswer[] =
+    "the disk of the state directory does not answer";
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Driver>> Driver::Create(DriverOptions options) {
@@ -57,6 +64,12 @@ absl::StatusOr<std::unique_ptr<Driver>> Driver::Create(DriverOptions options) {
     driver->log_observer_->set_node(&*driver->node_);
   }
   driver->peer_watch_->set_node(&*driver->node_);
+  driver->memory_writer_ = std::move(options.memory_writer);
+  if (driver->memory_writer_ != nullptr) {
+    driver->memory_writer_->set_on_saved([driver = driver.get()](SaveId save) {
+      driver->Post([driver, save] { driver->saves_.Complete(save); });
+    });
+  }
   return driver;
 }
 
@@ -87,6 +100,7 @@ void Driver::Stop() {
   CHECK(!IsOnThread()) << "a driver cannot be stopped from its own thread";
   loop_->Wake();
   thread_.join();
+  StopMemoryWriter();
 }
 
 void Driver::StopWithoutThread() {
@@ -106,6 +120,17 @@ void Driver::StopWithoutThread() {
   RunTasks();
   TakeTurn();
   is_processing_ = false;
+  StopMemoryWriter();
+}
+
+void Driver::StopMemoryWriter() {
+  if (memory_writer_ == nullptr || memory_writer_->Stop(kLastSaveMax)) return;
+  LogTo(log_.get(), LogEvent::kMemoryUnsaved, [] {
+    const std::string reason =
+        "this member has ended before the last change of what it remembers was "
+        "saved";
+    return LogText{reason, {{"reason", reason}}};
+  });
 }
 
 void Driver::Process() {
@@ -204,8 +229,9 @@ void Driver::TakeTurn() {
   if (fork_guard_.IsForked()) return;
   if (node_->NextDeadline().IsDue(now_)) Step(TimeAdvanced{});
   transport_->OnTime(now_.fast);
-  if (has_stepped_) EndTurn();
+  if (has_stepped_ || saves_.has_done()) EndTurn();
   if (fork_guard_.IsForked()) return;
+  WatchDisk();
   if (log_observer_ != nullptr) log_observer_->Look(now_.fast);
   peer_watch_->Look();
   delegate_->OnTurnEnded(now_);
@@ -219,11 +245,11 @@ void Driver::StepLearnt() {
 
 void Driver::EndTurn() {
   do {
-    if (unsaved_.has_value()) {
-      Step(StateSaved{*std::exchange(unsaved_, std::nullopt)});
+    if (const std::optional<SaveId> save = saves_.Take()) {
+      Step(StateSaved{*save});
     }
     Step(TurnEnded{});
-  } while (unsaved_.has_value());
+  } while (saves_.has_done());
   if (fork_guard_.IsForked()) return;
   transport_->Flush();
   has_stepped_ = false;
@@ -248,7 +274,7 @@ void Driver::Perform(Action action) {
           [this](AnswerFrame& answer) {
             transport_->AnswerFrame(answer.to, std::move(answer.bytes));
           },
-          [this](SaveState& order) { unsaved_ = order.save; },
+          [this](SaveState& order) { Save(std::move(order)); },
           [this](AnswerRequest& answer) {
             delegate_->OnAnswer(answer.request, std::move(answer.answer));
           },
@@ -260,6 +286,46 @@ void Driver::Perform(Action action) {
           [this](AnnounceSession& session) { delegate_->OnSession(session); },
       },
       action);
+}
+
+void Driver::Save(SaveState order) {
+  std::optional<Memory>& memory = order.change.memory;
+  const bool waits = memory.has_value() && memory_writer_ != nullptr;
+  saves_.Add(now_.fast, order.save, waits);
+  if (waits) memory_writer_->Save(order.save, *std::move(memory));
+}
+
+void Driver::WatchDisk() {
+  const std::optional<FastInstant> since = saves_.waiting_since();
+  if (!since.has_value()) {
+    told_of_disk_.reset();
+    return;
+  }
+  const absl::Duration waited = now_.fast - *since;
+  if (waited < kDiskSlow || !memory_writer_->problem().empty()) return;
+  if (told_of_disk_.has_value() &&
+      now_.fast - *told_of_disk_ < kDiskSlowRepeat) {
+    return;
+  }
+  told_of_disk_ = now_.fast;
+  LogTo(log_.get(), LogEvent::kMemoryUnsaved, [&] {
+    const std::string reason = kDiskDoesNotAnswer;
+    return LogText{
+        absl::StrCat(reason, ", for ", absl::ToInt64Seconds(waited), " s now"),
+        {{"reason", reason},
+         {"unsaved_ms", absl::ToInt64Milliseconds(waited)}}};
+  });
+}
+
+std::vector<std::string> Driver::Problems() const {
+  std::vector<std::string> problems = peer_watch_->Problems();
+  if (memory_writer_ == nullptr) return problems;
+  std::string problem = memory_writer_->problem();
+  if (problem.empty() && told_of_disk_.has_value()) {
+    problem = kDiskDoesNotAnswer;
+  }
+  if (!problem.empty()) problems.push_back(std::move(problem));
+  return problems;
 }
 
 void Driver::OnBytesRead() { now_ = clock_.Read(); }

@@ -27,7 +27,9 @@
 #include "io/fork_guard.h"
 #include "io/log.h"
 #include "io/log_observer.h"
+#include "io/memory_writer.h"
 #include "io/peer_watch.h"
+#include "io/save_queue.h"
 #include "io/transport.h"
 
 namespace cachalot {
@@ -40,6 +42,9 @@ struct DriverOptions {
   // Where to tell what happens; null: nobody listens. The driver hands it to
   // its transport.
   std::shared_ptr<Logger> log;
+  // Writes the memories that the node orders to save. Null: they are kept
+  // nowhere, and count as saved at once, as all other orders do.
+  std::unique_ptr<MemoryWriter> memory_writer;
   // Whether Start() starts a thread. If not, an embedder's own event loop
   // watches fd() and calls Process().
   bool has_thread = true;
@@ -50,9 +55,13 @@ struct DriverOptions {
 // A turn: everything that has arrived is read and handed to the node, each
 // batch with a look at the clocks taken after its bytes were read; then the
 // node is told that the turn has ended; then what it sent is written, one write
-// for each peer. Orders to save are answered at once: there is no disk.
+// for each peer. Of the orders to save only memories go to a disk, on a thread
+// of their own; the others are answered at once, or after one of those.
 class Driver : public EngineDriver, private Transport::Receiver {
  public:
+  // How long Stop() waits for a disk.
+  static constexpr absl::Duration kLastSaveMax = absl::Seconds(2);
+
   // Binds the sockets and makes the node; nothing runs yet.
   // Errors: those of Transport::Create() and of Node::Create().
   static absl::StatusOr<std::unique_ptr<Driver>> Create(DriverOptions options);
@@ -61,7 +70,8 @@ class Driver : public EngineDriver, private Transport::Receiver {
 
   void SetDelegate(Delegate* delegate) override { delegate_ = delegate; }
   absl::Status Start() override;
-  // Writes what the last tasks led to, too, as far as the kernel takes it.
+  // Writes what the last tasks led to, too, as far as the kernel takes it, and
+  // a memory that is not saved yet, for up to kLastSaveMax.
   // Without a thread: not within Process().
   void Stop() override;
 
@@ -83,9 +93,7 @@ class Driver : public EngineDriver, private Transport::Receiver {
   const TransportStats& transport_stats() const override {
     return transport_->stats();
   }
-  std::vector<std::string> Problems() const override {
-    return peer_watch_->Problems();
-  }
+  std::vector<std::string> Problems() const override;
   EventLoop* loop() override { return loop_.get(); }
   Logger* log() const override { return log_.get(); }
 
@@ -104,6 +112,10 @@ class Driver : public EngineDriver, private Transport::Receiver {
   void EndTurn();
   void Step(const Event& event);
   void Perform(Action action);
+  void Save(SaveState order);
+  // Tells that the disk does not answer.
+  void WatchDisk();
+  void StopMemoryWriter();
 
   // Tells what the node has refused of `from` since `before`.
   void TellRefusals(const Address& from, const NodeStats& before);
@@ -132,16 +144,19 @@ class Driver : public EngineDriver, private Transport::Receiver {
   Now now_;
   std::vector<Event> learnt_;
   std::vector<Event> stepping_;  // kept for its memory
-  std::optional<SaveId> unsaved_;
-  bool has_stepped_ = false;    // in this turn
-  bool is_processing_ = false;  // within Process()
-  std::vector<Task> running_;   // kept for its memory
+  SaveQueue saves_;
+  std::optional<FastInstant> told_of_disk_;  // of the save that waits now
+  bool has_stepped_ = false;                 // in this turn
+  bool is_processing_ = false;               // within Process()
+  std::vector<Task> running_;                // kept for its memory
 
   absl::Mutex mutex_;
   std::deque<Task> tasks_ ABSL_GUARDED_BY(mutex_);
   bool is_asleep_ ABSL_GUARDED_BY(mutex_) = false;
   bool is_stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool is_stopped_ ABSL_GUARDED_BY(mutex_) = false;
+
+  std::unique_ptr<MemoryWriter> memory_writer_;  // may be null; calls Post()
 };
 
 }  // namespace cachalot

@@ -17,6 +17,8 @@ constexpr LogEventInfo kEvents[] = {
     {kLinesLost, kWarning, "lines_lost", "lines, reason"},
     {kDecision, kDebug, "decision", ""},
     {kStillSeeking, kWarning, "still_seeking", "seeds, met, seeking_ms"},
+    {kMemoryUnsaved, kError, "memory_unsaved", "reason, failures, unsaved_ms"},
+    {kMemorySaved, kInfo, "memory_saved", "failures, unsaved_ms"},
 
     {kClusterFounded, kInfo, "cluster_founded", "cluster, token_base, voters"},
     {kClusterJoined, kInfo, "cluster_joined", "cluster, token_base"},

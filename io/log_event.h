@@ -26,6 +26,8 @@ enum class LogEvent : uint8_t {
   kLinesLost,
   kDecision,
   kStillSeeking,
+  kMemoryUnsaved,
+  kMemorySaved,
   // Its cluster.
   kClusterFounded,
   kClusterJoined,
