@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "engine/limits.h"
 #include "engine/storage/memory_file.h"
 #include "io/disk_error.h"
 #include "io/escape.h"
@@ -36,27 +37,6 @@ void SyncParent(const std::string& path) {
   const FileDescriptor directory(
       open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (directory.is_open()) fsync(directory.get());
-}
-
-// Makes `path` and its parents, as far as they are missing.
-absl::Status MakeDirectories(const std::string& path) {
-  for (size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
-    const std::string step = path.substr(0, end);
-    if (mkdir(step.c_str(), 0700) == 0) {
-      SyncParent(step);
-    } else if (errno != EEXIST) {
-      // A parent to which only others may add directories is no obstacle as
-      // long as the next one exists.
-      const int error = errno;
-      struct stat status;
-      if (stat(step.c_str(), &status) != 0) {
-        return DiskError(absl::StrCat("cannot make the directory ",
-                                      Escape(step), " for ", Escape(path)),
-                         error);
-      }
-    }
-    if (end == std::string::npos) return absl::OkStatus();
-  }
 }
 
 absl::Status Unsafe(const std::string& path, absl::string_view why) {
@@ -104,7 +84,7 @@ absl::Status CheckOwner(const std::string& path, int directory) {
 absl::StatusOr<FileDescriptor> OpenOrMake(const std::string& path) {
   FileDescriptor directory = OpenDirectory(path);
   if (!directory.is_open() && errno == ENOENT) {
-    const absl::Status made = MakeDirectories(path);
+    const absl::Status made = StateDir::MakeDirectory(path);
     if (!made.ok()) return made;
     directory = OpenDirectory(path);
   }
@@ -175,6 +155,11 @@ absl::StatusOr<std::unique_ptr<StateDir>> StateDir::Open(
     return absl::InvalidArgumentError(
         "the name of the state directory has a zero byte");
   }
+  if (cluster_name.empty() || cluster_name.size() > limits::kNameBytesMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("cluster's size is ", cluster_name.size(),
+                     ", must be in [1, ", limits::kNameBytesMax, "]"));
+  }
   const std::string name(path);
   absl::StatusOr<FileDescriptor> directory = OpenOrMake(name);
   if (!directory.ok()) return directory.status();
@@ -187,6 +172,26 @@ absl::StatusOr<std::unique_ptr<StateDir>> StateDir::Open(
   const absl::Status loaded = state->Load();
   if (!loaded.ok()) return loaded;
   return state;
+}
+
+absl::Status StateDir::MakeDirectory(const std::string& path) {
+  for (size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
+    const std::string step = path.substr(0, end);
+    if (mkdir(step.c_str(), 0700) == 0) {
+      SyncParent(step);
+    } else if (errno != EEXIST) {
+      // A parent to which only others may add directories is no obstacle as
+      // long as the next one exists.
+      const int error = errno;
+      struct stat status;
+      if (stat(step.c_str(), &status) != 0) {
+        return DiskError(absl::StrCat("cannot make the directory ",
+                                      Escape(step), " for ", Escape(path)),
+                         error);
+      }
+    }
+    if (end == std::string::npos) return absl::OkStatus();
+  }
 }
 
 absl::Status StateDir::Load() {

@@ -40,6 +40,10 @@ class StateDir {
   static absl::StatusOr<std::unique_ptr<StateDir>> Open(
       absl::string_view path, absl::string_view cluster_name);
 
+  // Makes a directory as Open() does, and none if `path` is there.
+  // Errors: those of DiskError().
+  static absl::Status MakeDirectory(const std::string& path);
+
   const std::string& path() const { return path_; }
   // What was saved last. After Open() this start is counted in it.
   const Memory& memory() const { return memory_; }

@@ -1,6 +1,8 @@
 #include "io/memory_writer.h"
 
+#include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <mutex>
@@ -27,6 +29,9 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+
+// Never needed when all is well.
+constexpr std::chrono::seconds kPatience(5);
 
 // A disk that answers each write when it is told to, and with what.
 class Disk {
@@ -57,7 +62,8 @@ class Disk {
   // Waits until so many writes have begun, over all.
   void AwaitWrites(size_t count) {
     std::unique_lock<std::mutex> lock(mutex_);
-    has_changed_.wait(lock, [&] { return begun_.size() >= count; });
+    EXPECT_TRUE(has_changed_.wait_for(lock, kPatience,
+                                      [&] { return begun_.size() >= count; }));
   }
   // The memories of the writes, by their numbers of starts.
   std::vector<uint64_t> begun() {
@@ -98,14 +104,17 @@ class MemoryWriterTest : public testing::Test {
     });
   }
 
+  ~MemoryWriterTest() override { disk_->AlwaysAnswer(absl::OkStatus()); }
+
   // Memories are told apart by their number of starts.
   void Save(uint64_t save) {
     writer_->Save(SaveId(save), {.starts = 100 + save});
   }
   void AwaitSaved(uint64_t save) {
     std::unique_lock<std::mutex> lock(mutex_);
-    has_saved_.wait(lock,
-                    [&] { return !saved_.empty() && saved_.back() == save; });
+    EXPECT_TRUE(has_saved_.wait_for(lock, kPatience, [&] {
+      return !saved_.empty() && saved_.back() == save;
+    }));
   }
   std::vector<uint64_t> saved() {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -150,7 +159,7 @@ TEST_F(MemoryWriterTest, TriesAgainAndReportsNothingMeanwhile) {
   Save(1);
   for (size_t i = 1; i <= 5; ++i) {
     disk_->AwaitWrites(i);
-    EXPECT_THAT(saved(), IsEmpty());
+    ASSERT_THAT(saved(), IsEmpty());
     disk_->Answer(Full());
   }
   disk_->AwaitWrites(6);

@@ -246,6 +246,14 @@ TEST_F(StateDirTest, WhatIsNoDirectoryIsRefused) {
   EXPECT_THAT(std::string(below.message()), HasSubstr(dir().string()));
 }
 
+TEST_F(StateDirTest, AClusterWithoutANameIsRefused) {
+  for (const std::string& name : {std::string(), std::string(65, 'n')}) {
+    EXPECT_EQ(StateDir::Open(dir().string(), name).status().code(),
+              absl::StatusCode::kInvalidArgument);
+  }
+  EXPECT_FALSE(fs::exists(dir()));
+}
+
 TEST_F(StateDirTest, ALinkInThePlaceOfTheDirectoryIsRefused) {
   Leave(Example(7));
   const fs::path link = base_ / "link";
