@@ -193,6 +193,7 @@ Node::Node(NodeOptions options, const Now& now, Identity identity)
                  options_.observer),
       client_(options_.lease, identity_.node, options_.name, options_.observer),
       next_join_ask_(now.slow),
+      majority_(options_.consensus),
       next_guess_(now.slow),
       expiry_not_before_(now.slow),
       next_voter_review_(now.slow),
@@ -247,6 +248,7 @@ void Node::FireTimers(const Now& now, Outbox& out) {
   const SlowInstant due = deadline_.slow;
   if (due <= now.slow && now.slow - due >= StallMin()) {
     ++stats_.stalls;
+    majority_.NoteStall(now.slow - due);
     // Otherwise a node that is always late would put off its timers for ever.
     if (due > stall_remembered_until_) NoteStall(now.slow - due);
   }
@@ -277,7 +279,8 @@ Deadline Node::FindDeadline() const {
   deadline.fast = client_.NextDeadline();
   deadline.slow =
       std::min({membership_.NextDeadline(), consensus_.NextDeadline(),
-                birth_at_, unbind_at_, leave_by_, flush_by_, NextExpiry()});
+                majority_.NextDeadline(), birth_at_, unbind_at_, leave_by_,
+                flush_by_, NextExpiry()});
   if (consensus_.leads()) {
     deadline.slow = std::min(deadline.slow, next_voter_review_);
   }
@@ -311,6 +314,7 @@ void Node::Settle(Outbox& out) {
   AnnounceSessionEnd();
   DrainClient();
   NoteLeadership();
+  WatchMajority(out);
   Announce();
   const bool has_work = !proposals_.empty() || !forward_.commands.empty() ||
                         !forward_.reads.empty() || !replies_.empty() ||
@@ -510,6 +514,7 @@ void Node::Receive(absl::string_view bytes, Origin origin, Outbox& out) {
   }
   if (!Admit(*envelope, origin, out)) return;
   ++stats_.admitted;
+  if (majority_.is_watching()) NoteHeard(envelope->from);
   Observe([&] {
     return MemberHeard{.id = envelope->from,
                        .source = origin.source,
@@ -748,7 +753,7 @@ uint64_t Node::Fingerprint() const {
   hash.Add(last_led_.value_or(SlowInstant::Never()));
   hash.Add(told_of_leader_.value_or(SlowInstant::Never()));
   hash.Add(uint64_t{introduced_as_led_}).Add(leader_guess_).Add(next_guess_);
-  hash.Add(uint64_t{guess_answers_});
+  hash.Add(uint64_t{guess_answers_}).Add(majority_.Fingerprint());
   for (const NodeId& asked : asked_) hash.Add(asked);
   AddGathered(hash);
   hash.Add(uint64_t{withheld_.size()});

@@ -20,6 +20,7 @@
 #include "engine/instant.h"
 #include "engine/limits.h"
 #include "engine/locks/lock_table.h"
+#include "engine/majority_watch.h"
 #include "engine/member.h"
 #include "engine/membership/membership.h"
 #include "engine/observer.h"
@@ -131,6 +132,8 @@ class Node {
   Answer LocalLocks(const ListLocksRequest& request, const Now& now) const;
   // How many deaths the cluster survives. Local: it may lag behind the cluster.
   Survival FindSurvival() const;
+  // Why this node knows no leader.
+  Outage FindOutage() const;
 
   // CHECKs what must hold between steps; too slow for production.
   void CheckInvariants() const;
@@ -229,6 +232,8 @@ class Node {
   bool IsOnOneMachine() const;
   std::vector<VoterHealth> JudgeVoters() const;
   bool AnsweredLately(NodeId id) const;
+  void NoteHeard(NodeId id);
+  void WatchMajority(Outbox& out);
   void FireLeave(Outbox& out);
   bool MayLeave(Outbox& out);
   bool MayComeBack(const MemberFact& fact) const;
@@ -310,6 +315,11 @@ class Node {
   std::optional<SlowInstant> told_of_leader_;
   // What the introductions that are sent now say: PushPull::is_led.
   bool introduced_as_led_ = false;
+
+  // --- Without a leader ------------------------------------------------------
+
+  // Whether a majority of the voters answers. Settle() brings it up to date.
+  MajorityWatch majority_;
 
   // --- Requests on their way to the leader ----------------------------------
 

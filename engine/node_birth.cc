@@ -480,6 +480,7 @@ void Node::StartOver(ClusterDissolved::Reason reason, ClusterId other,
   table_ = LockTable();
   client_.Dissolve(now_.fast, identity_.node);
   last_led_.reset();
+  majority_ = MajorityWatch(options_.consensus);
   told_of_leader_.reset();
   introduced_as_led_ = false;
   founders_.clear();

@@ -269,6 +269,71 @@ Survival Node::FindSurvival() const {
   return survival;
 }
 
+// --- Without a leader -------------------------------------------------------
+
+void Node::NoteHeard(NodeId id) {
+  if (consensus_.IsVoter(id)) majority_.NoteHeard(now_.slow, id);
+}
+
+void Node::WatchMajority(Outbox& out) {
+  const std::optional<SlowInstant> lost = majority_.lost_since();
+  std::vector<Voter> to_ask;
+  const MajorityWatch::News news =
+      majority_.Update(now_.slow,
+                       {.configuration = consensus_.configuration(),
+                        .self = identity_.node,
+                        .follows = !consensus_.leader().IsNone(),
+                        .is_served = guess_answers_,
+                        .has_history = last_led_.has_value() ||
+                                       consensus_.last_index() > LogIndex()},
+                       &to_ask);
+  for (const Voter& voter : to_ask)
+    membership_.Ask(voter.id, voter.address, out);
+  switch (news) {
+    case MajorityWatch::News::kNone:
+      return;
+    case MajorityWatch::News::kLost:
+      Note([] { return "no majority of the voters answers"; });
+      Observe([&] { return MajorityLost{FindOutage()}; });
+      return;
+    case MajorityWatch::News::kBack:
+      Note([] { return "a majority of the voters answers again"; });
+      Observe([&] { return MajorityBack{now_.slow - *lost}; });
+      return;
+  }
+}
+
+Outage Node::FindOutage() const {
+  Outage outage;
+  if (identity_.cluster.IsNone() || !leader().IsNone()) return outage;
+  outage.kind = last_led_.has_value() || consensus_.last_index() > LogIndex()
+                    ? Outage::Kind::kElecting
+                    : Outage::Kind::kNoLeaderYet;
+  if (!majority_.is_watching()) return outage;
+  outage.leaderless = now_.slow - *majority_.leaderless_since();
+  if (!majority_.lost_since().has_value()) return outage;
+  outage.kind = Outage::Kind::kMajorityLost;
+  outage.hears_nobody = membership_.isolated();
+  const auto& members = membership_.others();
+  const Survival survival = FindSurvival();
+  outage.voters = survival.voters.size();
+  for (const Survival::Voter& voter : survival.voters) {
+    const bool is_missing =
+        voter.id != identity_.node && !majority_.Answers(now_.slow, voter.id);
+    if (!is_missing) continue;
+    SlowInstant heard = majority_.LastHeard(voter.id);
+    // It may have been gone for long when the last one of a majority went.
+    if (members.contains(voter.id)) {
+      heard = std::min(heard, membership_.GoneSince(voter.id));
+    }
+    outage.missing.push_back({.id = voter.id,
+                              .name = voter.name,
+                              .address = voter.address,
+                              .silent = now_.slow - heard});
+  }
+  return outage;
+}
+
 // --- Leaving ----------------------------------------------------------------
 
 // First the locks are released, then the vote is given up, then the others are

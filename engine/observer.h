@@ -14,6 +14,7 @@
 #include "engine/ids.h"
 #include "engine/member.h"
 #include "engine/request.h"
+#include "engine/survival.h"
 
 namespace cachalot {
 
@@ -119,6 +120,16 @@ struct IsolationEnded {
   NodeId heard;
 };
 
+// No majority of the voters answers any more, and none has for longer than
+// elections take: `outage` says which.
+struct MajorityLost {
+  Outage outage;
+};
+// A majority answers again, or a leader is known.
+struct MajorityBack {
+  absl::Duration lost;  // since MajorityLost was observed
+};
+
 // The driver stepped this node long after its deadline.
 struct Stalled {
   absl::Duration late;  // after the deadline
@@ -172,9 +183,9 @@ using Observation =
     std::variant<LeaderLost, ElectionStarted, LeadershipWon, LeadershipLost,
                  LeaderFollowed, VotersChanged, MemberChanged, MemberHeard,
                  ProbeStarted, ProbeAnswered, SelfAccused, AddressRefused,
-                 Isolated, IsolationEnded, Stalled, ClusterFounded,
-                 ClusterJoined, ClusterDissolved, OtherNameMet, SessionOpened,
-                 SessionLost, ExpiryProposed>;
+                 Isolated, IsolationEnded, MajorityLost, MajorityBack, Stalled,
+                 ClusterFounded, ClusterJoined, ClusterDissolved, OtherNameMet,
+                 SessionOpened, SessionLost, ExpiryProposed>;
 
 // Watches a node. It returns nothing that the node reads, so it cannot change a
 // run. Called during a step: it must not call the node.

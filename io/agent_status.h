@@ -42,6 +42,7 @@ struct AgentStatus {
   LogIndex applied;
   uint64_t members_alive = 0;
   Survival survival;
+  Outage outage;       // why no leader is known
   uint64_t locks = 0;  // in this node's copy of the table
   uint64_t elections_won = 0;
   uint64_t snapshots_sent = 0;

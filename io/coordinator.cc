@@ -4,10 +4,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/survival.h"
 #include "io/blocking.h"
 #include "io/coordinator_parts.h"
 #include "io/lock_service.h"
 #include "io/seed_watch.h"
+#include "io/survival_text.h"
 
 namespace cachalot {
 absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Create(
@@ -39,6 +41,10 @@ absl::Status Coordinator::Connect(TimeSpan timeout, std::stop_token stop) {
   const CallerScope scope(service());
   const absl::Status ready = service()->WaitUntilReady(timeout, stop);
   if (!absl::IsDeadlineExceeded(ready)) return ready;
+  const absl::StatusOr<AgentStatus> status = GetStatus();
+  if (status.ok() && status->outage.kind == Outage::Kind::kMajorityLost) {
+    return absl::DeadlineExceededError(DescribeOutage(status->outage));
+  }
   return absl::DeadlineExceededError(absl::StrCat(
       "no cluster with a leader was found in ",
       absl::FormatDuration(absl::Duration(timeout)), "; asked ",

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/limits.h"
 #include "io/service_log.h"
+#include "io/survival_text.h"
 #include "io/wait_deadline.h"
 
 namespace cachalot {
@@ -380,6 +381,7 @@ AgentStatus LockService::Status() const {
       .commit = node.consensus().commit(),
       .applied = node.consensus().applied(),
       .survival = node.FindSurvival(),
+      .outage = node.FindOutage(),
       .locks = node.table().lock_count(),
       .elections_won = node.consensus().counters().elections_won,
       .snapshots_sent = node.consensus().counters().snapshots_sent,
@@ -523,7 +525,19 @@ void LockService::AbandonGrants() {
   }
 }
 
+void LockService::AddOutage(Answer& answer) const {
+  const bool may_be_outage = answer.outcome == Outcome::kUnavailable ||
+                             answer.outcome == Outcome::kTimedOut ||
+                             answer.outcome == Outcome::kUnknown;
+  if (!may_be_outage) return;
+  const Outage outage = driver_->node().FindOutage();
+  if (outage.kind != Outage::Kind::kMajorityLost) return;
+  absl::StrAppend(&answer.text, answer.text.empty() ? "" : "; ",
+                  DescribeOutage(outage));
+}
+
 void LockService::OnAnswer(RequestId request, Answer answer) {
+  AddOutage(answer);
   if (questions_.OnAnswer(request, answer)) return;
   if (renewals_.OnAnswer(request, answer)) return;
   const auto found = acquisitions_.find(request);

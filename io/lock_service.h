@@ -204,6 +204,9 @@ class LockService : private EngineDriver::Delegate {
   void AbandonCalls();
   void AbandonGrants();
 
+  // Adds why no leader is known to the text of what was not done for that.
+  void AddOutage(Answer& answer) const;
+
   void OnAnswer(RequestId request, Answer answer) override;
   void OnHolderNotified(const NotifyHolder& notice) override;
   void OnSession(const AnnounceSession& session) override;

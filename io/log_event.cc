@@ -34,6 +34,10 @@ constexpr LogEventInfo kEvents[] = {
     {kVotersChanged, kInfo, "voters_changed", "voters, outgoing"},
     {kSurvivalChanged, kInfo, "survival_changed",
      "has_majority, deaths, voters, voters_alive"},
+    {kMajorityLost, kError, "majority_lost",
+     "leaderless_ms, hears_nobody, voters, missing, missing_ids, addresses, "
+     "silent_ms"},
+    {kMajorityBack, kInfo, "majority_back", "lost_ms"},
 
     {kMemberJoined, kInfo, "member_joined",
      "member, member_id, address, reported_by, repeats"},

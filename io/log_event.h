@@ -40,6 +40,8 @@ enum class LogEvent : uint8_t {
   kLeaderChanged,
   kVotersChanged,
   kSurvivalChanged,
+  kMajorityLost,
+  kMajorityBack,
   // The members.
   kMemberJoined,
   kMemberSuspected,

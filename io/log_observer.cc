@@ -1,5 +1,6 @@
 #include "io/log_observer.h"
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 
@@ -343,6 +344,40 @@ void LogObserver::Tell(const IsolationEnded& what) const {
     const std::string name = NameOf(what.heard);
     return LogText{absl::StrCat("hears ", Escape(name), " again"),
                    {{"member", name}, {"member_id", what.heard.ToString()}}};
+  });
+}
+
+void LogObserver::Tell(const MajorityLost& what) const {
+  LogTo(log_, LogEvent::kMajorityLost, [&] {
+    const Outage& outage = what.outage;
+    std::vector<NodeId> ids;
+    std::vector<std::string> names;
+    std::vector<std::string> addresses;
+    absl::Duration silent;
+    for (const MissingVoter& voter : outage.missing) {
+      ids.push_back(voter.id);
+      names.push_back(voter.name.empty() ? voter.id.ToShortString()
+                                         : Escape(voter.name));
+      addresses.push_back(voter.address.ToString());
+      silent = std::max(silent, voter.silent);
+    }
+    return LogText{DescribeOutage(outage),
+                   {{"leaderless_ms", Milliseconds(outage.leaderless)},
+                    {"hears_nobody", outage.hears_nobody},
+                    {"voters", outage.voters},
+                    {"missing", absl::StrJoin(names, ", ")},
+                    {"missing_ids", IdsOf(ids)},
+                    {"addresses", absl::StrJoin(addresses, " ")},
+                    {"silent_ms", Milliseconds(silent)}}};
+  });
+}
+
+void LogObserver::Tell(const MajorityBack& what) const {
+  LogTo(log_, LogEvent::kMajorityBack, [&] {
+    return LogText{
+        absl::StrCat("a majority of the voters answers again, after ",
+                     InWords(what.lost)),
+        {{"lost_ms", Milliseconds(what.lost)}}};
   });
 }
 

@@ -59,6 +59,8 @@ class LogObserver : public Observer {
   void Tell(const AddressRefused&) const {}
   void Tell(const Isolated& what) const;
   void Tell(const IsolationEnded& what) const;
+  void Tell(const MajorityLost& what) const;
+  void Tell(const MajorityBack& what) const;
   void Tell(const Stalled& what) const;
   void Tell(const ClusterFounded& what) const;
   void Tell(const ClusterJoined& what) const;

@@ -94,6 +94,9 @@ class Membership {
   // Says goodbye to everybody: our own fact becomes kLeft.
   void Leave(SlowInstant now, Outbox& out);
 
+  // Sends `id`, which may be unknown, something that it answers.
+  void Ask(NodeId id, const Address& address, Outbox& out);
+
   // Since the last call, in order.
   std::vector<Change> TakeChanges();
 

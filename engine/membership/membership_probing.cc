@@ -88,6 +88,13 @@ void Membership::AskHelpers(SlowInstant now, Outbox& out) {
   probe_->NoteHelpers(std::move(possible), helpers_possible);
 }
 
+// On a stream, since datagrams are lost; without news, since it may be unknown.
+// Its answer counts as that of no probe, and is heard all the same.
+void Membership::Ask(NodeId id, const Address& address, Outbox& out) {
+  SendTo(id, address, Channel::kStream,
+         Ping{.probe = NextNumber() | kStreamBit, .facts = {}}, out);
+}
+
 // A silent target is accused only if this node can receive (R3).
 void Membership::ConcludeProbe(SlowInstant now) {
   switch (probe_->Judge()) {

@@ -93,10 +93,27 @@ Offset<local::wire::Survival> ToWire(FlatBufferBuilder& builder,
                                      survival.has_majority, survival.deaths);
 }
 
+Offset<local::wire::Outage> ToWire(FlatBufferBuilder& builder,
+                                   const Outage& outage) {
+  std::vector<Offset<local::wire::MissingVoter>> missing;
+  for (const MissingVoter& voter : outage.missing) {
+    const auto name = TextToWire(builder, voter.name);
+    const local::wire::WideId id = ToWire(voter.id);
+    const local::wire::Address address = ToWire(voter.address);
+    missing.push_back(local::wire::CreateMissingVoter(
+        builder, &id, name, &address, absl::ToInt64Nanoseconds(voter.silent)));
+  }
+  return local::wire::CreateOutage(builder, static_cast<uint8_t>(outage.kind),
+                                   absl::ToInt64Nanoseconds(outage.leaderless),
+                                   outage.hears_nobody, outage.voters,
+                                   builder.CreateVector(missing));
+}
+
 Offset<local::wire::Status> ToWire(FlatBufferBuilder& builder,
                                    const AgentStatus& status) {
   const auto name = TextToWire(builder, status.name);
   const auto survival = ToWire(builder, status.survival);
+  const auto outage = ToWire(builder, status.outage);
   const auto cluster_name = TextToWire(builder, status.cluster_name);
   const auto problems = builder.CreateVectorOfStrings(status.problems);
   const local::wire::WideId id = ToWire(status.id);
@@ -141,6 +158,7 @@ Offset<local::wire::Status> ToWire(FlatBufferBuilder& builder,
   out.add_unasked(status.unasked);
   out.add_longest_turn_ns(absl::ToInt64Nanoseconds(status.longest_turn));
   out.add_survival(survival);
+  out.add_outage(outage);
   out.add_problems(problems);
   return out.Finish();
 }
@@ -281,6 +299,24 @@ Survival ToSurvival(FieldReader& reader,
           .deaths = survival->deaths()};
 }
 
+Outage ToOutage(FieldReader& reader, const local::wire::Outage* outage) {
+  if (outage == nullptr) return {};
+  return {
+      .kind =
+          reader.Value(outage->kind(), Outage::Kind::kMajorityLost, "outage"),
+      .leaderless = absl::Nanoseconds(outage->leaderless_ns()),
+      .hears_nobody = outage->hears_nobody(),
+      .voters = outage->voters(),
+      .missing = reader.Items(
+          outage->missing(), 2 * limits::kVotersMax, "missing",
+          [&reader](const local::wire::MissingVoter& voter) -> MissingVoter {
+            return {.id = ToId<NodeId>(voter.id()),
+                    .name = reader.Text(voter.name(), kTextBytesMax, "name"),
+                    .address = ToAddress(voter.address()),
+                    .silent = absl::Nanoseconds(voter.silent_ns())};
+          })};
+}
+
 AgentStatus ToStatus(FieldReader& reader, const local::wire::Status& status) {
   return {.id = ToId<NodeId>(status.id()),
           .name = reader.Text(status.name(), kTextBytesMax, "name"),
@@ -299,6 +335,7 @@ AgentStatus ToStatus(FieldReader& reader, const local::wire::Status& status) {
           .applied = LogIndex(status.applied()),
           .members_alive = status.members_alive(),
           .survival = ToSurvival(reader, status.survival()),
+          .outage = ToOutage(reader, status.outage()),
           .locks = status.locks(),
           .elections_won = status.elections_won(),
           .snapshots_sent = status.snapshots_sent(),

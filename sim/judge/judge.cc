@@ -11,6 +11,7 @@
 #include "engine/client/client.h"
 #include "engine/consensus/consensus.h"
 #include "engine/limits.h"
+#include "engine/majority_watch.h"
 #include "engine/member.h"
 #include "engine/membership/membership.h"
 #include "engine/node.h"
@@ -20,6 +21,7 @@
 #include "engine/wire/codec.h"
 #include "engine/wire/message.h"
 #include "sim/judge/convergence.h"
+#include "sim/world/network.h"
 
 // The events and actions of nodes, and what their callers believe. The log is
 // judged in judge_log.cc.
@@ -78,6 +80,16 @@ void Judge::Started(const World& world, HostId host) {
   }
 }
 
+void Judge::Observed(const World&, HostId host,
+                     const Observation& observation) {
+  const bool is_lost = std::holds_alternative<MajorityLost>(observation);
+  if (!is_lost && !std::holds_alternative<MajorityBack>(observation)) return;
+  const auto found = processes_.find(host);
+  if (found != processes_.end()) {
+    found->second.majority_news.push_back(is_lost);
+  }
+}
+
 void Judge::Stopping(const World&, HostId host) {
   const auto found = processes_.find(host);
   // It started before this judge watched.
@@ -117,6 +129,7 @@ void Judge::Stepped(const World& world, HostId host, const Event& event,
   Check(step,
         process.incarnation.Observe(node.membership().self().incarnation));
   CheckAnnounced(step);
+  NoteMajority(step);
   const bool is_thorough = world.steps() % options_.invariants_every == 0;
   const FastInstant session_end = node.client().session_belief_end();
   if (session_end != process.session_end) step.beliefs_grew = true;
@@ -439,6 +452,74 @@ void Judge::NoteDeparture(const Step& step) {
   }
   step.process.fate = FateOf(departure);
   Check(step, CheckDeparture(departure));
+}
+
+// --- The majority ------------------------------------------------------------
+
+void Judge::NoteMajority(const Step& step) {
+  Process& process = step.process;
+  const std::vector<bool> news = std::exchange(process.majority_news, {});
+  // How long a node waits is by its own clock.
+  if (!options_.clocks_in_bound) return;
+  const Node& node = step.node;
+  const bool follows = !node.consensus().leader().IsNone();
+  const bool is_led = process.cluster.IsNone() || !node.leader().IsNone();
+  process.has_followed = follows || (process.has_followed && !is_led);
+  MajorityReports& reports = process.majority;
+  MajorityReports::Facts facts;
+  if (!is_led || !news.empty()) facts = FindMajorityFacts(step);
+  for (const bool is_lost : news) {
+    if (is_lost) ++counters_.majorities_lost;
+    Check(step, is_lost ? reports.ObserveLost(facts) : reports.ObserveBack());
+  }
+  Check(step,
+        is_led ? reports.ObserveLeader() : reports.ObserveLeaderless(facts));
+}
+
+MajorityReports::Facts Judge::FindMajorityFacts(const Step& step) const {
+  const World& world = step.world;
+  const Consensus& consensus = step.node.consensus();
+  const Configuration& own = consensus.configuration();
+  const bool is_part =
+      step.process.has_followed ||
+      (own.Contains(step.process.node) && consensus.last_index() > LogIndex());
+  MajorityReports::Facts facts = {
+      .now = world.now(),
+      .patience = MajorityWatch::Patience(step.node.options().consensus)};
+  for (const std::vector<Voter>* voters : {&own.voters, &own.outgoing}) {
+    if (voters->empty()) continue;
+    std::vector<MajorityReports::Voter>& list = facts.lists.emplace_back();
+    for (const Voter& voter : *voters) {
+      MajorityReports::Voter& seen = list.emplace_back();
+      seen.id = voter.id;
+      for (const auto& [host, other] : processes_) {
+        const bool is_it = other.node == voter.id &&
+                           other.cluster == step.process.cluster &&
+                           !world.node(host)->has_left();
+        if (!is_it) continue;
+        seen.runs = true;
+        seen.is_reached = IsReached(step, host);
+      }
+    }
+  }
+  facts.must_report = is_part && !facts.lists.empty() &&
+                      !world.IsSlow(step.host) && !world.network().HasClogs();
+  return facts;
+}
+
+bool Judge::IsReached(const Step& step, HostId voter) const {
+  const World& world = step.world;
+  const Network& network = world.network();
+  for (const HostId host : {step.host, voter}) {
+    if (world.IsPaused(host) || world.IsSlow(host) ||
+        world.SpeaksOtherVersion(host)) {
+      return false;
+    }
+  }
+  const Address own = HostAddress(step.host);
+  const Address other = HostAddress(voter);
+  return !network.IsCut(own, other) && !network.IsCut(other, own) &&
+         !network.HasClogs();
 }
 
 // --- Beliefs -----------------------------------------------------------------

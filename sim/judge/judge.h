@@ -16,6 +16,7 @@
 #include "engine/ids.h"
 #include "engine/instant.h"
 #include "engine/locks/lock_table.h"
+#include "engine/observer.h"
 #include "engine/saved_state.h"
 #include "sim/judge/belief_checkers.h"
 #include "sim/judge/checkers.h"
@@ -24,6 +25,7 @@
 #include "sim/judge/election_checkers.h"
 #include "sim/judge/grant_order.h"
 #include "sim/judge/lock_model.h"
+#include "sim/judge/majority_reports.h"
 #include "sim/world/host.h"
 #include "sim/world/instant.h"
 #include "sim/world/world.h"
@@ -88,6 +90,7 @@ struct JudgeCounters {
   uint64_t dissolutions = 0;     // nodes that gave up their cluster
   uint64_t departures = 0;       // nodes that left
   uint64_t late_departures = 0;  // of these, after leave_timeout
+  uint64_t majorities_lost = 0;  // reports
 
   friend bool operator==(const JudgeCounters&, const JudgeCounters&) = default;
 };
@@ -104,6 +107,8 @@ class Judge : public Watcher {
   void Started(const World& world, HostId host) override;
   void Stepped(const World& world, HostId host, const Event& event,
                const Actions& actions) override;
+  void Observed(const World& world, HostId host,
+                const Observation& observation) override;
   void Stopping(const World& world, HostId host) override;
 
   // Adds a violation that the caller found.
@@ -178,11 +183,16 @@ class Judge : public Watcher {
     std::pair<Term, LogIndex> configured;
     Term led;  // the last term
     uint64_t snapshots = 0;
+    MajorityReports majority;
+    // Whether it is a learner of the leader that it knew last.
+    bool has_followed = false;
     // Entries as they were ordered to be saved, from commit on.
     absl::btree_map<LogIndex, Entry> appended;
   };
 
   struct Process : Named {
+    // What it reported in the present step: lost, or back.
+    std::vector<bool> majority_news;
     NodeId saves_as;           // the id of the saves that are done so far
     bool is_saved_as = false;  // that id is on the disk
     std::deque<SaveState> unsaved;
@@ -244,6 +254,9 @@ class Judge : public Watcher {
                    const Answer& answer);
   void NoteNotice(const Step& step, const NotifyHolder& notice);
   void NoteDeparture(const Step& step);
+  void NoteMajority(const Step& step);
+  MajorityReports::Facts FindMajorityFacts(const Step& step) const;
+  bool IsReached(const Step& step, HostId voter) const;
 
   // Beliefs.
   void NoteBeliefs(const Step& step);

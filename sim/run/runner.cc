@@ -11,12 +11,14 @@
 #include "engine/client/client.h"
 #include "engine/consensus/consensus.h"
 #include "engine/ids.h"
+#include "engine/majority_watch.h"
 #include "engine/node.h"
 #include "engine/request.h"
 #include "engine/saved_state.h"
 #include "sim/clients/workload.h"
 #include "sim/judge/checkers.h"
 #include "sim/judge/departure.h"
+#include "sim/judge/majority_reports.h"
 #include "sim/run/nemesis.h"
 #include "sim/world/chance.h"
 #include "sim/world/host.h"
@@ -81,6 +83,7 @@ class Runner {
   bool IsAliveSomewhere(NodeId id, ClusterId cluster) const;
   bool HasMajority(const std::vector<Voter>& voters, ClusterId cluster) const;
   const Node* LiveNode(HostId host) const;
+  void AwaitReports();
   void DemandProgress();
   void KillForGood(HostId host);
   bool CanLose(HostId host);
@@ -119,6 +122,7 @@ RunResult Runner::Run() {
     } else {
       result.excuse = excuse.text;
     }
+    if (!result.excuse.empty()) AwaitReports();
     if (result.excuse.empty()) DemandProgress();
     if (result.excuse.empty() && plan_.victim && CanLose(*plan_.victim)) {
       KillForGood(*plan_.victim);
@@ -340,6 +344,15 @@ bool Runner::HasMajority(const std::vector<Voter>& voters,
       voters.begin(), voters.end(),
       [&](const Voter& voter) { return IsAliveSomewhere(voter.id, cluster); });
   return static_cast<size_t>(alive) > voters.size() / 2;
+}
+
+// Those who are left must report that the majority is lost: the judge demands
+// it.
+void Runner::AwaitReports() {
+  const absl::Duration patience =
+      MajorityWatch::Patience(plan_.hosts[0].node.consensus);
+  RunUntil(world_.now() + MajorityReports::DelayMax(patience) + patience,
+           /*with_nemesis=*/false);
 }
 
 void Runner::DemandProgress() {

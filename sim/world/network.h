@@ -110,6 +110,7 @@ class Network {
     return cuts_;
   }
 
+  bool HasClogs() const { return !clogs_.empty(); }
   void Clog(const Address& from, const Address& to);
   void Unclog(RealInstant now, const Address& from, const Address& to);
 

@@ -19,13 +19,20 @@ class World::Listener : public Observer {
  public:
   Listener(World* world, HostId host) : world_(world), host_(host) {}
 
+  // Of processes that start from now on.
+  void set_wants_notes(bool wants_notes) { wants_notes_ = wants_notes; }
+  bool WantsNotes() const override { return wants_notes_; }
   void Note(absl::string_view decision) override {
     world_->NoteDecision(host_, decision);
+  }
+  void Observe(const Observation& observation) override {
+    world_->NoteObservation(host_, observation);
   }
 
  private:
   World* world_;
   HostId host_;
+  bool wants_notes_ = false;
 };
 
 World::World(WorldOptions options, ChoiceSource* choices, Trace trace)
@@ -102,8 +109,8 @@ NodeOptions World::OptionsOfNextProcess(HostId id) {
   options.address = HostAddress(id);
   options.token_base = TokenCounter::BaseAt(
       absl::ToInt64Nanoseconds(host.wall_clock), options.seed);
-  const bool is_heard = trace_.is_on() || !listeners_.empty();
-  options.observer = is_heard ? host.listener.get() : nullptr;
+  host.listener->set_wants_notes(trace_.is_on() || !listeners_.empty());
+  options.observer = host.listener.get();
   return options;
 }
 
@@ -185,9 +192,13 @@ void World::JumpClocks(HostId id, absl::Duration slow, absl::Duration fast) {
 
 void World::SlowDown(HostId id, Delay scheduling) {
   At(id).scheduling = scheduling;
+  At(id).is_slow = true;
 }
 
-void World::SpeedUp(HostId id) { At(id).scheduling = options_.scheduling; }
+void World::SpeedUp(HostId id) {
+  At(id).scheduling = options_.scheduling;
+  At(id).is_slow = false;
+}
 
 void World::CrashAtNextSave(HostId id) {
   At(id).save_fault = SaveFault::kCrash;
@@ -502,6 +513,10 @@ void World::NoteDecision(HostId id, absl::string_view decision) {
   if (!trace_.is_on()) return;
   if (!line_is_traced_) TraceLine(id, ".", "time passes");
   trace_.Decision(decision);
+}
+
+void World::NoteObservation(HostId id, const Observation& observation) {
+  for (Watcher* watcher : watchers_) watcher->Observed(*this, id, observation);
 }
 
 }  // namespace cachalot::sim

@@ -72,6 +72,8 @@ class Watcher {
 
   virtual void Started(const World&, HostId) {}
   virtual void Stepped(const World&, HostId, const Event&, const Actions&) {}
+  // Within a step: the node is not to be looked at.
+  virtual void Observed(const World&, HostId, const Observation&) {}
   // The process is about to stop.
   virtual void Stopping(const World&, HostId) {}
 
@@ -168,6 +170,8 @@ class World {
   // Events that have arrived and were not handled yet.
   size_t EventsWaiting(HostId host) const { return At(host).inbox.size(); }
   bool WasStarted(HostId host) const { return At(host).process > 0; }
+  // Each of its turns starts late.
+  bool IsSlow(HostId host) const { return At(host).is_slow; }
   bool SpeaksOtherVersion(HostId host) const {
     return At(host).speaks_other_version;
   }
@@ -213,6 +217,7 @@ class World {
     uint64_t process = 0;       // how many were started
     absl::Duration wall_clock;  // since 1970, when the last one started
     bool is_paused = false;
+    bool is_slow = false;
     bool has_exited = false;
     SaveFault save_fault = SaveFault::kNone;  // of the next save
     bool speaks_other_version = false;
@@ -264,6 +269,7 @@ class World {
   void TraceLine(HostId host, absl::string_view mark, absl::string_view what);
   void NoteIntervention(HostId host, absl::string_view what);
   void NoteDecision(HostId host, absl::string_view decision);
+  void NoteObservation(HostId host, const Observation& observation);
 
   WorldOptions options_;
   ChoiceSource* choices_;

@@ -17,6 +17,7 @@
 #include "engine/observer.h"
 #include "engine/options.h"
 #include "engine/request.h"
+#include "engine/survival.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "io/agent_status.h"
@@ -84,6 +85,10 @@ std::vector<Observation> AllKinds() {
       Change("n1", kLeft, kAlive),
       Isolated{absl::Seconds(3)},
       IsolationEnded{kTwo},
+      MajorityLost{{.kind = Outage::Kind::kMajorityLost,
+                    .voters = 2,
+                    .missing = {{.id = kOne}}}},
+      MajorityBack{absl::Seconds(9)},
       Stalled{absl::Seconds(2)},
       ClusterFounded{kOurs, FencingToken(7), {kOne}},
       ClusterJoined{kOurs, FencingToken(7)},
@@ -127,7 +132,7 @@ TEST(LogObserverTest, EachRecordHasTheFieldsOfItsEvent) {
   }
   // All but lines_lost, survival_changed, still_seeking and those of the
   // network.
-  EXPECT_EQ(seen.size(), 20u + 1 + 12);
+  EXPECT_EQ(seen.size(), 22u + 1 + 12);
 }
 
 TEST(LogObserverTest, SaysWhatHappenedAndWhy) {

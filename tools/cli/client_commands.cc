@@ -67,6 +67,25 @@ Json SurvivalToJson(const Survival& survival) {
   return body;
 }
 
+Json OutageToJson(const Outage& outage) {
+  Json body;
+  body["kind"] = OutageKindName(outage.kind);
+  body["leaderless_ms"] = absl::ToInt64Milliseconds(outage.leaderless);
+  body["hears_nobody"] = outage.hears_nobody;
+  body["voters"] = outage.voters;
+  body["missing"] = Json::array();
+  for (const MissingVoter& voter : outage.missing) {
+    Json& each = body["missing"].emplace_back(Json::object());
+    AddText(each, "name", voter.name);
+    each["id"] = voter.id.ToString();
+    each["address"] = voter.address.ToString();
+    each["silent_ms"] = absl::ToInt64Milliseconds(voter.silent);
+  }
+  const std::string text = DescribeOutage(outage);
+  if (!text.empty()) body["text"] = text;
+  return body;
+}
+
 // What the agent did not take in, by reason.
 struct Dropped {
   const char* name;   // in JSON
@@ -121,6 +140,7 @@ Json StatusToJson(const AgentStatus& status) {
   body["applied"] = status.applied.value();
   body["members_alive"] = status.members_alive;
   body["survival"] = SurvivalToJson(status.survival);
+  body["outage"] = OutageToJson(status.outage);
   body["problems"] = status.problems;
   body["locks"] = status.locks;
   body["elections_won"] = status.elections_won;
@@ -307,6 +327,9 @@ ExitCode ShowStatus(const ClientOptions& options) {
              status.cluster.IsNone() ? "none" : status.cluster.ToString()});
   table.Add({"members alive", absl::StrCat(status.members_alive)});
   table.Add({"cluster's voters", DescribeSurvival(status.survival)});
+  if (status.outage.kind != Outage::Kind::kNone) {
+    table.Add({"no leader", DescribeOutage(status.outage)});
+  }
   table.Add({"locks", absl::StrCat(status.locks)});
   table.Add({"log", absl::StrCat("committed ", status.commit.value(),
                                  ", applied ", status.applied.value())});

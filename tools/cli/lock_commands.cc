@@ -1,5 +1,6 @@
 #include "tools/cli/lock_commands.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -11,9 +12,11 @@
 #include "absl/strings/string_view.h"
 #include "engine/ids.h"
 #include "engine/request.h"
+#include "engine/survival.h"
 #include "io/escape.h"
 #include "io/local/client.h"
 #include "io/local/protocol.h"
+#include "io/survival_text.h"
 #include "io/wait_deadline.h"
 #include "tools/base/interrupt.h"
 #include "tools/base/output.h"
@@ -25,6 +28,9 @@ namespace {
 
 // An agent that runs takes a request back, or a lock, at once.
 constexpr absl::Duration GiveBackTimeout() { return absl::Seconds(2); }
+
+// How often somebody who waits for a lock asks whether there is a majority.
+constexpr absl::Duration LookInterval() { return absl::Seconds(2); }
 
 // A word for a shell.
 std::string Quoted(absl::string_view word) {
@@ -116,6 +122,42 @@ Answer Keep(LocalClient& client, const LockArguments& arguments,
                                      "again, or dies")};
 }
 
+// Waits for the reply to `id`, as Await() does. If it takes long, asks where
+// the agent stands, and says once on stderr that the majority is lost: nothing
+// is granted for as long as that lasts.
+absl::StatusOr<std::optional<LocalReply>> AwaitGrant(
+    LocalClient& client, uint64_t id, const WaitDeadline& deadline) {
+  WaitDeadline next_look = WaitDeadline::After(LookInterval());
+  std::optional<uint64_t> status_asked;
+  bool is_told = false;
+  while (true) {
+    absl::StatusOr<LocalReply> reply = client.Receive(absl::ZeroDuration());
+    if (reply.ok() && reply->id == id) return *std::move(reply);
+    if (reply.ok()) {
+      if (reply->id != status_asked || !reply->status.has_value()) continue;
+      status_asked.reset();
+      const Outage& outage = reply->status->outage;
+      if (outage.kind != Outage::Kind::kMajorityLost || is_told) continue;
+      is_told = true;
+      Complain(absl::StrCat("waiting: ", DescribeOutage(outage)));
+      continue;
+    }
+    if (!absl::IsDeadlineExceeded(reply.status())) {
+      return absl::UnknownError(reply.status().message());
+    }
+    const WaitDeadline until =
+        WaitDeadline::After(std::min(deadline.left(), next_look.left()));
+    if (WaitUntilReadable(client.fd(), until)) continue;
+    if (Interrupted() || deadline.has_passed()) return std::nullopt;
+    if (!next_look.has_passed()) continue;
+    next_look = WaitDeadline::After(LookInterval());
+    if (status_asked.has_value() || is_told) continue;
+    status_asked = client.Send({.operation = LocalOperation::kStatus});
+    const absl::Status flushed = client.Flush(deadline.left());
+    if (!flushed.ok()) return absl::UnknownError(flushed.message());
+  }
+}
+
 // What shows that renew and release come from the holder.
 struct Proof {
   FencingToken token;  // none: the owner does
@@ -180,7 +222,8 @@ Answer TakeLock(const ClientOptions& options, LocalClient& client,
   const uint64_t id = client.Send(std::move(request));
   const absl::Status flushed = client.Flush(deadline.left());
   if (!flushed.ok()) return NoAnswer(flushed);
-  absl::StatusOr<std::optional<LocalReply>> reply = Await(client, id, deadline);
+  absl::StatusOr<std::optional<LocalReply>> reply =
+      AwaitGrant(client, id, deadline);
   if (!reply.ok()) {
     return {.outcome = Outcome::kUnavailable,
             .text = absl::StrCat(reply.status().message(),

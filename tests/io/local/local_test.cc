@@ -544,25 +544,34 @@ LocalReply FullReply() {
                      .more = true,
                      .members = {member},
                      .text = "text"},
-          .status = AgentStatus{.id = member.id,
-                                .name = "agent",
-                                .address = member.address,
-                                .role = MemberRole::kLearner,
-                                .survival = {.voters = {{.id = member.id,
-                                                         .name = "v\n",
-                                                         .is_alive = true}},
-                                             .has_majority = true,
-                                             .deaths = 3},
-                                .snapshots_installed = 11,
-                                .impersonations = 19,
-                                .unasked = 20,
-                                .strangers_refused = 14,
-                                .members_refused = 15,
-                                .streams_closed = 16,
-                                .streams_refused = 17,
-                                .links_stuck = 18,
-                                .longest_turn = absl::Milliseconds(21),
-                                .local_malformed = 12},
+          .status =
+              AgentStatus{.id = member.id,
+                          .name = "agent",
+                          .address = member.address,
+                          .role = MemberRole::kLearner,
+                          .survival = {.voters = {{.id = member.id,
+                                                   .name = "v\n",
+                                                   .is_alive = true}},
+                                       .has_majority = true,
+                                       .deaths = 3},
+                          .outage = {.kind = Outage::Kind::kMajorityLost,
+                                     .leaderless = absl::Seconds(7),
+                                     .hears_nobody = true,
+                                     .voters = 3,
+                                     .missing = {{.id = member.id,
+                                                  .name = "gone\n",
+                                                  .address = member.address,
+                                                  .silent = absl::Seconds(8)}}},
+                          .snapshots_installed = 11,
+                          .impersonations = 19,
+                          .unasked = 20,
+                          .strangers_refused = 14,
+                          .members_refused = 15,
+                          .streams_closed = 16,
+                          .streams_refused = 17,
+                          .links_stuck = 18,
+                          .longest_turn = absl::Milliseconds(21),
+                          .local_malformed = 12},
           .belief = absl::Milliseconds(13),
           .loss = LossReason::kRevoked};
 }
@@ -584,6 +593,7 @@ TEST(LocalProtocolTest, RepliesSurviveTheTrip) {
   EXPECT_EQ(read->status->address, reply.status->address);
   EXPECT_EQ(read->status->role, reply.status->role);
   EXPECT_EQ(read->status->survival, reply.status->survival);
+  EXPECT_EQ(read->status->outage, reply.status->outage);
   EXPECT_EQ(read->status->snapshots_installed, 11u);
   EXPECT_EQ(read->status->local_malformed, 12u);
   EXPECT_EQ(read->status->strangers_refused, 14u);
