@@ -352,9 +352,14 @@ void Node::ApplyCommitted() {
         ++stats_.undecodable;
         commands = std::vector<LockCommand>();
       }
-      std::vector<Reply> replies = table_.Apply(index, entry->time, *commands);
+      std::vector<Reply> replies;
+      if (consensus_.leads()) {
+        replies = table_.Apply(index, entry->time, *commands);
+      } else {
+        table_.ApplyWithoutReplies(index, entry->time, *commands);
+      }
       consensus_.AdvanceApplied();
-      if (consensus_.leads()) Deliver(std::move(replies));
+      Deliver(std::move(replies));
     } else {
       consensus_.AdvanceApplied();
       next_voter_review_ = now_.slow;

@@ -24,10 +24,10 @@ std::optional<LockSlot> Locks::Find(absl::string_view key) const {
 LockSlot Locks::FindOrAdd(absl::string_view key) {
   const auto place = by_key_.lower_bound(key);
   if (place != by_key_.end() && place->first == key) return place->second;
-  Lock lock;
+  const LockSlot slot = locks_.Add();
+  Lock& lock = locks_[slot];
   lock.key.assign(key.data(), key.size());
-  const LockSlot slot = locks_.Add(std::move(lock));
-  by_key_.emplace_hint(place, locks_[slot].key, slot);
+  by_key_.emplace_hint(place, lock.key, slot);
   return slot;
 }
 
@@ -39,7 +39,7 @@ void Locks::Remove(LockSlot slot) {
 }
 
 void Locks::Grant(LockSlot slot, FencingToken token, LogIndex granted_at,
-                  Claim claim, ClusterTime deadline) {
+                  Claim&& claim, ClusterTime deadline) {
   Lock& lock = locks_[slot];
   CHECK(token > lock.token) << token << " after " << lock.token;
   if (!lock.token.IsNone()) deadlines_.erase(DeadlineOf(slot));
@@ -48,7 +48,8 @@ void Locks::Grant(LockSlot slot, FencingToken token, LogIndex granted_at,
   lock.holder = std::move(claim);
   lock.deadline = deadline;
   lock.revoke_reason.clear();
-  deadlines_.insert(DeadlineOf(slot));
+  // Most often the latest of all.
+  deadlines_.insert(deadlines_.end(), DeadlineOf(slot));
 }
 
 void Locks::Extend(LockSlot slot, ClusterTime deadline) {

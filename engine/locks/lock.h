@@ -76,7 +76,7 @@ class Locks {
 
   // Makes `claim` the holder, in place of whoever held the lock.
   void Grant(LockSlot slot, FencingToken token, LogIndex granted_at,
-             Claim claim, ClusterTime deadline);
+             Claim&& claim, ClusterTime deadline);
   // Moves the deadline, never to an earlier time.
   void Extend(LockSlot slot, ClusterTime deadline);
   void Revoke(LockSlot slot, std::string reason) {

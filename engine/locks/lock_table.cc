@@ -38,14 +38,6 @@ Decided Busy(Limit limit) {
   return {.outcome = Outcome::kBusy, .limit = limit};
 }
 
-Reply MakeReply(Reply::Kind kind, const SessionId& session, LogIndex index) {
-  Reply reply;
-  reply.kind = kind;
-  reply.session = session;
-  reply.index = index;
-  return reply;
-}
-
 void ShowHolder(const HolderSeen& holder, Reply& reply) {
   reply.token = holder.token;
   reply.lease_remaining = holder.lease_remaining;
@@ -55,32 +47,52 @@ void ShowHolder(const HolderSeen& holder, Reply& reply) {
   reply.owner = holder.owner;
 }
 
-Reply MakeAnswer(const SessionId& session, Sequence sequence,
-                 const Decided& decided, LogIndex index) {
-  Reply reply = MakeReply(Reply::Kind::kAnswered, session, index);
-  reply.sequence = sequence;
-  reply.outcome = decided.outcome;
-  reply.token = decided.token;
-  reply.granted_at = decided.granted_at;
-  reply.limit = decided.limit;
-  if (decided.holder != nullptr) ShowHolder(*decided.holder, reply);
-  return reply;
-}
-
 }  // namespace
 
 std::vector<Reply> LockTable::Apply(LogIndex index, ClusterTime time,
                                     absl::Span<const LockCommand> commands) {
-  CHECK(index > applied_) << index << " after " << applied_;
-  CHECK(time >= time_) << time << " after " << time_;
-  applied_ = index;
-  time_ = time;
-  Turn turn{.index = index, .time = time};
-  turn.replies.reserve(commands.size());
+  std::vector<Reply> replies;
+  replies.reserve(commands.size());
+  Turn turn{.index = index, .time = time, .replies = &replies};
+  Apply(commands, turn);
+  return replies;
+}
+
+void LockTable::ApplyWithoutReplies(LogIndex index, ClusterTime time,
+                                    absl::Span<const LockCommand> commands) {
+  Turn turn{.index = index, .time = time, .replies = nullptr};
+  Apply(commands, turn);
+}
+
+void LockTable::Apply(absl::Span<const LockCommand> commands, Turn& turn) {
+  CHECK(turn.index > applied_) << turn.index << " after " << applied_;
+  CHECK(turn.time >= time_) << turn.time << " after " << time_;
+  applied_ = turn.index;
+  time_ = turn.time;
   for (const LockCommand& command : commands) {
     std::visit([&](const auto& body) { Do(body, turn); }, command);
   }
-  return std::move(turn.replies);
+}
+
+Reply* LockTable::Turn::Tell(Reply::Kind kind, const SessionId& session) {
+  if (replies == nullptr) return nullptr;
+  Reply& reply = replies->emplace_back();
+  reply.kind = kind;
+  reply.session = session;
+  reply.index = index;
+  return &reply;
+}
+
+void LockTable::Turn::Answer(const SessionId& session, Sequence sequence,
+                             const Decided& decided) {
+  Reply* reply = Tell(Reply::Kind::kAnswered, session);
+  if (reply == nullptr) return;
+  reply->sequence = sequence;
+  reply->outcome = decided.outcome;
+  reply->token = decided.token;
+  reply->granted_at = decided.granted_at;
+  reply->limit = decided.limit;
+  if (decided.holder != nullptr) ShowHolder(*decided.holder, *reply);
 }
 
 std::optional<ClusterTime> LockTable::NextDeadline() const {
@@ -162,13 +174,11 @@ void LockTable::CheckInvariants() const {
 
 void LockTable::Do(const OpenSession& command, Turn& turn) {
   const auto refuse = [&](const Decided& decided) {
-    turn.replies.push_back(
-        MakeAnswer(command.session, Sequence(), decided, turn.index));
+    turn.Answer(command.session, Sequence(), decided);
   };
   if (!sessions_.Find(command.session).has_value()) {
     if (command.session.IsNone() || closed_.Contains(command.session)) {
-      turn.replies.push_back(
-          MakeReply(Reply::Kind::kSessionGone, command.session, turn.index));
+      turn.Tell(Reply::Kind::kSessionGone, command.session);
       return;
     }
     if (!IsValid(command)) return refuse({.outcome = Outcome::kInvalid});
@@ -185,19 +195,19 @@ void LockTable::Do(const OpenSession& command, Turn& turn) {
                    .deadline = turn.time + command.ttl});
   }
   tokens_.RaiseAbove(command.token_floor);
-  Reply reply = MakeReply(Reply::Kind::kOpened, command.session, turn.index);
-  reply.token = tokens_.last();
-  turn.replies.push_back(std::move(reply));
+  if (Reply* reply = turn.Tell(Reply::Kind::kOpened, command.session)) {
+    reply->token = tokens_.last();
+  }
 }
 
 void LockTable::Do(const KeepAlive& command, Turn& turn) {
   const std::optional<SessionSlot> session = sessions_.Find(command.session);
-  Reply reply = MakeReply(
-      session.has_value() ? Reply::Kind::kKept : Reply::Kind::kSessionGone,
-      command.session, turn.index);
-  reply.renewal = command.renewal;
-  if (session.has_value()) reply.token = tokens_.last();
-  turn.replies.push_back(std::move(reply));
+  if (Reply* reply = turn.Tell(
+          session.has_value() ? Reply::Kind::kKept : Reply::Kind::kSessionGone,
+          command.session)) {
+    reply->renewal = command.renewal;
+    if (session.has_value()) reply->token = tokens_.last();
+  }
   if (!session.has_value()) return;
   sessions_.Renew(*session, command.renewal, turn.time);
   sessions_.memos(*session).ForgetBelow(command.first_outstanding);
@@ -213,8 +223,7 @@ void LockTable::Do(const KeepAlive& command, Turn& turn) {
 }
 
 void LockTable::Do(const CloseSession& command, Turn& turn) {
-  turn.replies.push_back(
-      MakeReply(Reply::Kind::kClosed, command.session, turn.index));
+  turn.Tell(Reply::Kind::kClosed, command.session);
   const std::optional<SessionSlot> session = sessions_.Find(command.session);
   if (session.has_value()) {
     End(*session, turn);
@@ -227,7 +236,7 @@ void LockTable::Do(const CloseSession& command, Turn& turn) {
 void LockTable::Do(const Acquire& command, Turn& turn) {
   const std::optional<SessionSlot> session = Admit(command, turn);
   if (!session.has_value()) return;
-  const auto decide = [&](Decided decided) {
+  const auto decide = [&](Decided&& decided) {
     Decide(*session, command.sequence, std::move(decided), turn);
   };
   if (!IsValid(command)) return decide({.outcome = Outcome::kInvalid});
@@ -272,8 +281,8 @@ void LockTable::Do(const Renew& command, Turn& turn) {
   }
   const std::optional<SessionSlot> session = Admit(command, turn);
   if (!session.has_value()) return;
-  const auto decide = [&](const Decided& decided) {
-    Decide(*session, command.sequence, decided, turn);
+  const auto decide = [&](Decided&& decided) {
+    Decide(*session, command.sequence, std::move(decided), turn);
   };
   if (!IsTtl(command.ttl)) return decide({.outcome = Outcome::kInvalid});
   const std::optional<LockSlot> lock =
@@ -342,7 +351,7 @@ void LockTable::Do(const BeginTerm& command, Turn& turn) {
 void LockTable::Do(const Revoke& command, Turn& turn) {
   const std::optional<SessionSlot> session = Admit(command, turn);
   if (!session.has_value()) return;
-  const auto decide = [&](Decided decided) {
+  const auto decide = [&](Decided&& decided) {
     Decide(*session, command.sequence, std::move(decided), turn);
   };
   if (!IsValid(command)) return decide({.outcome = Outcome::kInvalid});
@@ -372,8 +381,7 @@ void LockTable::ExpireSession(const Expire::OfSession& part, Turn& turn) {
   const Session& session = sessions_[*slot];
   if (session.renewal != part.renewal) return;
   if (turn.time < session.deadline) return;
-  turn.replies.push_back(
-      MakeReply(Reply::Kind::kSessionGone, part.session, turn.index));
+  turn.Tell(Reply::Kind::kSessionGone, part.session);
   End(*slot, turn);
 }
 
@@ -385,11 +393,11 @@ void LockTable::ExpireLock(const Expire::OfLock& part, Turn& turn) {
   const Lock& lock = locks_[*slot];
   if (lock.token != part.token) return;
   if (turn.time < lock.deadline) return;
-  Reply reply = MakeReply(Reply::Kind::kRevoked,
-                          sessions_[lock.holder.session].id, turn.index);
-  reply.token = part.token;
-  reply.key = part.key;
-  turn.replies.push_back(std::move(reply));
+  const SessionId& holder = sessions_[lock.holder.session].id;
+  if (Reply* reply = turn.Tell(Reply::Kind::kRevoked, holder)) {
+    reply->token = part.token;
+    reply->key = part.key;
+  }
   PassOn(*slot, turn);
 }
 
@@ -400,8 +408,7 @@ std::optional<SessionSlot> LockTable::Admit(const Command& command,
   const Sequence sequence = command.sequence;
   const std::optional<SessionSlot> session = sessions_.Find(id);
   if (!session.has_value()) {
-    turn.replies.push_back(
-        MakeReply(Reply::Kind::kSessionGone, id, turn.index));
+    turn.Tell(Reply::Kind::kSessionGone, id);
     return std::nullopt;
   }
   sessions_.memos(*session).ForgetBelow(command.first_outstanding);
@@ -413,12 +420,11 @@ std::optional<SessionSlot> LockTable::Admit(const Command& command,
       return std::nullopt;
     }
     if (memos.HasRoomFor(sequence)) return session;
-    turn.replies.push_back(
-        MakeAnswer(id, sequence, Busy(Limit::kRequestsPerSession), turn.index));
+    turn.Answer(id, sequence, Busy(Limit::kRequestsPerSession));
     return std::nullopt;
   }
   if (const auto* decided = std::get_if<Decided>(&memo)) {
-    turn.replies.push_back(MakeAnswer(id, sequence, *decided, turn.index));
+    turn.Answer(id, sequence, *decided);
   } else {
     TellQueued(id, sequence, std::get<Waiting>(memo).lock, turn);
   }
@@ -439,8 +445,7 @@ void LockTable::RepeatForgotten(SessionSlot session, const Acquire& command,
                  .granted_at = locks_[*lock].granted_at};
     }
   }
-  turn.replies.push_back(
-      MakeAnswer(command.session, command.sequence, decided, turn.index));
+  turn.Answer(command.session, command.sequence, decided);
 }
 
 std::optional<LockSlot> LockTable::FindHeld(SessionSlot session,
@@ -477,7 +482,7 @@ void LockTable::End(SessionSlot session, Turn& turn) {
   sessions_.Remove(session);
 }
 
-void LockTable::Grant(LockSlot lock, Claim claim, Turn& turn) {
+void LockTable::Grant(LockSlot lock, Claim&& claim, Turn& turn) {
   const FencingToken token = tokens_.Next();
   auto& held = sessions_.held(claim.session);
   held.emplace_hint(held.end(), token, lock);
@@ -502,21 +507,20 @@ void LockTable::PassOn(LockSlot lock, Turn& turn) {
   }
 }
 
-void LockTable::Decide(SessionSlot session, Sequence sequence, Decided decided,
-                       Turn& turn) {
-  turn.replies.push_back(
-      MakeAnswer(sessions_[session].id, sequence, decided, turn.index));
+void LockTable::Decide(SessionSlot session, Sequence sequence,
+                       Decided&& decided, Turn& turn) {
+  turn.Answer(sessions_[session].id, sequence, decided);
   sessions_.memos(session).Put(sequence, std::move(decided));
 }
 
 void LockTable::RepeatDecided(SessionSlot session, Turn& turn) const {
+  if (turn.replies == nullptr) return;
   const Memos& memos = sessions_[session].memos;
   size_t room = kRepeatedPerKeepAlive;
   for (Sequence next = memos.first(); next < memos.end() && room > 0;
        next = next.Next()) {
     if (const auto* decided = std::get_if<Decided>(&memos.Find(next))) {
-      turn.replies.push_back(
-          MakeAnswer(sessions_[session].id, next, *decided, turn.index));
+      turn.Answer(sessions_[session].id, next, *decided);
       --room;
     }
   }
@@ -526,20 +530,20 @@ void LockTable::RepeatDecided(SessionSlot session, Turn& turn) const {
 // wait ends first.
 void LockTable::TellQueued(const SessionId& session, Sequence sequence,
                            LockSlot lock, Turn& turn) const {
-  Reply reply = MakeReply(Reply::Kind::kQueued, session, turn.index);
-  reply.sequence = sequence;
-  ShowHolder(SeeHolder(lock, turn.time), reply);
-  turn.replies.push_back(std::move(reply));
+  Reply* reply = turn.Tell(Reply::Kind::kQueued, session);
+  if (reply == nullptr) return;
+  reply->sequence = sequence;
+  ShowHolder(SeeHolder(lock, turn.time), *reply);
 }
 
 void LockTable::TellRevoked(LockSlot slot, Turn& turn) const {
   const Lock& lock = locks_[slot];
-  Reply reply = MakeReply(Reply::Kind::kMustRelease,
-                          sessions_[lock.holder.session].id, turn.index);
-  reply.token = lock.token;
-  reply.key = lock.key;
-  reply.text = lock.revoke_reason;
-  turn.replies.push_back(std::move(reply));
+  Reply* reply =
+      turn.Tell(Reply::Kind::kMustRelease, sessions_[lock.holder.session].id);
+  if (reply == nullptr) return;
+  reply->token = lock.token;
+  reply->key = lock.key;
+  reply->text = lock.revoke_reason;
 }
 
 HolderSeen LockTable::SeeHolder(LockSlot slot, ClusterTime time) const {

@@ -67,6 +67,9 @@ class LockTable {
   // REQUIRES: index rises, time does not fall, from call to call.
   std::vector<Reply> Apply(LogIndex index, ClusterTime time,
                            absl::Span<const LockCommand> commands);
+  // The same, without making the replies: for nodes that do not lead.
+  void ApplyWithoutReplies(LogIndex index, ClusterTime time,
+                           absl::Span<const LockCommand> commands);
 
   // The earliest deadline of a session or lock; nothing if there is none.
   std::optional<ClusterTime> NextDeadline() const;
@@ -115,8 +118,17 @@ class LockTable {
   struct Turn {
     LogIndex index;
     ClusterTime time;
-    std::vector<Reply> replies;
+    std::vector<Reply>* replies;  // null: nobody is to be told
+
+    // A reply, to be filled in before the next one; null if nobody is to be
+    // told.
+    Reply* Tell(Reply::Kind kind, const SessionId& session);
+    // Tells the outcome of the request `sequence`.
+    void Answer(const SessionId& session, Sequence sequence,
+                const Decided& decided);
   };
+
+  void Apply(absl::Span<const LockCommand> commands, Turn& turn);
 
   void Do(const OpenSession& command, Turn& turn);
   void Do(const KeepAlive& command, Turn& turn);
@@ -149,11 +161,11 @@ class LockTable {
   void LeaveQueues(SessionSlot session);
   // Ends the session. The caller adds the reply that tells its node.
   void End(SessionSlot session, Turn& turn);
-  void Grant(LockSlot lock, Claim claim, Turn& turn);
+  void Grant(LockSlot lock, Claim&& claim, Turn& turn);
   // Takes the lock from its holder and grants it to the first who waits.
   void PassOn(LockSlot lock, Turn& turn);
   // Remembers the outcome of the request and replies with it.
-  void Decide(SessionSlot session, Sequence sequence, Decided decided,
+  void Decide(SessionSlot session, Sequence sequence, Decided&& decided,
               Turn& turn);
   void RepeatDecided(SessionSlot session, Turn& turn) const;
 

@@ -31,8 +31,12 @@ const Memo& Memos::Find(Sequence sequence) const {
 }
 
 void Memos::Put(Sequence sequence, Memo memo) {
-  if (std::holds_alternative<Waiting>(Find(sequence))) --waiting_;
   if (std::holds_alternative<Waiting>(memo)) ++waiting_;
+  if (sequence == end() && HasRoomFor(sequence)) {
+    kept_.push_back(std::move(memo));  // the usual case
+    return;
+  }
+  if (std::holds_alternative<Waiting>(Find(sequence))) --waiting_;
   if (IsForgotten(sequence)) {
     if (std::holds_alternative<Waiting>(memo)) {
       waiting_below_[sequence] = std::move(memo);

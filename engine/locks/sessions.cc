@@ -24,7 +24,8 @@ size_t Sessions::CountOf(NodeId node, size_t limit) const {
 SessionSlot Sessions::Add(Session session) {
   const SessionId id = session.id;
   const ClusterTime deadline = session.deadline;
-  const SessionSlot slot = sessions_.Add(std::move(session));
+  const SessionSlot slot = sessions_.Add();
+  sessions_[slot] = std::move(session);
   const bool added = by_id_.emplace(id, slot).second;
   CHECK(added) << id << " is open already";
   deadlines_.emplace(deadline, id);

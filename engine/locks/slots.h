@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -20,20 +21,22 @@ enum class SessionSlot : uint32_t {};
 template <typename Slot, typename Value>
 class SlotPool {
  public:
-  Slot Add(Value value) {
+  // A new value, to be filled in at its place.
+  Slot Add() {
     if (free_.empty()) {
-      values_.push_back(std::move(value));
+      values_.emplace_back();
       return static_cast<Slot>(values_.size() - 1);
     }
     const Slot slot = free_.back();
     free_.pop_back();
-    (*this)[slot] = std::move(value);
     return slot;
   }
 
   // REQUIRES: `slot` came from Add and was not removed since. So do the rest.
   void Remove(Slot slot) {
-    (*this)[slot] = Value();
+    Value& value = (*this)[slot];
+    std::destroy_at(&value);
+    std::construct_at(&value);
     free_.push_back(slot);
   }
 
@@ -44,7 +47,7 @@ class SlotPool {
 
  private:
   std::deque<Value> values_;  // grows without moving its elements
-  std::vector<Slot> free_;    // removed, and used again by Add
+  std::vector<Slot> free_;    // removed, as new, and used again by Add
 };
 
 }  // namespace cachalot
