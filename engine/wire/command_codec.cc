@@ -182,38 +182,38 @@ Revoke FromTable(Reader& reader, const wire::Revoke& revoke) {
 
 // REQUIRES: `table` is a `Table`, as the verifier has checked.
 template <typename Table>
-LockCommand FromUntyped(Reader& reader, const void* table) {
-  return FromTable(reader, *static_cast<const Table*>(table));
+void AddTo(std::vector<LockCommand>& commands, Reader& reader,
+           const void* table) {
+  commands.emplace_back(FromTable(reader, *static_cast<const Table*>(table)));
 }
 
-LockCommand FromUnion(Reader& reader, wire::LockCommand kind,
-                      const void* table) {
+void AddTo(std::vector<LockCommand>& commands, Reader& reader,
+           wire::LockCommand kind, const void* table) {
   switch (kind) {
     case wire::LockCommand::NONE:
       break;
     case wire::LockCommand::OpenSession:
-      return FromUntyped<wire::OpenSession>(reader, table);
+      return AddTo<wire::OpenSession>(commands, reader, table);
     case wire::LockCommand::KeepAlive:
-      return FromUntyped<wire::KeepAlive>(reader, table);
+      return AddTo<wire::KeepAlive>(commands, reader, table);
     case wire::LockCommand::CloseSession:
-      return FromUntyped<wire::CloseSession>(reader, table);
+      return AddTo<wire::CloseSession>(commands, reader, table);
     case wire::LockCommand::Acquire:
-      return FromUntyped<wire::Acquire>(reader, table);
+      return AddTo<wire::Acquire>(commands, reader, table);
     case wire::LockCommand::Renew:
-      return FromUntyped<wire::Renew>(reader, table);
+      return AddTo<wire::Renew>(commands, reader, table);
     case wire::LockCommand::Release:
-      return FromUntyped<wire::Release>(reader, table);
+      return AddTo<wire::Release>(commands, reader, table);
     case wire::LockCommand::Withdraw:
-      return FromUntyped<wire::Withdraw>(reader, table);
+      return AddTo<wire::Withdraw>(commands, reader, table);
     case wire::LockCommand::Expire:
-      return FromUntyped<wire::Expire>(reader, table);
+      return AddTo<wire::Expire>(commands, reader, table);
     case wire::LockCommand::BeginTerm:
-      return FromUntyped<wire::BeginTerm>(reader, table);
+      return AddTo<wire::BeginTerm>(commands, reader, table);
     case wire::LockCommand::Revoke:
-      return FromUntyped<wire::Revoke>(reader, table);
+      return AddTo<wire::Revoke>(commands, reader, table);
   }
   reader.Require(false, "kind of command");
-  return {};
 }
 
 }  // namespace
@@ -250,8 +250,8 @@ std::vector<LockCommand> FromVectors(Reader& reader,
   }
   commands.reserve(tables->size());
   for (flatbuffers::uoffset_t i = 0; reader.ok() && i < tables->size(); ++i) {
-    commands.push_back(FromUnion(reader, kinds->GetEnum<wire::LockCommand>(i),
-                                 tables->Get(i)));
+    AddTo(commands, reader, kinds->GetEnum<wire::LockCommand>(i),
+          tables->Get(i));
   }
   return commands;
 }
