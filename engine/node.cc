@@ -115,8 +115,8 @@ absl::Status Validate(const SavedState& saved) {
 // A holder is told that its lock is lost before another caller of this process
 // may be told that it has the lock. Notices about a grant of this step come
 // after the grant. The notices about one grant keep their order.
-void TellCallers(std::vector<AnswerRequest> answers,
-                 std::vector<NotifyHolder> notices, Actions& actions) {
+void TellCallers(absl::Span<AnswerRequest> answers,
+                 absl::Span<NotifyHolder> notices, Actions& actions) {
   absl::InlinedVector<RequestId, 16> granted;
   for (const AnswerRequest& answer : answers) {
     if (!answer.answer.token.IsNone()) granted.push_back(answer.request);
@@ -398,22 +398,23 @@ void Node::AnnounceSessionEnd() {
 
 void Node::DrainClient() {
   if (!client_.has_output()) return;
-  Client::Output output = client_.Take();
-  TellCallers(std::move(output.answers), std::move(output.notices), actions_);
-  if (consensus_.leads()) {
-    for (LockCommand& command : output.commands) {
-      proposals_.push_back(std::move(command));
-    }
-    for (Read& read : output.reads) {
+  Client::Output& output = client_.output();
+  TellCallers(absl::MakeSpan(output.answers), absl::MakeSpan(output.notices),
+              actions_);
+  std::vector<LockCommand>& commands =
+      consensus_.leads() ? proposals_ : forward_.commands;
+  for (LockCommand& command : output.commands) {
+    commands.push_back(std::move(command));
+  }
+  for (Read& read : output.reads) {
+    if (consensus_.leads()) {
       reads_[++last_read_] = {identity_.node, std::move(read)};
       consensus_.RequestRead(last_read_);
+    } else {
+      forward_.reads.push_back(std::move(read));
     }
-    return;
   }
-  for (LockCommand& command : output.commands) {
-    forward_.commands.push_back(std::move(command));
-  }
-  for (Read& read : output.reads) forward_.reads.push_back(std::move(read));
+  output.Clear();
 }
 
 void Node::Announce() {

@@ -79,6 +79,7 @@ LockInfo HolderOf(const std::string& key, const Reply& reply) {
 Client::Client(LeaseOptions options, NodeId self, std::string name,
                Observer* observer)
     : options_(options),
+      keep_alive_interval_(options.session_ttl / 3),
       self_(self),
       name_(std::move(name)),
       observer_(observer) {}
@@ -180,7 +181,7 @@ void Client::OnSessionGone(FastInstant now) {
   for (auto& [sequence, operation] : old) {
     if (operation.request == RequestId()) continue;
     if (auto* acquire = std::get_if<Acquire>(&operation.command)) {
-      TryAgain(now, operation.request, *std::move(acquire),
+      TryAgain(now, operation.request, std::move(*acquire),
                operation.answer_by);
     } else if (operation.confirms.has_value()) {
       TryAgain(now, operation.request, *std::move(operation.confirms),

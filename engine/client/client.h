@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -67,6 +68,18 @@ class Client {
     std::vector<Read> reads;            // to the leader
     std::vector<AnswerRequest> answers;
     std::vector<NotifyHolder> notices;
+
+    bool empty() const {
+      return commands.empty() && reads.empty() && answers.empty() &&
+             notices.empty();
+    }
+    // Keeps the memory for the next step.
+    void Clear() {
+      commands.clear();
+      reads.clear();
+      answers.clear();
+      notices.clear();
+    }
   };
 
   Client(LeaseOptions options, NodeId self, std::string name,
@@ -106,10 +119,9 @@ class Client {
   void FireTimers(FastInstant now);
   FastInstant NextDeadline() const;
   Output Take() { return std::exchange(output_, Output()); }
-  bool has_output() const {
-    return !output_.commands.empty() || !output_.reads.empty() ||
-           !output_.answers.empty() || !output_.notices.empty();
-  }
+  // Or, to be moved from and cleared:
+  Output& output() { return output_; }
+  bool has_output() const { return !output_.empty(); }
 
   // --- Views ----------------------------------------------------------------
 
@@ -211,7 +223,7 @@ class Client {
   // When an Acquire that waits in the queue is sent again.
   FastInstant NextLook(FastInstant now, const Operation& operation) const;
   void Finish(Sequence sequence);
-  void TryAgain(FastInstant now, RequestId request, Acquire acquire,
+  void TryAgain(FastInstant now, RequestId request, Acquire&& acquire,
                 FastInstant answer_by);
 
   // Sending.
@@ -253,7 +265,7 @@ class Client {
   // Null if `token` is not believed to hold `key`.
   Grant* FindGrant(absl::string_view key, FencingToken token);
 
-  absl::Duration KeepAliveInterval() const { return options_.session_ttl / 3; }
+  absl::Duration KeepAliveInterval() const { return keep_alive_interval_; }
   void OpenAnother(FastInstant now);
   template <typename Make>
   void Note(const Make& text) const {
@@ -264,10 +276,11 @@ class Client {
     ObserveTo(observer_, observation);
   }
 
-  LeaseOptions options_;  // fixed
-  NodeId self_;           // the owner of the sessions; Dissolve() changes it
-  std::string name_;      // the member's, for people; fixed
-  Observer* observer_;    // not owned; may be null
+  LeaseOptions options_;                // fixed
+  absl::Duration keep_alive_interval_;  // a third of session_ttl; fixed
+  NodeId self_;         // the owner of the sessions; Dissolve() changes it
+  std::string name_;    // the member's, for people; fixed
+  Observer* observer_;  // not owned; may be null
   // Where to send; none: nothing is sent. NoteLeader().
   NodeId leader_;
   // When all that is open was last sent again, or will be next. Keeps new
@@ -313,8 +326,9 @@ class Client {
   // The number of the last request. Rises by one and is never used again, also
   // in the next session.
   uint64_t last_sequence_ = 0;
-  // The requests whose outcome is not known.
-  absl::btree_map<Sequence, Operation> operations_;
+  // The requests whose outcome is not known. Each keeps its place in memory,
+  // since it is large.
+  std::map<Sequence, Operation> operations_;
   // All of them except Acquires that are known to wait in a queue and are not
   // abandoned. Commands carry the first one as first_outstanding.
   absl::btree_set<Sequence> undecided_;

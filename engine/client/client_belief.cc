@@ -63,7 +63,7 @@ void Client::OnGranted(FastInstant now, const Reply& reply) {
   const Sequence sequence = reply.sequence;
   const FencingToken token = reply.token;
   Operation& operation = operations_.at(sequence);
-  const Acquire acquire = std::get<Acquire>(operation.command);
+  const Acquire acquire = std::get<Acquire>(std::move(operation.command));
   const RequestId request = operation.request;
   const FastInstant answer_by = operation.answer_by;
   const absl::Duration span = BeliefSpan(acquire.ttl, options_);
@@ -195,7 +195,7 @@ FastInstant Client::BeliefEnd(const Grant& grant) const {
 }
 
 FastInstant Client::SessionSuspectFrom() const {
-  return session_belief_end_ - options_.session_ttl / 3;
+  return session_belief_end_ - keep_alive_interval_;
 }
 
 // Compares the grant's ends with `now`: loses it, or tells its holder if belief

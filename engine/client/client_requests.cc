@@ -95,7 +95,7 @@ void Client::SubmitAcquire(FastInstant now, RequestId request,
   TryAgain(now, request, std::move(acquire), now + patience);
 }
 
-void Client::TryAgain(FastInstant now, RequestId request, Acquire acquire,
+void Client::TryAgain(FastInstant now, RequestId request, Acquire&& acquire,
                       FastInstant answer_by) {
   const Sequence sequence = Begin(now, request, std::move(acquire), answer_by);
   by_request_[request] = sequence;
@@ -171,13 +171,14 @@ void Client::SubmitRead(FastInstant now, RequestId request, Read read) {
 Sequence Client::Begin(FastInstant now, RequestId request, LockCommand command,
                        FastInstant answer_by) {
   const Sequence sequence(++last_sequence_);
-  Operation& operation = operations_[sequence];
+  Operation& operation =
+      operations_.try_emplace(operations_.end(), sequence)->second;
   operation.request = request;
   operation.command = std::move(command);
   operation.next_send = now;
   operation.backoff = options_.retry_min;
   operation.answer_by = answer_by;
-  undecided_.insert(sequence);
+  undecided_.insert(undecided_.end(), sequence);
   next_answer_by_ = std::min(next_answer_by_, answer_by);
   // Otherwise it is sent when the session opens or a leader is known.
   if (CanSend() && state_ == State::kOpen) {
