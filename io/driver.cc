@@ -260,7 +260,7 @@ void Driver::Step(const Event& event) {
   for (Action& action : node_->Step(now_, event)) Perform(std::move(action));
 }
 
-void Driver::Perform(Action action) {
+void Driver::Perform(Action&& action) {
   // The descriptors of a child are its parent's: nothing may be sent.
   if (fork_guard_.IsForked()) return;
   std::visit(

@@ -111,7 +111,7 @@ class Driver : public EngineDriver, private Transport::Receiver {
   void StepLearnt();
   void EndTurn();
   void Step(const Event& event);
-  void Perform(Action action);
+  void Perform(Action&& action);
   void Save(SaveState order);
   // Tells that the disk does not answer.
   void WatchDisk();

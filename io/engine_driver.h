@@ -25,7 +25,7 @@ class EngineDriver {
   class Delegate {
    public:
     virtual ~Delegate() = default;
-    virtual void OnAnswer(RequestId request, Answer answer) = 0;
+    virtual void OnAnswer(RequestId request, Answer&& answer) = 0;
     virtual void OnHolderNotified(const NotifyHolder& notice) = 0;
     virtual void OnSession(const AnnounceSession& session) = 0;
     virtual void OnStanding(const AnnounceStanding& standing) = 0;

@@ -12,11 +12,18 @@ constexpr size_t kReserveMax = size_t{64} << 10;
 }  // namespace
 
 bool FrameReader::Read(absl::string_view bytes,
-                       std::vector<std::string>* frames) {
+                       std::vector<std::string>* frames,
+                       std::vector<std::string>* spare) {
   while (!bytes.empty()) {
     if (length_bytes_read_ < length_bytes_.size()) {
       if (!ReadLength(&bytes)) return true;
       if (length_ == 0 || length_ > frame_bytes_max_) return false;
+      const bool is_whole = length_ <= bytes.size();
+      if (is_whole && spare != nullptr && !spare->empty()) {
+        body_ = std::move(spare->back());
+        body_.clear();
+        spare->pop_back();
+      }
       body_.reserve(std::min({length_, kReserveMax, bytes.size()}));
     }
     if (!ReadBody(&bytes)) return true;

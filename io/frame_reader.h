@@ -24,9 +24,11 @@ class FrameReader {
 
   // Takes in `bytes` and appends the frames that they complete. False if a
   // length is out of bounds: there is no telling where the next frame begins,
-  // so the stream is of no more use.
+  // so the stream is of no more use. The memory of `spare`'s strings is used
+  // for frames that are complete, before any other; null: there is none.
   [[nodiscard]] bool Read(absl::string_view bytes,
-                          std::vector<std::string>* frames);
+                          std::vector<std::string>* frames,
+                          std::vector<std::string>* spare = nullptr);
 
   // What the frame that is not complete yet takes in memory; zero if there is
   // none.

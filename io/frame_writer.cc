@@ -29,19 +29,24 @@ std::array<char, 4> EncodeLength(size_t length) {
 }  // namespace
 
 void FrameWriter::Add(std::string frame) {
-  const std::array<char, 4> length = EncodeLength(frame.size());
-  bytes_ += length.size() + frame.size();
+  if (frame.size() <= kCopiedFrameBytesMax) return Copy(frame);
+  BeginFrame(frame.size());
+  chunks_.push_back(std::move(frame));
+  tail_is_open_ = false;
+}
+
+void FrameWriter::Copy(absl::string_view frame) {
+  BeginFrame(frame.size()).append(frame.data(), frame.size());
+}
+
+std::string& FrameWriter::BeginFrame(size_t length) {
+  const std::array<char, 4> bytes = EncodeLength(length);
+  bytes_ += bytes.size() + length;
   if (!tail_is_open_ || chunks_.back().size() > kOpenChunkBytesMax) {
     chunks_.emplace_back();
     tail_is_open_ = true;
   }
-  chunks_.back().append(length.data(), length.size());
-  if (frame.size() <= kCopiedFrameBytesMax) {
-    chunks_.back().append(frame);
-    return;
-  }
-  chunks_.push_back(std::move(frame));
-  tail_is_open_ = false;
+  return chunks_.back().append(bytes.data(), bytes.size());
 }
 
 FrameWriter::Progress FrameWriter::WriteTo(int socket) {

@@ -5,6 +5,8 @@
 #include <deque>
 #include <string>
 
+#include "absl/strings/string_view.h"
+
 namespace cachalot {
 
 // Frames on their way into a stream (FrameReader has the form): gathered
@@ -19,6 +21,8 @@ class FrameWriter {
   };
 
   void Add(std::string frame);
+  // The same, from memory that is not kept.
+  void Copy(absl::string_view frame);
   // Writes as much as `socket` takes. Raises no SIGPIPE.
   [[nodiscard]] Progress WriteTo(int socket);
   void Clear();
@@ -28,6 +32,8 @@ class FrameWriter {
   size_t bytes() const { return bytes_; }
 
  private:
+  // Adds the length to a chunk that has room; the frame may follow.
+  std::string& BeginFrame(size_t length);
   // Drops what the kernel has taken.
   void Consume(size_t count);
 

@@ -38,18 +38,20 @@ LockLoss Grant::loss() const {
 }
 
 // The first reason stands, and its text with it.
-void Grant::LoseBecause(LossReason reason, absl::string_view text) {
+LockLoss Grant::LoseBecause(LossReason reason, absl::string_view text) {
   const absl::MutexLock lock(&mutex_);
   LossReason none = LossReason::kNone;
   if (loss_reason_.compare_exchange_strong(none, reason)) {
     loss_text_ = std::string(text);
   }
   belief_.store(Belief::kLost);
+  return {.reason = loss_reason_.load(), .text = loss_text_};
 }
 
 void Grant::Change(Belief belief, LossReason reason, absl::string_view text) {
+  LockLoss why = {.reason = reason};
   if (belief == Belief::kLost) {
-    LoseBecause(reason, text);
+    why = LoseBecause(reason, text);
     Trip();
     if (is_loss_told_) return;
     is_loss_told_ = true;
@@ -61,11 +63,9 @@ void Grant::Change(Belief belief, LossReason reason, absl::string_view text) {
     }
     if (current == Belief::kLost) return;
     if (belief == Belief::kSuspect) Trip();
+    why.text = std::string(text);
   }
   if (on_change_ == nullptr) return;
-  LockLoss why = belief == Belief::kLost
-                     ? loss()
-                     : LockLoss{.reason = reason, .text = std::string(text)};
   Tell({.key = key(),
         .token = token(),
         .belief = belief,

@@ -59,7 +59,7 @@ class Grant {
   // grants of the session, so that a keep-alive touches none of them.
   using SessionEnd = std::atomic<int64_t>;
 
-  Grant(Identity identity, FastInstant lease_end,
+  Grant(Identity&& identity, FastInstant lease_end,
         std::shared_ptr<const SessionEnd> session_end, ChangeCallback on_change)
       : identity_(std::move(identity)),
         on_change_(std::move(on_change)),
@@ -117,7 +117,8 @@ class Grant {
       ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
-  void LoseBecause(LossReason reason, absl::string_view text)
+  // Returns the reason that stands.
+  LockLoss LoseBecause(LossReason reason, absl::string_view text)
       ABSL_LOCKS_EXCLUDED(mutex_);
   void Tell(const LockChange& change) ABSL_LOCKS_EXCLUDED(mutex_);
 

@@ -201,7 +201,7 @@ Answer LockService::CheckAcquire(const AcquireRequest& body,
                    absl::StrCat("more than ", limits_.acquires_max,
                                 " requests for locks of this process wait"));
   }
-  const auto held = locks_of_owners_.find(OwnerKey(terms.scope, body.owner));
+  const auto held = locks_of_owners_.find(OwnerView(terms.scope, body.owner));
   if (held != locks_of_owners_.end() &&
       held->second >= limits_.locks_per_owner_max) {
     return Refused(Outcome::kBusy,
@@ -213,11 +213,16 @@ Answer LockService::CheckAcquire(const AcquireRequest& body,
 }
 
 void LockService::CountOwner(LockScope scope, const std::string& owner) {
-  ++locks_of_owners_[OwnerKey(scope, owner)];
+  const auto found = locks_of_owners_.find(OwnerView(scope, owner));
+  if (found != locks_of_owners_.end()) {
+    ++found->second;
+  } else {
+    locks_of_owners_.emplace(OwnerKey(scope, owner), 1);
+  }
 }
 
 void LockService::UncountOwner(LockScope scope, const std::string& owner) {
-  const auto found = locks_of_owners_.find(OwnerKey(scope, owner));
+  const auto found = locks_of_owners_.find(OwnerView(scope, owner));
   if (--found->second == 0) locks_of_owners_.erase(found);
 }
 
@@ -231,11 +236,12 @@ void LockService::Acquire(RequestId request, AcquireRequest body,
   LogWaiting(driver_->log(), body);
   CountOwner(terms.scope, body.owner);
   body.releases_itself = terms.releases_itself;
-  acquisitions_.emplace(request, Acquisition{.key = body.key,
-                                             .owner = body.owner,
-                                             .ttl = body.ttl,
-                                             .terms = std::move(terms),
-                                             .done = std::move(done)});
+  Acquisition& acquisition = acquisitions_[request];
+  acquisition.key = body.key;
+  acquisition.owner = body.owner;
+  acquisition.ttl = body.ttl;
+  acquisition.terms = std::move(terms);
+  acquisition.done = std::move(done);
   Submit(request, std::move(body));
 }
 
@@ -437,7 +443,7 @@ void LockService::Ask(Request body, AnswerCallback done,
 }
 
 std::shared_ptr<Grant> LockService::AddGrant(RequestId request,
-                                             Acquisition acquisition,
+                                             Acquisition&& acquisition,
                                              const Answer& answer) {
   const HoldTerms& terms = acquisition.terms;
   if (terms.renew) {
@@ -502,7 +508,6 @@ void LockService::DropGrant(const Grant& grant) {
   if (by_key != grants_by_key_.end() && by_key->second.get() == &grant) {
     grants_by_key_.erase(by_key);
   }
-  grants_.erase(grant.request());
 }
 
 void LockService::AbandonCalls() {
@@ -536,7 +541,7 @@ void LockService::AddOutage(Answer& answer) const {
                   DescribeOutage(outage));
 }
 
-void LockService::OnAnswer(RequestId request, Answer answer) {
+void LockService::OnAnswer(RequestId request, Answer&& answer) {
   AddOutage(answer);
   if (questions_.OnAnswer(request, answer)) return;
   if (renewals_.OnAnswer(request, answer)) return;
@@ -564,6 +569,7 @@ void LockService::OnHolderNotified(const NotifyHolder& notice) {
   if (found == grants_.end()) return;
   const std::shared_ptr<Grant> grant = found->second;
   if (notice.belief == Belief::kLost) {
+    grants_.erase(found);
     DropGrant(*grant);
   } else {
     grant->ExtendLease(notice.lease_end);

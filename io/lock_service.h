@@ -16,6 +16,7 @@
 #include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/functional/any_invocable.h"
+#include "absl/hash/hash.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -72,10 +73,10 @@ struct HoldTerms {
 // kClosed.
 class LockService : private EngineDriver::Delegate {
  public:
-  using AnswerCallback = absl::AnyInvocable<void(Answer)>;
+  using AnswerCallback = absl::AnyInvocable<void(Answer&&)>;
   // `grant` is null unless the outcome is kOk.
   using GrantCallback =
-      absl::AnyInvocable<void(Answer, std::shared_ptr<Grant> grant)>;
+      absl::AnyInvocable<void(Answer&&, std::shared_ptr<Grant> grant)>;
   // Called on the driver's thread; may be null.
   struct Watcher {
     std::function<void(const Standing&)> on_standing;
@@ -174,6 +175,19 @@ class LockService : private EngineDriver::Delegate {
     GrantCallback done;
   };
   using OwnerKey = std::pair<LockScope, std::string>;
+  using OwnerView = std::pair<LockScope, absl::string_view>;
+  struct OwnerHash {
+    using is_transparent = void;
+    size_t operator()(const OwnerView& owner) const {
+      return absl::Hash<OwnerView>()(owner);
+    }
+  };
+  struct OwnerEqual {
+    using is_transparent = void;
+    bool operator()(const OwnerView& a, const OwnerView& b) const {
+      return a == b;
+    }
+  };
 
   LockService(std::unique_ptr<EngineDriver> driver, Watcher watcher,
               CallerLimits limits);
@@ -188,11 +202,12 @@ class LockService : private EngineDriver::Delegate {
   // Renews what keeps itself and is due.
   void RenewDue(FastInstant now);
   void RenewNow(FastInstant now, const RenewalSchedule::Due& due);
-  std::shared_ptr<Grant> AddGrant(RequestId request, Acquisition acquisition,
+  std::shared_ptr<Grant> AddGrant(RequestId request, Acquisition&& acquisition,
                                   const Answer& answer);
   // The grant of `key` that `token` names, or null.
   std::shared_ptr<Grant> FindGrant(absl::string_view key,
                                    FencingToken token) const;
+  // Forgets a grant that is no more in grants_.
   void DropGrant(const Grant& grant);
   // The grant's holder is to release it: it is not renewed any more.
   void TellToRelease(Grant& grant, LossReason reason, absl::string_view text);
@@ -207,7 +222,7 @@ class LockService : private EngineDriver::Delegate {
   // Adds why no leader is known to the text of what was not done for that.
   void AddOutage(Answer& answer) const;
 
-  void OnAnswer(RequestId request, Answer answer) override;
+  void OnAnswer(RequestId request, Answer&& answer) override;
   void OnHolderNotified(const NotifyHolder& notice) override;
   void OnSession(const AnnounceSession& session) override;
   void OnStanding(const AnnounceStanding& standing) override;
@@ -232,7 +247,7 @@ class LockService : private EngineDriver::Delegate {
   absl::flat_hash_map<RequestId, std::shared_ptr<Grant>> grants_;
   // The grant that a key means; the others of that key are lost.
   absl::flat_hash_map<std::string, std::shared_ptr<Grant>> grants_by_key_;
-  absl::flat_hash_map<OwnerKey, size_t> locks_of_owners_;
+  absl::flat_hash_map<OwnerKey, size_t, OwnerHash, OwnerEqual> locks_of_owners_;
   RenewalSchedule schedule_;
   // What the grants of this session read. Those of an earlier one keep theirs,
   // so that it never moves again.

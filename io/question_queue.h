@@ -22,7 +22,7 @@ namespace cachalot {
 // is refused would keep its lock from everybody else. One thread.
 class QuestionQueue {
  public:
-  using Done = absl::AnyInvocable<void(Answer)>;
+  using Done = absl::AnyInvocable<void(Answer&&)>;
   using Submit = std::function<void(RequestId, Request)>;
 
   struct Options {

@@ -1,9 +1,12 @@
 #include "io/local/protocol.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <utility>
 #include <vector>
 
+#include "absl/base/attributes.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "engine/address.h"
@@ -19,6 +22,36 @@ using flatbuffers::Offset;
 using flatbuffers::Vector;
 
 // --- Out --------------------------------------------------------------------
+
+// Memory for one message, on the stack unless the message is large.
+class StackMemory : public flatbuffers::Allocator {
+ public:
+  static constexpr size_t kSize = 1024;
+
+  uint8_t* allocate(size_t size) override;
+  void deallocate(uint8_t* memory, size_t size) override;
+
+ private:
+  alignas(std::max_align_t) uint8_t bytes_[kSize];
+  bool is_used_ = false;
+};
+
+// Not inline, so that the compiler inlines the builder's small functions
+// instead.
+ABSL_ATTRIBUTE_NOINLINE uint8_t* StackMemory::allocate(size_t size) {
+  if (is_used_ || size > kSize) return new uint8_t[size];
+  is_used_ = true;
+  return bytes_;
+}
+
+ABSL_ATTRIBUTE_NOINLINE void StackMemory::deallocate(uint8_t* memory,
+                                                     size_t /*size*/) {
+  if (memory == bytes_) {
+    is_used_ = false;
+  } else {
+    delete[] memory;
+  }
+}
 
 // What is empty is left out.
 Offset<Vector<uint8_t>> ToWire(FlatBufferBuilder& builder,
@@ -163,13 +196,14 @@ Offset<local::wire::Status> ToWire(FlatBufferBuilder& builder,
   return out.Finish();
 }
 
+// Valid as long as the builder.
 template <typename Body>
-std::string Finish(FlatBufferBuilder& builder, local::wire::Body kind,
-                   Offset<Body> body) {
+absl::string_view Finish(FlatBufferBuilder& builder, local::wire::Body kind,
+                         Offset<Body> body) {
   local::wire::FinishMessageBuffer(
       builder, local::wire::CreateMessage(builder, kind, body.Union()));
-  return std::string(reinterpret_cast<const char*>(builder.GetBufferPointer()),
-                     builder.GetSize());
+  return {reinterpret_cast<const char*>(builder.GetBufferPointer()),
+          builder.GetSize()};
 }
 
 // --- In ---------------------------------------------------------------------
@@ -375,7 +409,8 @@ const local::wire::Message* Verify(absl::string_view bytes) {
 }  // namespace
 
 std::string EncodeLocal(const LocalRequest& request) {
-  FlatBufferBuilder builder;
+  StackMemory memory;
+  FlatBufferBuilder builder(StackMemory::kSize, &memory);
   const auto key = ToWire(builder, request.key);
   const auto owner = TextToWire(builder, request.owner);
   const auto prefix = ToWire(builder, request.list.prefix);
@@ -399,11 +434,22 @@ std::string EncodeLocal(const LocalRequest& request) {
   body.add_releases_itself(request.releases_itself);
   body.add_reason(reason);
   body.add_skip(request.skip);
-  return Finish(builder, local::wire::Body::Request, body.Finish());
+  return std::string(
+      Finish(builder, local::wire::Body::Request, body.Finish()));
 }
 
 std::string EncodeLocal(const LocalReply& reply) {
-  FlatBufferBuilder builder;
+  std::string encoded;
+  EncodeLocal(reply, [&encoded](absl::string_view bytes) {
+    encoded.assign(bytes.data(), bytes.size());
+  });
+  return encoded;
+}
+
+void EncodeLocal(const LocalReply& reply,
+                 absl::FunctionRef<void(absl::string_view)> take) {
+  StackMemory memory;
+  FlatBufferBuilder builder(StackMemory::kSize, &memory);
   const Answer& answer = reply.answer;
   const auto text = TextToWire(builder, answer.text);
   Offset<local::wire::Lock> holder;
@@ -438,37 +484,59 @@ std::string EncodeLocal(const LocalReply& reply) {
   body.add_status(status);
   body.add_belief_ns(absl::ToInt64Nanoseconds(reply.belief));
   body.add_loss(static_cast<uint8_t>(reply.loss));
-  return Finish(builder, local::wire::Body::Reply, body.Finish());
+  take(Finish(builder, local::wire::Body::Reply, body.Finish()));
 }
 
-absl::StatusOr<LocalRequest> DecodeLocalRequest(absl::string_view bytes) {
+namespace {
+
+absl::Status Decode(absl::string_view bytes, LocalRequest& request) {
   const local::wire::Message* message = Verify(bytes);
   const local::wire::Request* body =
       message == nullptr ? nullptr : message->body_as_Request();
   if (body == nullptr) return absl::InvalidArgumentError("not a request");
   FieldReader reader;
-  LocalRequest request = {
-      .id = body->id(),
-      .operation = reader.Value(static_cast<uint8_t>(body->operation()),
-                                LocalOperation::kAwaitRevocation, "operation"),
-      .key = reader.Bytes(body->key(), kKeyBytesMax, "key"),
-      .owner = reader.Text(body->owner(), kOwnerBytesMax, "owner"),
-      .token = ToToken(reader, body->token()),
-      .reason = reader.Text(body->reason(), kTextBytesMax, "reason"),
-      .ttl = absl::Nanoseconds(body->ttl_ns()),
-      .wait = absl::Nanoseconds(std::clamp<int64_t>(
-          body->wait_ns(), 0, absl::ToInt64Nanoseconds(limits::WaitMax()))),
-      .release_on_disconnect = body->release_on_disconnect(),
-      .keep_renewed = body->keep_renewed(),
-      .releases_itself = body->releases_itself(),
-      .withdrawn = body->withdrawn(),
-      .list = {.prefix = reader.Bytes(body->prefix(), kKeyBytesMax, "prefix"),
-               .after = reader.Bytes(body->after(), kKeyBytesMax, "after"),
-               .limit = body->limit()},
-      .skip = body->skip(),
-      .is_local = body->is_local()};
-  const absl::Status status = reader.status();
-  if (!status.ok()) return status;
+  request.id = body->id();
+  request.operation =
+      reader.Value(static_cast<uint8_t>(body->operation()),
+                   LocalOperation::kAwaitRevocation, "operation");
+  // Most requests lack most of these.
+  const auto read_bytes = [&reader](const Vector<uint8_t>* bytes,
+                                    const char* field, std::string& into) {
+    if (bytes != nullptr) into = reader.Bytes(bytes, kKeyBytesMax, field);
+  };
+  const auto read_text = [&reader](const flatbuffers::String* text,
+                                   size_t size_max, const char* field,
+                                   std::string& into) {
+    if (text != nullptr) into = reader.Text(text, size_max, field);
+  };
+  read_bytes(body->key(), "key", request.key);
+  read_text(body->owner(), kOwnerBytesMax, "owner", request.owner);
+  request.token = ToToken(reader, body->token());
+  read_text(body->reason(), kTextBytesMax, "reason", request.reason);
+  read_bytes(body->prefix(), "prefix", request.list.prefix);
+  read_bytes(body->after(), "after", request.list.after);
+  request.ttl = absl::Nanoseconds(body->ttl_ns());
+  request.wait = absl::Nanoseconds(std::clamp<int64_t>(
+      body->wait_ns(), 0, absl::ToInt64Nanoseconds(limits::WaitMax())));
+  request.release_on_disconnect = body->release_on_disconnect();
+  request.keep_renewed = body->keep_renewed();
+  request.releases_itself = body->releases_itself();
+  request.withdrawn = body->withdrawn();
+  request.list.limit = body->limit();
+  request.skip = body->skip();
+  request.is_local = body->is_local();
+  return reader.status();
+}
+
+}  // namespace
+
+absl::StatusOr<LocalRequest> DecodeLocalRequest(absl::string_view bytes) {
+  // Decoded in its place, and returned without being moved.
+  absl::StatusOr<LocalRequest> request;
+  request.emplace();
+  if (absl::Status status = Decode(bytes, *request); !status.ok()) {
+    request = std::move(status);
+  }
   return request;
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
@@ -96,6 +97,9 @@ inline constexpr size_t kLocalFrameBytesMax = size_t{4} << 20;
 
 std::string EncodeLocal(const LocalRequest& request);
 std::string EncodeLocal(const LocalReply& reply);
+// Hands the bytes to `take` instead, for as long as that runs.
+void EncodeLocal(const LocalReply& reply,
+                 absl::FunctionRef<void(absl::string_view)> take);
 
 // Errors: InvalidArgument (not such a message, or beyond a limit). `bytes`
 // must be aligned to eight.

@@ -36,6 +36,9 @@ constexpr size_t kRequestsInFlightMax = limits::kRequestsPerSessionMax;
 constexpr size_t kUnreadBytesMax = size_t{16} << 20;
 // Of one connection and turn.
 constexpr size_t kReadBytesMax = size_t{64} << 10;
+// So many frames' memory is kept for later ones, unless they are larger.
+constexpr size_t kSpareFramesMax = 256;
+constexpr size_t kSpareFrameBytesMax = 1024;
 // The kernel cuts it to net.core.somaxconn.
 constexpr int kListenBacklog = 4096;
 
@@ -158,10 +161,10 @@ class LocalServer::Connection
  private:
   void Read();
   bool Take(absl::string_view frame);
-  void Carry(LocalRequest request);
-  void Acquire(LocalRequest request);
+  void Carry(LocalRequest&& request);
+  void Acquire(LocalRequest&& request);
   // `renew_for`: zero, if the program renews the lock itself.
-  void OnAcquired(uint64_t id, Answer answer, std::shared_ptr<Grant> grant,
+  void OnAcquired(uint64_t id, Answer&& answer, std::shared_ptr<Grant> grant,
                   bool release_on_disconnect, absl::Duration renew_for);
   void Withdraw(const LocalRequest& request);
   void Keep(const LocalRequest& request);
@@ -175,8 +178,8 @@ class LocalServer::Connection
   // `request` names no lock that was taken here, or one that is lost.
   void ReplyNotHeld(uint64_t id, const LockLoss& loss = {});
   void ReplyRevoked(uint64_t id, const Taken& taken);
-  void Reply(LocalReply reply);
-  void Reply(uint64_t id, Answer answer) {
+  void Reply(LocalReply&& reply);
+  void Reply(uint64_t id, Answer&& answer) {
     Reply(LocalReply{.id = id, .answer = std::move(answer)});
   }
   // An answer to the request `id`, to be passed on.
@@ -222,13 +225,14 @@ void LocalServer::Connection::Read() {
   }
   spoke_at_ = ++server_->spoken_;
   std::vector<std::string>& frames = server_->frames_;
-  bool is_well_formed = reader_.Read(
-      absl::string_view(buffer.data(), static_cast<size_t>(count)), &frames);
+  bool is_well_formed =
+      reader_.Read(absl::string_view(buffer.data(), static_cast<size_t>(count)),
+                   &frames, &server_->spare_frames_);
   for (const std::string& frame : frames) {
     if (is_closed_) break;
     is_well_formed = is_well_formed && Take(frame);
   }
-  frames.clear();
+  server_->DropFrames();
   if (is_well_formed || is_closed_) return;
   ++server_->malformed_;
   Close();
@@ -248,7 +252,7 @@ bool LocalServer::Connection::Take(absl::string_view frame) {
   return true;
 }
 
-void LocalServer::Connection::Carry(LocalRequest request) {
+void LocalServer::Connection::Carry(LocalRequest&& request) {
   const uint64_t id = request.id;
   const auto claim = [&request]() -> HeldClaim {
     return {.key = std::move(request.key),
@@ -294,7 +298,7 @@ void LocalServer::Connection::Carry(LocalRequest request) {
   }
 }
 
-void LocalServer::Connection::Acquire(LocalRequest request) {
+void LocalServer::Connection::Acquire(LocalRequest&& request) {
   const RequestId number = service()->NewRequest();
   if (!acquires_.emplace(request.id, number).second) {
     Reply(request.id, {.outcome = Outcome::kInvalid,
@@ -314,13 +318,13 @@ void LocalServer::Connection::Acquire(LocalRequest request) {
       [self = shared_from_this(), id = request.id,
        release_on_disconnect = request.release_on_disconnect,
        renew_for = request.keep_renewed ? request.ttl : absl::ZeroDuration()](
-          Answer answer, std::shared_ptr<Grant> grant) {
+          Answer&& answer, std::shared_ptr<Grant> grant) {
         self->OnAcquired(id, std::move(answer), std::move(grant),
                          release_on_disconnect, renew_for);
       });
 }
 
-void LocalServer::Connection::OnAcquired(uint64_t id, Answer answer,
+void LocalServer::Connection::OnAcquired(uint64_t id, Answer&& answer,
                                          std::shared_ptr<Grant> grant,
                                          bool release_on_disconnect,
                                          absl::Duration renew_for) {
@@ -461,17 +465,17 @@ void LocalServer::Connection::TellStatus(uint64_t id) {
   Reply(std::move(reply));
 }
 
-void LocalServer::Connection::Reply(LocalReply reply) {
+void LocalServer::Connection::Reply(LocalReply&& reply) {
   --in_flight_;
   if (is_closed_) return;
-  writer_.Add(EncodeLocal(reply));
+  EncodeLocal(reply, [this](absl::string_view bytes) { writer_.Copy(bytes); });
   if (!std::exchange(is_flush_due_, true)) {
     server_->unflushed_.push_back(shared_from_this());
   }
 }
 
 LockService::AnswerCallback LocalServer::Connection::PassOn(uint64_t id) {
-  return [self = shared_from_this(), id](Answer answer) {
+  return [self = shared_from_this(), id](Answer&& answer) {
     self->Reply(id, std::move(answer));
   };
 }
@@ -625,6 +629,15 @@ void LocalServer::Flush() {
        std::exchange(unflushed_, {})) {
     connection->Flush();
   }
+}
+
+void LocalServer::DropFrames() {
+  for (std::string& frame : frames_) {
+    if (spare_frames_.size() >= kSpareFramesMax) break;
+    if (frame.capacity() > kSpareFrameBytesMax) continue;
+    spare_frames_.push_back(std::move(frame));
+  }
+  frames_.clear();
 }
 
 void LocalServer::OnChange(const LockChange& change) {

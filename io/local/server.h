@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -85,6 +85,8 @@ class LocalServer : private EventLoop::Handler {
   bool PushOutIdle();
   void Flush();
   void Forget(Connection* connection);
+  // What was read is done with.
+  void DropFrames();
   void OnChange(const LockChange& change);
   void OnRevoked(const LockChange& change);
   // The lock that was taken here under `key` and `token`; null if it was not,
@@ -102,11 +104,12 @@ class LocalServer : private EventLoop::Handler {
   std::chrono::steady_clock::time_point accept_at_;
   uint64_t spoken_ = 0;
   absl::flat_hash_set<std::shared_ptr<Connection>> connections_;
-  absl::btree_map<FencingToken, Taken> taken_;
+  absl::flat_hash_map<FencingToken, Taken> taken_;
   // Have something to write at the end of the turn.
   std::vector<std::shared_ptr<Connection>> unflushed_;
   std::vector<char> buffer_;  // for one read
   std::vector<std::string> frames_;
+  std::vector<std::string> spare_frames_;  // empty, with memory for the next
   uint64_t malformed_ = 0;
 };
 

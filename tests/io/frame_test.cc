@@ -101,6 +101,25 @@ TEST(FrameReaderTest, KeepsWhatCameBeforeABadLength) {
   EXPECT_EQ(read, std::vector<std::string>{"a"});
 }
 
+TEST(FrameReaderTest, UsesSpareMemoryForFramesThatAreWhole) {
+  FrameReader reader(kFrameBytesMax);
+  std::vector<std::string> read;
+  std::vector<std::string> spare(1, std::string(100, 's'));
+  const std::string bytes = Written({std::string(50, 'a')});
+  ASSERT_TRUE(reader.Read(bytes.substr(0, 20), &read, &spare));
+  EXPECT_EQ(spare.size(), 1) << "kept for a frame that may never be complete";
+  ASSERT_TRUE(reader.Read(bytes.substr(20), &read, &spare));
+
+  const char* memory = spare[0].data();
+  ASSERT_TRUE(reader.Read(Written({std::string(60, 'b'), "c"}), &read, &spare));
+  EXPECT_EQ(spare.size(), 0);
+  ASSERT_EQ(read.size(), 3);
+  EXPECT_EQ(read[0], std::string(50, 'a'));
+  EXPECT_EQ(read[1], std::string(60, 'b'));
+  EXPECT_EQ(static_cast<const void*>(read[1].data()), memory);
+  EXPECT_EQ(read[2], "c");
+}
+
 TEST(FrameWriterTest, GoesOnWhereTheStreamWasFull) {
   Stream stream;
   FrameWriter writer;
