@@ -77,12 +77,14 @@ MajorityWatch::News MajorityWatch::Update(SlowInstant now, const Facts& facts,
     // Most elections are over by then.
     next_look_ = now + patience_ / 3;
   }
+  const absl::Duration interval = patience_ / kLooksInPatience;
   if (lost_since_.has_value() && HasQuorum(now, facts)) {
     lost_since_.reset();
+    // A look may be due at this moment, too.
+    next_look_ = now + interval;
     return News::kBack;
   }
   if (next_look_ > now) return News::kNone;
-  const absl::Duration interval = patience_ / kLooksInPatience;
   next_look_ = now + interval;
   for (const auto* voters : {&configuration.voters, &configuration.outgoing}) {
     for (const Voter& voter : *voters) {

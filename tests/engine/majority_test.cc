@@ -89,6 +89,28 @@ TEST(MajorityWatchTest, SleepDoesNotCount) {
   EXPECT_EQ(now - *watch.leaderless_since(), absl::Seconds(63));
 }
 
+// The deadline of a node is later than each step.
+TEST(MajorityWatchTest,
+     LooksAgainLaterWhenTheMajorityIsBackAtTheMomentOfALook) {
+  const Configuration configuration{
+      .voters = {{.id = {1, 1}}, {.id = {2, 2}}, {.id = {3, 3}}}};
+  MajorityWatch watch((ConsensusOptions()));
+  SlowInstant now = SlowInstant() + absl::Hours(1);
+  const MajorityWatch::Facts facts{
+      .configuration = configuration, .self = {1, 1}, .has_history = true};
+  std::vector<Voter> asked;
+  watch.Update(now, facts, &asked);
+  while (!watch.lost_since().has_value()) {
+    now = watch.NextDeadline();
+    watch.Update(now, facts, &asked);
+  }
+  now = watch.NextDeadline();
+  watch.NoteHeard(now, {2, 2});
+  EXPECT_EQ(watch.Update(now, facts, &asked), MajorityWatch::News::kBack);
+  EXPECT_GT(watch.NextDeadline(), now);
+  EXPECT_NE(watch.NextDeadline(), SlowInstant::Never());
+}
+
 // Patience, a look, and what a follower or learner takes to miss its leader.
 constexpr absl::Duration ReportMax() { return absl::Milliseconds(4600); }
 
