@@ -20,6 +20,8 @@ const char* ReplyKindName(Reply::Kind kind) {
       return "revoked";
     case Reply::Kind::kMustRelease:
       return "must release";
+    case Reply::Kind::kQuarantined:
+      return "quarantined";
   }
   return "?";
 }

@@ -128,6 +128,10 @@ struct BeginTerm {
   absl::Duration grace;
   // Where the tokens of the leader's cluster begin: all are above it.
   FencingToken token_base;
+  // In the first command of the first term: for how long no session may open,
+  // because holders of an earlier cluster may still believe in their locks. In
+  // later terms it has no effect. [0, limits::TtlMax()]
+  absl::Duration quarantine;
 
   friend bool operator==(const BeginTerm&, const BeginTerm&) = default;
 };
@@ -174,6 +178,7 @@ struct Reply {
     kRevoked,      // `token` of `key` was taken from the session
     kMustRelease,  // `token` of `key` is revoked, because of `text`: to be
                    // released by the session
+    kQuarantined,  // no session may open yet; `session_remaining`: for how long
   };
   Kind kind = Kind::kAnswered;
   SessionId session;
@@ -191,7 +196,7 @@ struct Reply {
   LogIndex granted_at;
   std::string key;  // with kRevoked and kMustRelease
   // With kHeld, with kQueued, and of a Revoke: who holds the lock, and what is
-  // left of the two leases.
+  // left of the two leases. With kQuarantined, what is left of the quarantine.
   absl::Duration lease_remaining;
   absl::Duration session_remaining;
   SessionId holder;

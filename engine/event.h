@@ -47,7 +47,7 @@ struct SeedsResolved {
   std::vector<Address> seeds;
   // The names resolve to this node alone and never resolved to another. A node
   // that was only to join then founds a cluster, as if it had been started with
-  // NodeOptions::bootstrap_expect = 1.
+  // NodeOptions::is_own_seed.
   bool is_self_only = false;
 };
 

@@ -151,6 +151,8 @@ absl::StatusOr<Node> Node::Create(NodeOptions options, const Now& now,
     Random random(options.seed, "identity");
     Identity identity{.node = DrawNodeId(random)};
     Node node(std::move(options), now, identity);
+    node.birth_ = node.MakeBirth(node.ListeningTime());
+    node.IntroduceSeeker();
     node.deadline_ = node.FindDeadline();
     return node;
   }
@@ -166,7 +168,7 @@ absl::StatusOr<Node> Node::Create(NodeOptions options, const Now& now,
   node.consensus_.Restore(now.slow, *saved);
   node.ComeBackToCluster();
   node.identity_saved_ = true;
-  node.tokens_seen_ = saved->identity.token_base;
+  node.tokens_seen_ = std::max(node.tokens_seen_, saved->identity.token_base);
   // The other voters may still listen where they did.
   for (const Voter& voter : node.consensus_.configuration().voters) {
     if (voter.id != node.identity_.node) {
@@ -174,8 +176,11 @@ absl::StatusOr<Node> Node::Create(NodeOptions options, const Now& now,
     }
   }
   node.membership_.SetSeeds(now.slow, node.options_.seeds);
-  // A number that no earlier process of this node has used.
-  node.client_.NumberFrom(node.options_.token_base >> 10);
+  // A number that no earlier process of this node has used. Without a memory
+  // only the wall clock can tell.
+  node.client_.NumberFrom(node.options_.memory.has_value()
+                              ? node.memory_.starts << 20
+                              : node.options_.token_base >> 10);
   node.client_.Join(now.fast, node.TokenFloor());
   node.deadline_ = node.FindDeadline();
   return node;
@@ -193,6 +198,7 @@ Node::Node(NodeOptions options, const Now& now, Identity identity)
                  options_.observer),
       client_(options_.lease, identity_.node, options_.name, options_.observer),
       next_join_ask_(now.slow),
+      next_founder_ask_(now.slow),
       majority_(options_.consensus),
       next_guess_(now.slow),
       expiry_not_before_(now.slow),
@@ -203,11 +209,20 @@ Node::Node(NodeOptions options, const Now& now, Identity identity)
       cluster_name_(HashClusterName(options_.cluster)) {
   for (Address& address : options_.local_addresses) address.port = 0;
   std::sort(options_.local_addresses.begin(), options_.local_addresses.end());
-  membership_.Introduce(
-      {.token_base = FencingToken(),
-       .bootstrap_expect = static_cast<uint32_t>(options_.bootstrap_expect)});
-  if (options_.bootstrap_expect == 1)
-    birth_at_ = now.slow + options_.birth_delay;
+  std::sort(options_.founders.begin(), options_.founders.end());
+  if (!options_.memory.has_value()) return;
+  memory_ = *options_.memory;
+  tokens_seen_ = memory_.tokens_seen;
+  // Its members may still listen where they did.
+  for (const Address& peer : memory_.peers) {
+    if (peer == options_.address) continue;
+    if (options_.seeds.size() == limits::kSeedsMax) break;
+    if (std::find(options_.seeds.begin(), options_.seeds.end(), peer) ==
+        options_.seeds.end()) {
+      options_.seeds.push_back(peer);
+    }
+  }
+  membership_.SetSeeds(now.slow, options_.seeds);
 }
 
 // --- The step ---------------------------------------------------------------
@@ -257,7 +272,6 @@ void Node::FireTimers(const Now& now, Outbox& out) {
     membership_.FireTimers(now.slow, out);
     consensus_.FireTimers(now.slow, out);
   }
-  FireBirth(out);
   if (phase_ == Phase::kLeaving) FireLeave(out);
   if (flush_by_ <= now.slow) Flush(out);
 }
@@ -277,10 +291,19 @@ Deadline Node::FindDeadline() const {
   Deadline deadline;
   if (phase_ == Phase::kLeft) return deadline;
   deadline.fast = client_.NextDeadline();
-  deadline.slow =
-      std::min({membership_.NextDeadline(), consensus_.NextDeadline(),
-                majority_.NextDeadline(), birth_at_, unbind_at_, leave_by_,
-                flush_by_, NextExpiry()});
+  deadline.slow = std::min({membership_.NextDeadline(),
+                            consensus_.NextDeadline(), majority_.NextDeadline(),
+                            unbind_at_, leave_by_, flush_by_, NextExpiry()});
+  if (phase_ == Phase::kSeeking) {
+    deadline.slow = std::min(deadline.slow, birth_.NextDeadline());
+    if (birth_.takes_part() && !membership_.others().empty()) {
+      deadline.slow = std::min(deadline.slow, next_founder_ask_);
+    }
+  }
+  // Without a cluster they are remembered as soon as there is one.
+  if (peers_have_changed_ && next_peers_ > now_.slow) {
+    deadline.slow = std::min(deadline.slow, next_peers_);
+  }
   if (consensus_.leads()) {
     deadline.slow = std::min(deadline.slow, next_voter_review_);
   }
@@ -296,13 +319,13 @@ Deadline Node::FindDeadline() const {
 // Passes the results of each machine to the next, in one fixed order.
 void Node::Settle(Outbox& out) {
   for (const Membership::Change& change : membership_.TakeChanges()) {
-    if (change.fact.state != MemberState::kAlive) {
-      founders_.erase(change.fact.id);
-    }
+    if (change.fact.state != MemberState::kAlive) birth_.Forget(change.fact.id);
+    peers_have_changed_ = true;
     const bool is_gone = change.fact.state >= MemberState::kFailed;
     if (is_gone && change.fact.id == leader_guess_) next_guess_ = now_.slow;
     next_voter_review_ = now_.slow;
   }
+  FireBirth(out);
   if (consensus_.arrived_snapshot() != nullptr) TakeSnapshot(out);
   ApplyCommitted();
   AnswerReads(out);
@@ -315,8 +338,12 @@ void Node::Settle(Outbox& out) {
   DrainClient();
   NoteLeadership();
   WatchMajority(out);
+  NoteMemory();
   Announce();
-  const bool has_work = !proposals_.empty() || !forward_.commands.empty() ||
+  const bool has_proposals =
+      !proposals_.empty() &&
+      (!consensus_.leads() || consensus_.commit() > LogIndex());
+  const bool has_work = has_proposals || !forward_.commands.empty() ||
                         !forward_.reads.empty() || !replies_.empty() ||
                         consensus_.NeedsFlush();
   if (!has_work) {
@@ -495,7 +522,7 @@ void Node::Handle(const LeaveRequested&, Outbox& out) {
   if (phase_ == Phase::kLeaving) return;
   Note([&] { return "asked to leave"; });
   phase_ = Phase::kLeaving;
-  birth_at_ = SlowInstant::Never();
+  birth_ = Birth();
   leave_by_ = now_.slow + options_.lease.leave_timeout;
   client_.Leave(now_.fast);
   FireLeave(out);
@@ -565,24 +592,27 @@ void Node::Dispatch(Envelope envelope, const Origin& origin, Outbox& out) {
     consensus_.Receive(now_.slow, from, std::move(m), out);
   };
   std::visit(
-      Overloaded{[&](Ping&& m) { to_membership(std::move(m)); },
-                 [&](PingRequest&& m) { to_membership(std::move(m)); },
-                 [&](Ack&& m) { to_membership(std::move(m)); },
-                 [&](Nack&& m) { to_membership(std::move(m)); },
-                 [&](Gossip&& m) { to_membership(std::move(m)); },
-                 [&](PushPull&& m) { to_membership(std::move(m)); },
-                 [&](VoteRequest&& m) { to_consensus(std::move(m)); },
-                 [&](VoteReply&& m) { to_consensus(std::move(m)); },
-                 [&](Append&& m) { to_consensus(std::move(m)); },
-                 [&](AppendReply&& m) { to_consensus(std::move(m)); },
-                 [&](SnapshotChunk&& m) { to_consensus(std::move(m)); },
-                 [&](SnapshotReply&& m) { to_consensus(std::move(m)); },
-                 [&](TimeoutNow&& m) { to_consensus(std::move(m)); },
-                 [&](LeaveIntent&& m) { OnLeaveIntent(from, m, out); },
-                 [&](LeaveReply&& m) { to_consensus(std::move(m)); },
-                 [&](Forward&& m) { OnForward(from, std::move(m), out); },
-                 [&](Replies&& m) { OnReplies(from, m); },
-                 [&](Redirect&& m) { OnRedirect(from, m); }},
+      Overloaded{
+          [&](Ping&& m) { to_membership(std::move(m)); },
+          [&](PingRequest&& m) { to_membership(std::move(m)); },
+          [&](Ack&& m) { to_membership(std::move(m)); },
+          [&](Nack&& m) { to_membership(std::move(m)); },
+          [&](Gossip&& m) { to_membership(std::move(m)); },
+          [&](PushPull&& m) { to_membership(std::move(m)); },
+          [&](VoteRequest&& m) { to_consensus(std::move(m)); },
+          [&](VoteReply&& m) { to_consensus(std::move(m)); },
+          [&](Append&& m) { to_consensus(std::move(m)); },
+          [&](AppendReply&& m) { to_consensus(std::move(m)); },
+          [&](SnapshotChunk&& m) { to_consensus(std::move(m)); },
+          [&](SnapshotReply&& m) { to_consensus(std::move(m)); },
+          [&](TimeoutNow&& m) { to_consensus(std::move(m)); },
+          [&](LeaveIntent&& m) { OnLeaveIntent(from, m, out); },
+          [&](LeaveReply&& m) { to_consensus(std::move(m)); },
+          [&](Forward&& m) { OnForward(from, std::move(m), out); },
+          [&](Replies&& m) { OnReplies(from, m); },
+          [&](Redirect&& m) { OnRedirect(from, m); },
+          [&](BirthInvitation&& m) { birth_.Receive(now_.slow, from, m, out); },
+          [&](BirthAcceptance&& m) { birth_.Receive(from, m); }},
       std::move(envelope.message));
 }
 
@@ -590,19 +620,21 @@ void Node::Dispatch(Envelope envelope, const Origin& origin, Outbox& out) {
 
 void Node::Flush(Outbox& out) {
   flush_by_ = SlowInstant::Never();
-  if (consensus_.leads()) {
-    FlushProposals();
-  } else {
+  if (!consensus_.leads()) {
     FlushForward(out);
-  }
+    proposals_.clear();
+  } else if (consensus_.commit() > LogIndex()) {
+    FlushProposals();
+    proposals_.clear();
+  }  // else they wait: nothing follows a birth's first entries (B4)
   forward_.commands.clear();
   forward_.reads.clear();
-  proposals_.clear();
   std::optional<SaveState> save = consensus_.Flush(now_.slow, out);
   if (save.has_value()) {
-    if (!std::exchange(identity_saved_, true)) {
+    if (!identity_.cluster.IsNone() && !std::exchange(identity_saved_, true)) {
       save->change.identity = identity_;
     }
+    if (!std::exchange(memory_is_saved_, true)) save->change.memory = memory_;
     actions_.push_back(*std::move(save));
   }
   for (auto& [peer, gathered] : replies_) {
@@ -753,8 +785,13 @@ uint64_t Node::Fingerprint() const {
   hash.Add(random_).Add(deadline_.slow).Add(deadline_.fast);
   hash.Add(membership_.Fingerprint()).Add(consensus_.Fingerprint());
   hash.Add(table_.Fingerprint()).Add(client_.Fingerprint());
-  hash.Add(birth_at_).Add(next_join_ask_).Add(unbind_at_).Add(tokens_seen_);
-  for (const NodeId& founder : founders_) hash.Add(founder);
+  hash.Add(birth_.Fingerprint()).Add(uint64_t{is_founder_});
+  hash.Add(identity_.quarantine).Add(memory_.cluster).Add(memory_.starts);
+  hash.Add(memory_.tokens_seen).Add(uint64_t{memory_.has_left});
+  for (const Address& peer : memory_.peers) hash.Add(peer.ToString());
+  hash.Add(uint64_t{memory_is_saved_}).Add(uint64_t{peers_have_changed_});
+  hash.Add(next_peers_).Add(next_founder_ask_);
+  hash.Add(next_join_ask_).Add(unbind_at_).Add(tokens_seen_);
   for (const NodeId& voter : restarted_voters_) hash.Add(voter);
   hash.Add(last_led_.value_or(SlowInstant::Never()));
   hash.Add(told_of_leader_.value_or(SlowInstant::Never()));

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "engine/action.h"
+#include "engine/birth/birth.h"
 #include "engine/client/client.h"
 #include "engine/consensus/consensus.h"
 #include "engine/consensus/voters.h"
@@ -23,6 +24,7 @@
 #include "engine/majority_watch.h"
 #include "engine/member.h"
 #include "engine/membership/membership.h"
+#include "engine/memory.h"
 #include "engine/observer.h"
 #include "engine/options.h"
 #include "engine/origin.h"
@@ -184,11 +186,23 @@ class Node {
   bool MayAnswer(NodeId from) const;
 
   // Cluster: birth, joining, giving one up for another.
+  Birth MakeBirth(absl::Duration listening);
+  absl::Duration ListeningTime() const;
+  bool FoundsAlone() const;
+  bool IsFirst() const;
+  void IntroduceSeeker();
+  void MeetFounder(const Envelope& envelope, const PushPull& list);
   void FoundAfterAll();
   void FireBirth(Outbox& out);
-  void FoundCluster(std::vector<Voter> voters, Outbox& out);
-  void Adopt(ClusterId cluster, FencingToken token_base, bool is_invitation);
+  void GiveUpDeadBirth();
+  void AskMissingFounders(Outbox& out);
+  void FoundCluster(Birth::Founding founding, Outbox& out);
+  void AdoptBirth(const Birth::Founding& founding);
+  void Adopt(ClusterId cluster, FencingToken token_base);
   void EnterCluster(absl::Duration patience);
+  void NoteMemory();
+  void RememberLeaving();
+  std::vector<Address> PeersToRemember() const;
   void ComeBackToCluster();
   bool IsLed() const;
   bool MayBeLed() const;
@@ -259,7 +273,7 @@ class Node {
   }
 
   // Fixed, but for the seeds, which SeedsResolved and Create() replace, and
-  // bootstrap_expect, which FoundAfterAll() raises from 0 to 1.
+  // is_own_seed, which FoundAfterAll() sets.
   NodeOptions options_;
   // For ids, guesses and pauses. Each machine has a generator of its own.
   Random random_;
@@ -289,22 +303,32 @@ class Node {
 
   // --- Seeking a cluster ----------------------------------------------------
 
-  // When this node founds a cluster; never if it is not to. Set at the start
-  // for bootstrap_expect = 1, by FireBirth() when enough founders have been
-  // met.
-  SlowInstant birth_at_ = SlowInstant::Never();
+  // How this node founds a cluster with others, or alone. Made anew when it
+  // starts to seek one; takes part in nothing once it has one.
+  Birth birth_;
   // No other cluster's member is asked or told before then.
   SlowInstant next_join_ask_;
-  // Nodes without a cluster that expect as many founders as this one does, and
-  // are alive. At most limits::kVotersMax.
-  absl::btree_set<NodeId> founders_;
   // Voters of our cluster, which has committed nothing yet, that have
   // restarted: another process, without a cluster, has been heard from their
   // addresses. If they are a majority the cluster is given up.
   absl::btree_set<NodeId> restarted_voters_;
-  // When this node gives up a cluster of which it has heard neither a leader
-  // nor an entry. Never once it has.
+  // When founders that are members but have not been met are next asked.
+  SlowInstant next_founder_ask_;
+  // This node is one of the founders of its cluster.
+  bool is_founder_ = false;
+  // When this node gives up its cluster: as a founder, if no leader is known
+  // and nothing is committed; else if it has heard neither a leader nor an
+  // entry. Never once that is so.
   SlowInstant unbind_at_ = SlowInstant::Never();
+  // What it remembers of clusters, and has reason to save if the driver keeps
+  // it (NodeOptions::memory).
+  Memory memory_;
+  // `memory_` was ordered to be saved as it is.
+  bool memory_is_saved_ = true;
+  // Members have come or gone since their addresses were remembered, and when
+  // they are remembered again.
+  bool peers_have_changed_ = false;
+  SlowInstant next_peers_;
   // No token of the clusters that this node has been in is higher; those of its
   // present one may be. Never falls. What other nodes merely say does not raise
   // it.

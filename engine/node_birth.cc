@@ -27,6 +27,7 @@ constexpr absl::Duration JoinerPatience() { return absl::Seconds(30); }
 constexpr absl::Duration LeaderlessMax() { return absl::Seconds(10); }
 // Nodes that could all found a cluster do not try at the same instant.
 constexpr absl::Duration FoundingSpread() { return absl::Milliseconds(300); }
+constexpr absl::Duration FounderAskInterval() { return absl::Seconds(1); }
 constexpr absl::Duration JoinAskInterval() { return absl::Milliseconds(200); }
 // Each answer to a stranger is a whole list of members, so answers are limited
 // to so many in a period.
@@ -38,11 +39,16 @@ constexpr size_t kOtherNamesMax = 64;
 // Tokens that others of a cluster may have been granted since this node heard
 // of the last: as many as 2^28 grants take.
 constexpr uint64_t kUnheardTokens = TokenCounter::kStep << 28;
+// How far the memory is ahead of the last token, so that it is seldom saved.
+constexpr uint64_t kTokensAhead = TokenCounter::kStep << 24;
+// Members come and go more often than their addresses need to be saved.
+constexpr absl::Duration PeersInterval() { return absl::Seconds(5); }
 
-bool IsOfMembership(const Message& message) {
+template <typename Messages>
+bool IsOneOf(const Message& message) {
   return std::visit(
       [](const auto& m) {
-        return std::is_constructible_v<MembershipMessage, decltype(m)>;
+        return std::is_constructible_v<Messages, decltype(m)>;
       },
       message);
 }
@@ -62,10 +68,19 @@ std::string DissolutionInWords(ClusterDissolved::Reason reason,
 
 // The first entry of each term.
 std::string OpeningPayload(const NodeOptions& options,
-                           FencingToken token_base) {
+                           const Identity& identity) {
   const absl::Duration grace =
       options.consensus.election_timeout + 2 * (options.lease.session_ttl / 3);
-  return EncodeCommands({BeginTerm{.grace = grace, .token_base = token_base}});
+  return EncodeCommands({BeginTerm{.grace = grace,
+                                   .token_base = identity.token_base,
+                                   .quarantine = identity.quarantine}});
+}
+
+const MemberFact* FindFact(const PushPull& list, NodeId id) {
+  for (const MemberFact& fact : list.members) {
+    if (fact.id == id) return &fact;
+  }
+  return nullptr;
 }
 
 }  // namespace
@@ -118,19 +133,23 @@ bool Node::AdmitWithoutCluster(const Envelope& envelope, const Origin& origin,
     }
     return false;
   }
-  // Two nodes without a cluster exchange nothing but membership messages.
-  if (!IsOfMembership(envelope.message)) {
+  // Two nodes without a cluster exchange nothing but messages of membership and
+  // of births.
+  if (!IsOneOf<MembershipMessage>(envelope.message) &&
+      !IsOneOf<BirthMessage>(envelope.message)) {
     ++stats_.strangers;
     return false;
   }
-  if (list == nullptr) return true;
-  const bool like_us = options_.bootstrap_expect > 1 &&
-                       list->bootstrap_expect ==
-                           static_cast<uint32_t>(options_.bootstrap_expect);
-  if (like_us && founders_.size() < limits::kVotersMax) {
-    founders_.insert(envelope.from);
-  }
+  if (list != nullptr) MeetFounder(envelope, *list);
   return true;
+}
+
+// A node without a cluster has answered to our id: what it says of itself is
+// its own.
+void Node::MeetFounder(const Envelope& envelope, const PushPull& list) {
+  const MemberFact* const fact = FindFact(list, envelope.from);
+  if (fact == nullptr || fact->address != envelope.from_address) return;
+  birth_.Meet(fact->id, fact->address, fact->name, list);
 }
 
 bool Node::AdmitFromOtherCluster(const Envelope& envelope, const Origin& origin,
@@ -142,6 +161,11 @@ bool Node::AdmitFromOtherCluster(const Envelope& envelope, const Origin& origin,
     return false;
   }
   if (phase_ != Phase::kSeeking) return false;
+  const Birth::Founding* const birth = birth_.FindBinding(envelope.cluster);
+  if (birth != nullptr && envelope.to == identity_.node) {
+    AdoptBirth(*birth);
+    return true;
+  }
   if (list == nullptr || envelope.to != identity_.node) {
     // From a member that does not know us: it looks for other members, or for a
     // process that listened here before. Its cluster may let us join: ask
@@ -153,15 +177,13 @@ bool Node::AdmitFromOtherCluster(const Envelope& envelope, const Origin& origin,
     ++stats_.implausible;
     return false;
   }
-  // A founder invites those that expect as many members as it does. Anybody
-  // else must have a leader: a cluster that never had one, or lost it for good,
-  // would keep us from one that has.
-  const bool is_invitation =
-      list->bootstrap_expect > 1 &&
-      list->bootstrap_expect ==
-          static_cast<uint32_t>(options_.bootstrap_expect);
-  if (!is_invitation && !list->is_led) return false;
-  Adopt(envelope.cluster, list->token_base, is_invitation);
+  // A cluster that never had a leader, or lost it for good, would keep us from
+  // one that has.
+  if (!list->is_led) return false;
+  Adopt(envelope.cluster, list->token_base);
+  told_of_leader_ = now_.slow;
+  EnterCluster(JoinerPatience());
+  client_.Join(now_.fast, TokenFloor());
   return true;
 }
 
@@ -234,9 +256,7 @@ void Node::AnswerStranger(NodeId stranger, const Origin& origin,
 void Node::AskToJoin(const Origin& origin, Outbox& out) {
   if (next_join_ask_ > now_.slow || origin.claimed.IsNone()) return;
   next_join_ask_ = now_.slow + JoinAskInterval();
-  PushPull introduction{
-      .is_join = true,
-      .bootstrap_expect = static_cast<uint32_t>(options_.bootstrap_expect)};
+  PushPull introduction{.is_join = true};
   introduction.members.push_back(membership_.self());
   if (origin.on_stream) {
     out.Send({.address = origin.source,
@@ -248,28 +268,32 @@ void Node::AskToJoin(const Origin& origin, Outbox& out) {
   }
 }
 
-void Node::Adopt(ClusterId cluster, FencingToken token_base,
-                 bool is_invitation) {
+// The inviter has founded the cluster to which this node is bound.
+void Node::AdoptBirth(const Birth::Founding& founding) {
+  identity_.quarantine = founding.quarantine;
+  is_founder_ = true;
+  Adopt(founding.cluster, founding.token_base);
+  EnterCluster(FounderPatience());
+  client_.Join(now_.fast, TokenFloor());
+}
+
+void Node::Adopt(ClusterId cluster, FencingToken token_base) {
   CHECK(identity_.cluster.IsNone());
   Note([&] { return absl::StrCat("join cluster ", cluster.ToShortString()); });
   identity_.cluster = cluster;
   identity_.token_base = token_base;
   tokens_seen_ = std::max(tokens_seen_, token_base);
   Observe([&] { return ClusterJoined{cluster, token_base}; });
-  if (!is_invitation) told_of_leader_ = now_.slow;
-  EnterCluster(is_invitation ? FounderPatience() : JoinerPatience());
-  client_.Join(now_.fast, TokenFloor());
 }
 
 void Node::EnterCluster(absl::Duration patience) {
   phase_ = Phase::kMember;
-  birth_at_ = SlowInstant::Never();
+  birth_ = Birth();
   // If nothing is heard of this cluster by then, the node may look for another.
-  // This is safe: it has accepted no entry, and any vote that it gave belongs
-  // to an id that is never used again.
+  // This is safe: to the others it is a crash.
   unbind_at_ = now_.slow + patience;
   membership_.Introduce({.token_base = identity_.token_base});
-  consensus_.SetOpening(OpeningPayload(options_, identity_.token_base));
+  consensus_.SetOpening(OpeningPayload(options_, identity_));
 }
 
 // For a node that restarts from its disk. The founding of its cluster may have
@@ -292,12 +316,63 @@ bool Node::MayBeLed() const {
 
 // Keeps the introductions that are sent to strangers up to date.
 void Node::NoteLeadership() {
-  if (!consensus_.leader().IsNone()) last_led_ = now_.slow;
-  if (IsLed()) unbind_at_ = SlowInstant::Never();
+  const bool knows_leader = !consensus_.leader().IsNone();
+  if (knows_leader) last_led_ = now_.slow;
+  if (is_founder_ ? consensus_.commit() > LogIndex() : IsLed()) {
+    unbind_at_ = SlowInstant::Never();
+  } else if (is_founder_ && knows_leader) {
+    unbind_at_ = now_.slow + FounderPatience();
+  }
   if (introduced_as_led_ == IsLed()) return;
   introduced_as_led_ = IsLed();
   membership_.Introduce(
       {.token_base = identity_.token_base, .is_led = introduced_as_led_});
+}
+
+// --- Births ------------------------------------------------------------------
+
+bool Node::FoundsAlone() const {
+  return options_.founders.empty() &&
+         (options_.bootstrap || options_.force_bootstrap ||
+          options_.is_own_seed);
+}
+
+// This node knows that it has never been in a cluster of this name.
+bool Node::IsFirst() const {
+  return (options_.bootstrap || options_.memory.has_value()) &&
+         memory_.cluster.IsNone();
+}
+
+// A founder that may have forgotten a cluster listens for it first. So does one
+// that founds alone: with nobody else to agree, it may have been told wrong.
+absl::Duration Node::ListeningTime() const {
+  return !FoundsAlone() && IsFirst() ? absl::ZeroDuration()
+                                     : options_.birth_delay;
+}
+
+// REQUIRES: no cluster.
+Birth Node::MakeBirth(absl::Duration listening) {
+  const bool remembers =
+      options_.memory.has_value() && !options_.memory->cluster.IsNone();
+  if (remembers && !options_.force_bootstrap) return Birth();
+  std::vector<std::string> founders = options_.founders;
+  if (FoundsAlone()) founders.push_back(options_.name);
+  return Birth(std::move(founders),
+               {.id = identity_.node,
+                .name = options_.name,
+                .address = options_.address,
+                .is_first = IsFirst(),
+                .tokens_seen = TokenFloor(),
+                .token_base = FencingToken(options_.token_base)},
+               now_.slow + listening, options_.lease.session_ttl,
+               Random(random_.Next(), "birth"), options_.observer);
+}
+
+// What a node without a cluster says of itself to others.
+void Node::IntroduceSeeker() {
+  membership_.Introduce({.token_base = TokenFloor(),
+                         .founders = options_.founders,
+                         .is_first = IsFirst()});
 }
 
 // The names of the seeds did not resolve when this node started. A node that
@@ -305,86 +380,153 @@ void Node::NoteLeadership() {
 // the others, so it does not found one but goes on looking.
 void Node::FoundAfterAll() {
   const bool has_met_nobody = phase_ == Phase::kSeeking &&
-                              tokens_seen_.IsNone() &&
+                              memory_.cluster.IsNone() &&
                               membership_.others().empty();
-  if (options_.bootstrap_expect != 0 || !has_met_nobody) return;
+  const bool is_settled = FoundsAlone() || !options_.founders.empty();
+  if (is_settled || !has_met_nobody) return;
   Note([&] { return "the seeds lead to this node alone -> a founder"; });
-  options_.bootstrap_expect = 1;
-  birth_at_ = now_.slow + options_.birth_delay;
-  membership_.Introduce({.bootstrap_expect = 1});
+  options_.is_own_seed = true;
+  birth_ = MakeBirth(ListeningTime());
 }
 
-// Founds a cluster if this node was told to, and gives up one of which it has
-// heard nothing (engine/README.md, D4).
+// Founds a cluster if this node was told to (engine/README.md, D4).
 void Node::FireBirth(Outbox& out) {
-  if (phase_ == Phase::kSeeking && options_.bootstrap_expect > 1 &&
-      birth_at_ == SlowInstant::Never()) {
-    const size_t needed = static_cast<size_t>(options_.bootstrap_expect) - 1;
-    if (founders_.size() >= needed) {
-      birth_at_ =
-          now_.slow + random_.Between(absl::Nanoseconds(1), FoundingSpread());
-    }
-  }
-  if (unbind_at_ <= now_.slow) {
-    unbind_at_ = SlowInstant::Never();
-    const bool has_log = consensus_.last_index() > LogIndex();
-    if (phase_ == Phase::kMember && !has_log && consensus_.leader().IsNone()) {
-      StartOver(ClusterDissolved::Reason::kNobodyLeads, ClusterId(), Address());
-    }
-  }
-  if (birth_at_ > now_.slow) return;
-  birth_at_ = SlowInstant::Never();
+  GiveUpDeadBirth();
   if (phase_ != Phase::kSeeking) return;
-  std::vector<Voter> voters = {
-      {.id = identity_.node, .address = options_.address}};
-  for (const NodeId& id : founders_) {
-    const auto member = membership_.others().find(id);
-    const bool is_alive = member != membership_.others().end() &&
-                          member->second.state == MemberState::kAlive;
-    if (!is_alive) continue;
-    if (voters.size() < static_cast<size_t>(options_.bootstrap_expect)) {
-      voters.push_back({.id = id, .address = member->second.address});
-    }
-  }
-  if (voters.size() < static_cast<size_t>(options_.bootstrap_expect)) return;
-  FoundCluster(std::move(voters), out);
+  AskMissingFounders(out);
+  birth_.FireTimers(now_.slow, out);
+  std::optional<Birth::Founding> founding = birth_.TakeFounding();
+  if (founding.has_value()) FoundCluster(*std::move(founding), out);
 }
 
-// A node binds itself to at most one cluster under one id, and a majority of
-// the founders must bind themselves before anything is committed. So of two
-// attempts by the same founders at most one succeeds.
-void Node::FoundCluster(std::vector<Voter> voters, Outbox& out) {
-  identity_.cluster =
-      ClusterId{.high = random_.Next(), .low = random_.Next() | 1};
-  TokenCounter tokens = TokenCounter::At(FencingToken(options_.token_base));
-  tokens.RaiseAbove(TokenFloor());
-  identity_.token_base = tokens.last();
+// Gossip tells of founders that have not introduced themselves, or whose
+// introduction was lost.
+void Node::AskMissingFounders(Outbox& out) {
+  if (next_founder_ask_ > now_.slow || !birth_.takes_part()) return;
+  next_founder_ask_ = now_.slow + FounderAskInterval();
+  for (const auto& [id, fact] : membership_.others()) {
+    if (fact.state != MemberState::kAlive) continue;
+    if (!birth_.MissesFounder(id, fact.name)) continue;
+    out.Send({.to = id,
+              .address = fact.address,
+              .message = membership_.WholeList()});
+  }
+}
+
+// Gives up a cluster of which this node has heard nothing, or which it founded
+// and which has no leader before anything was committed (B4).
+void Node::GiveUpDeadBirth() {
+  if (unbind_at_ > now_.slow) return;
+  unbind_at_ = SlowInstant::Never();
+  const bool has_nothing = is_founder_ ? consensus_.commit() == LogIndex()
+                                       : consensus_.last_index() == LogIndex();
+  if (phase_ == Phase::kMember && has_nothing && consensus_.leader().IsNone()) {
+    StartOver(ClusterDissolved::Reason::kNobodyLeads, ClusterId(), Address());
+  }
+}
+
+// All founders are bound to this birth.
+void Node::FoundCluster(Birth::Founding founding, Outbox& out) {
+  identity_.cluster = founding.cluster;
+  identity_.token_base = founding.token_base;
+  identity_.quarantine = founding.quarantine;
+  is_founder_ = true;
   tokens_seen_ = std::max(tokens_seen_, identity_.token_base);
   Note([&] {
     return absl::StrCat("found cluster ", identity_.cluster.ToShortString(),
-                        " with ", voters.size(), " voters");
+                        " with ", founding.voters.size(), " voters");
   });
   Observe([&] {
-    ClusterFounded founded{identity_.cluster, identity_.token_base, {}};
-    for (const Voter& voter : voters) founded.voters.push_back(voter.id);
+    ClusterFounded founded{.cluster = identity_.cluster,
+                           .token_base = identity_.token_base,
+                           .quarantine = identity_.quarantine};
+    for (const Voter& voter : founding.voters) {
+      founded.voters.push_back(voter.id);
+    }
     return founded;
   });
   EnterCluster(FounderPatience());
-  PushPull invitation{
-      .is_reply = true,
-      .token_base = identity_.token_base,
-      .bootstrap_expect = static_cast<uint32_t>(options_.bootstrap_expect)};
-  invitation.members.push_back(membership_.self());
-  for (const auto& [id, fact] : membership_.others()) {
-    invitation.members.push_back(fact);
-  }
-  for (const Voter& voter : voters) {
-    if (voter.id == identity_.node) continue;
-    out.Send({.to = voter.id, .address = voter.address, .message = invitation});
-  }
-  consensus_.Found(now_.slow, std::move(voters), out);
+  consensus_.Found(now_.slow, std::move(founding.voters), out);
   client_.Join(now_.fast, TokenFloor());
 }
+
+// --- Memory ------------------------------------------------------------------
+
+// Keeps `memory_` up to date, and has it saved. A node remembers a cluster once
+// something is committed in it: before, nothing can have been granted (B4). So
+// the save that acknowledges the first entry from which a grant may follow has
+// the memory with it.
+void Node::NoteMemory() {
+  if (phase_ == Phase::kLeft) return;
+  const bool takes_part =
+      !identity_.cluster.IsNone() &&
+      (consensus_.commit() > LogIndex() || told_of_leader_.has_value());
+  bool has_news = false;
+  if (takes_part && memory_.cluster != identity_.cluster) {
+    memory_.cluster = identity_.cluster;
+    memory_.has_left = false;
+    has_news = true;
+  }
+  if (!options_.memory.has_value()) return;
+  const FencingToken heard =
+      std::max({tokens_seen_, table_.last_token(), client_.tokens_seen()});
+  const bool is_ahead =
+      heard.IsNone() ||
+      memory_.tokens_seen.number() >= limits::kTokenFloorMax ||
+      heard.number() + kTokensAhead / 2 <= memory_.tokens_seen.number();
+  if (!is_ahead) {
+    memory_.tokens_seen = FencingToken(
+        std::min(heard.number() + kTokensAhead, limits::kTokenFloorMax));
+    has_news = true;
+  }
+  if (takes_part && peers_have_changed_ &&
+      (has_news || next_peers_ <= now_.slow)) {
+    peers_have_changed_ = false;
+    next_peers_ = now_.slow + PeersInterval();
+    std::vector<Address> peers = PeersToRemember();
+    if (!peers.empty() && peers != memory_.peers) {
+      memory_.peers = std::move(peers);
+      has_news = true;
+    }
+  }
+  if (!has_news) return;
+  memory_is_saved_ = false;
+  consensus_.RequestSave();
+}
+
+// Voters first: they stay.
+std::vector<Address> Node::PeersToRemember() const {
+  std::vector<Address> peers;
+  for (const bool voters : {true, false}) {
+    for (const auto& [id, fact] : membership_.others()) {
+      if (peers.size() == limits::kSeedsMax) break;
+      if (fact.state <= MemberState::kSuspect &&
+          consensus_.IsVoter(id) == voters) {
+        peers.push_back(fact.address);
+      }
+    }
+  }
+  std::sort(peers.begin(), peers.end());
+  peers.erase(std::unique(peers.begin(), peers.end()), peers.end());
+  return peers;
+}
+
+// The node leaves its cluster. If it is the last member, the cluster ends with
+// it, and all its locks are free: another may be founded at any time.
+void Node::RememberLeaving() {
+  if (!options_.memory.has_value() || memory_.cluster.IsNone()) return;
+  const std::vector<Voter>& voters = consensus_.configuration().voters;
+  bool is_last = client_.closed() && consensus_.leads() && voters.size() == 1;
+  for (const auto& [id, fact] : membership_.others()) {
+    if (fact.state <= MemberState::kFailed) is_last = false;
+  }
+  memory_.has_left = true;
+  if (is_last) memory_.cluster = ClusterId();
+  memory_is_saved_ = false;
+  consensus_.RequestSave();
+}
+
+// --- Two clusters ------------------------------------------------------------
 
 // Two clusters have met: one was founded by nodes that had forgotten the other,
 // or could not hear it. A cluster without a leader is given up for one that has
@@ -463,13 +605,12 @@ void Node::StartOver(ClusterDissolved::Reason reason, ClusterId other,
   seeds.erase(std::unique(seeds.begin(), seeds.end()), seeds.end());
   identity_ = Identity{
       .node = NodeId{.high = random_.Next(), .low = random_.Next() | 1}};
+  is_founder_ = false;
   phase_ = Phase::kSeeking;
   membership_ = Membership(options_.membership, identity_.node,
                            options_.address, options_.name, std::move(seeds),
                            Random(random_.Next(), "membership"), now_.slow,
                            options_.observer);
-  membership_.Introduce(
-      {.bootstrap_expect = static_cast<uint32_t>(options_.bootstrap_expect)});
   tokens_seen_ = FindTokensSeen();
   const SaveId last_save = consensus_.last_save();
   consensus_ = Consensus(options_.consensus, identity_.node,
@@ -483,7 +624,6 @@ void Node::StartOver(ClusterDissolved::Reason reason, ClusterId other,
   majority_ = MajorityWatch(options_.consensus);
   told_of_leader_.reset();
   introduced_as_led_ = false;
-  founders_.clear();
   restarted_voters_.clear();
   withheld_.clear();
   proposals_.clear();
@@ -499,11 +639,10 @@ void Node::StartOver(ClusterDissolved::Reason reason, ClusterId other,
   // The cluster that this one is given up for is there to be joined, though its
   // answer may take longer than `birth_delay`: without it a founder would found
   // again and again.
-  const absl::Duration listening =
-      other.IsNone() ? options_.birth_delay
-                     : std::max(options_.birth_delay, JoinerPatience());
-  birth_at_ = options_.bootstrap_expect == 1 ? now_.slow + listening
-                                             : SlowInstant::Never();
+  birth_ =
+      MakeBirth(other.IsNone() ? ListeningTime()
+                               : std::max(ListeningTime(), JoinerPatience()));
+  IntroduceSeeker();
   next_join_ask_ = now_.slow;
 }
 

@@ -351,6 +351,8 @@ void Node::FireLeave(Outbox& out) {
   }
   if (!identity_.cluster.IsNone()) membership_.Leave(now_.slow, out);
   phase_ = Phase::kLeft;
+  RememberLeaving();
+  Flush(out);
   actions_.push_back(LeaveCompleted());
 }
 

@@ -138,7 +138,19 @@ struct Stalled {
 struct ClusterFounded {
   ClusterId cluster;
   FencingToken token_base;
+  // For so long nothing is granted: holders of an earlier cluster may still
+  // believe in their locks.
+  absl::Duration quarantine;
   std::vector<NodeId> voters;
+};
+// Another founder has another list of founders. Both wait for each other's list
+// to be the same.
+struct FoundersDiffer {
+  NodeId id;
+  std::string name;  // any bytes
+  Address address;
+  std::vector<std::string> theirs;  // any bytes
+  std::vector<std::string> ours;
 };
 struct ClusterJoined {
   ClusterId cluster;
@@ -166,6 +178,10 @@ struct ClusterDissolved {
 struct SessionOpened {
   SessionId session;
 };
+// The cluster opens no session yet.
+struct QuarantineMet {
+  absl::Duration remaining;
+};
 // All locks of this node are lost with it.
 struct SessionLost {
   SessionId session;
@@ -185,7 +201,8 @@ using Observation =
                  ProbeStarted, ProbeAnswered, SelfAccused, AddressRefused,
                  Isolated, IsolationEnded, MajorityLost, MajorityBack, Stalled,
                  ClusterFounded, ClusterJoined, ClusterDissolved, OtherNameMet,
-                 SessionOpened, SessionLost, ExpiryProposed>;
+                 SessionOpened, SessionLost, ExpiryProposed, FoundersDiffer,
+                 QuarantineMet>;
 
 // Watches a node. It returns nothing that the node reads, so it cannot change a
 // run. Called during a step: it must not call the node.

@@ -1,6 +1,8 @@
 #include "engine/options.h"
 
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
@@ -48,6 +50,18 @@ class Rules {
   absl::string_view group_;
   absl::Status status_;
 };
+
+bool AreDistinctNames(std::vector<std::string> names) {
+  absl::c_sort(names);
+  return absl::c_adjacent_find(names) == names.end() &&
+         absl::c_all_of(names, [](const std::string& name) {
+           return !name.empty() && name.size() <= limits::kNameBytesMax;
+         });
+}
+
+bool Remembers(const std::optional<Memory>& memory) {
+  return memory.has_value() && !memory->cluster.IsNone();
+}
 
 absl::Status Validate(const MembershipOptions& options) {
   constexpr absl::Duration kTick = absl::Milliseconds(1);
@@ -128,8 +142,14 @@ absl::Status ValidateStanding(const NodeOptions& options) {
           "seeds", "have ports")
       .Require(!absl::c_linear_search(options.seeds, options.address), "seeds",
                "not contain this node's own address")
-      .Range("bootstrap_expect", options.bootstrap_expect, 0,
-             static_cast<int>(limits::kVotersMax))
+      .Require(options.founders.size() <= limits::kVotersMax, "founders",
+               absl::StrCat("be at most ", limits::kVotersMax))
+      .Require(AreDistinctNames(options.founders), "founders",
+               absl::StrCat("be different names of 1 to ",
+                            limits::kNameBytesMax, " bytes"))
+      .Require(!options.bootstrap || !Remembers(options.memory), "bootstrap",
+               "not be set beside a memory of a cluster: this node has been in "
+               "one, and would found a second")
       .Range("birth_delay", options.birth_delay, absl::ZeroDuration(),
              absl::Hours(1))
       .Range("token_base", options.token_base, uint64_t{1},

@@ -2,6 +2,7 @@
 #define ENGINE_OPTIONS_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "engine/address.h"
+#include "engine/memory.h"
 #include "engine/observer.h"
 
 namespace cachalot {
@@ -130,13 +132,28 @@ struct NodeOptions {
   // Where to ask for a cluster. This node's own address is not among them.
   // At most limits::kSeedsMax.
   std::vector<Address> seeds;
-  // Who may found a cluster: never decided by a time-out (engine/README.md,
-  // D4). 0: only join. 1: found a cluster alone, unless a seed or a member of
-  // an older one answers within `birth_delay`. N: found one when N nodes that
-  // all expect N have met; best an odd number. [0, limits::kVotersMax]
-  int bootstrap_expect = 0;
-  // How long a founder first listens for members of a cluster that it may have
-  // forgotten; it joins that one instead. [0, 1 h]
+  // --- Who founds a cluster (engine/birth/README.md). All others only join ---
+
+  // The names of those who found a cluster together, the same list on each of
+  // them; best an odd number. Nodes whose names are not in it join. Each name
+  // once, none empty. At most limits::kVotersMax.
+  std::vector<std::string> founders;
+  // This is the cluster's first start: no cluster of this name has run before.
+  // So what is founded needs no quarantine; without `founders` this node founds
+  // it alone. Refused beside a memory of a cluster.
+  bool bootstrap = false;
+  // Found a cluster although a memory names one: that one is given up for good.
+  // The new one is quarantined, and its tokens are above those of the memory.
+  bool force_bootstrap = false;
+  // The node's only seed is this node itself. Without `founders`, it founds a
+  // cluster alone if nobody answers within `birth_delay`.
+  bool is_own_seed = false;
+  // What the node remembers of clusters of this name. Unset: the process keeps
+  // no memory, and what it founds is quarantined unless `bootstrap` is set. A
+  // node that remembers a cluster founds none, unless it is forced.
+  std::optional<Memory> memory;
+  // How long a founder that could have forgotten a cluster listens for its
+  // members first; it joins that one instead. [0, 1 h]
   absl::Duration birth_delay = absl::Seconds(2);
   // The tokens of a cluster that this node founds are above this, and above all
   // that it has seen. So are those of every earlier cluster below this: the

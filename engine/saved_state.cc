@@ -1,6 +1,7 @@
 #include "engine/saved_state.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/check.h"
 
@@ -39,7 +40,7 @@ std::ostream& operator<<(std::ostream& out, const Configuration& config) {
 
 void SavedState::Apply(const StateChange& change) {
   if (change.identity.has_value()) {
-    *this = SavedState();
+    *this = SavedState{.memory = std::move(memory)};
     identity = *change.identity;
   }
   if (change.snapshot.has_value()) {
@@ -69,6 +70,7 @@ void SavedState::Apply(const StateChange& change) {
     term = *change.term;
     vote = change.vote;
   }
+  if (change.memory.has_value()) memory = change.memory;
 }
 
 }  // namespace cachalot

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "engine/address.h"
 #include "engine/cluster_time.h"
 #include "engine/ids.h"
@@ -64,11 +65,13 @@ struct Snapshot {
 };
 
 // Who the node is. Saving a new identity deletes all that was saved under the
-// earlier one.
+// earlier one, but for the memory.
 struct Identity {
   NodeId node;
   ClusterId cluster;
   FencingToken token_base;  // above it are all tokens of the cluster
+  // With which its first term begins (BeginTerm).
+  absl::Duration quarantine;
 
   friend bool operator==(const Identity&, const Identity&) = default;
 };
@@ -99,6 +102,7 @@ struct SavedState {
   std::optional<Snapshot> snapshot;
   LogIndex first = LogIndex(1);  // index of entries.front()
   std::vector<Entry> entries;
+  std::optional<Memory> memory;
 
   // Applies one change. A driver that saves to memory needs nothing else.
   void Apply(const StateChange& change);

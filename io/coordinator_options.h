@@ -47,9 +47,12 @@ struct CoordinatorOptions {
   // NodeOptions::cluster: processes of clusters of other names take nothing
   // from this one, nor it from them.
   std::string cluster = kDefaultCluster;
-  // NodeOptions::bootstrap_expect. Unset: 1 if the only seed is this process
-  // itself, else 0.
-  std::optional<int> bootstrap_expect;
+  // NodeOptions::founders and NodeOptions::bootstrap. Without both, a process
+  // whose only seed is this process itself founds a cluster if nobody answers
+  // within `birth_delay`. Then nothing is granted for `lease.session_ttl`,
+  // since a cluster that ran here before may still have holders.
+  std::vector<std::string> founders;
+  bool bootstrap = false;
   // Path of a Unix socket for programs of this user and of root on this
   // machine (io/local/client.h; io/local/path.h has the places where clients
   // look by default). Empty: none.

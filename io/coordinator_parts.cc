@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -34,7 +35,8 @@ absl::StatusOr<uint64_t> DrawSeed() {
 }
 
 absl::Status RequireSeeds(const CoordinatorOptions& options) {
-  if (!options.seeds.empty() || options.bootstrap_expect.value_or(0) > 0) {
+  if (!options.seeds.empty() || options.bootstrap ||
+      !options.founders.empty()) {
     return absl::OkStatus();
   }
   return absl::InvalidArgumentError(absl::StrCat(
@@ -53,8 +55,9 @@ DriverOptions ToDriverOptions(const CoordinatorOptions& options, uint64_t seed,
       .address = endpoints.advertise,
       .local_addresses = SystemNetwork().Addresses(),
       .seeds = seeds.others,
-      .bootstrap_expect =
-          options.bootstrap_expect.value_or(seeds.is_self_only ? 1 : 0),
+      .founders = options.founders,
+      .bootstrap = options.bootstrap,
+      .is_own_seed = seeds.is_self_only,
       .birth_delay = options.birth_delay,
       // Tokens of a cluster that is born later are higher; wall time enters
       // nowhere else.
@@ -132,9 +135,11 @@ absl::StatusOr<std::unique_ptr<CoordinatorParts>> CreateParts(
       Driver::Create(std::move(driver_options));
   if (!created.ok()) return created.status();
   Driver* const driver = created->get();
-  const bool may_found = !options.bootstrap_expect.has_value();
+  const bool may_found = options.founders.empty();
   const bool founds =
-      options.bootstrap_expect.value_or(sorted.is_self_only ? 1 : 0) > 0;
+      may_found ? options.bootstrap || sorted.is_self_only
+                : absl::c_linear_search(options.founders,
+                                        driver->node().options().name);
   absl::StatusOr<std::unique_ptr<CoordinatorParts>> parts =
       CreatePartsOver(*std::move(created), *log, std::move(options));
   if (!parts.ok()) return parts.status();

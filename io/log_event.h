@@ -33,6 +33,8 @@ enum class LogEvent : uint8_t {
   kClusterJoined,
   kClusterDissolved,
   kOtherClusterName,
+  kFoundersDiffer,
+  kQuarantined,
   kLeaderLost,
   kElectionStarted,
   kLeadershipWon,

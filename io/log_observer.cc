@@ -163,7 +163,7 @@ void LogObserver::LookForCluster(FastInstant now) {
     for (const auto& [id, fact] : node_->membership().others()) {
       if (fact.state == MemberState::kAlive) met.push_back(id);
     }
-    const int expected = node_->options().bootstrap_expect;
+    const std::vector<std::string>& founders = node_->options().founders;
     std::string message = absl::StrCat("no cluster found for ",
                                        InWords(now - seeking_since_), ": ");
     if (!met.empty()) {
@@ -172,9 +172,9 @@ void LogObserver::LookForCluster(FastInstant now) {
       absl::StrAppend(&message, "nobody answers at ",
                       seeds.empty() ? "any seed" : seeds);
     }
-    if (expected > 1) {
-      absl::StrAppend(&message, "; waits for ", expected,
-                      " that expect as many");
+    if (!founders.empty()) {
+      absl::StrAppend(&message,
+                      "; waits for all founders: ", TextsOf(founders));
     }
     return LogText{std::move(message),
                    {{"seeds", seeds},
@@ -207,6 +207,13 @@ std::string LogObserver::NameOf(NodeId id) const {
   const bool has_name = found != node_->membership().others().end() &&
                         !found->second.name.empty();
   return has_name ? found->second.name : id.ToShortString();
+}
+
+std::string LogObserver::TextsOf(const std::vector<std::string>& texts) {
+  return absl::StrJoin(texts, ", ",
+                       [](std::string* out, const std::string& text) {
+                         absl::StrAppend(out, Escape(text));
+                       });
 }
 
 std::string LogObserver::NamesOf(const std::vector<NodeId>& ids) const {
@@ -393,11 +400,45 @@ void LogObserver::Tell(const Stalled& what) const {
 
 void LogObserver::Tell(const ClusterFounded& what) const {
   LogTo(log_, LogEvent::kClusterFounded, [&] {
-    return LogText{absl::StrCat("founds cluster ", what.cluster.ToShortString(),
-                                " with ", NamesOf(what.voters)),
+    std::string message =
+        absl::StrCat("founds cluster ", what.cluster.ToShortString(), " with ",
+                     NamesOf(what.voters));
+    if (what.quarantine > absl::ZeroDuration()) {
+      absl::StrAppend(&message, "; grants no lock for ",
+                      InWords(what.quarantine),
+                      ": an earlier cluster may still have holders");
+    }
+    return LogText{std::move(message),
                    {{"cluster", what.cluster.ToString()},
                     {"token_base", what.token_base.number()},
-                    {"voters", IdsOf(what.voters)}}};
+                    {"voters", IdsOf(what.voters)},
+                    {"quarantine_ms", Milliseconds(what.quarantine)}}};
+  });
+}
+
+void LogObserver::Tell(const FoundersDiffer& what) const {
+  LogTo(log_, LogEvent::kFoundersDiffer, [&] {
+    const std::string theirs = TextsOf(what.theirs);
+    const std::string ours = TextsOf(what.ours);
+    return LogText{
+        absl::StrCat("founds nothing with ", Escape(what.name), " at ",
+                     what.address.ToString(), ": its founders are ", theirs,
+                     ", ours ", ours, "; give all of them the same list"),
+        {{"member", what.name},
+         {"member_id", what.id.ToString()},
+         {"address", what.address.ToString()},
+         {"founders", ours},
+         {"other_founders", theirs}}};
+  });
+}
+
+void LogObserver::Tell(const QuarantineMet& what) const {
+  LogTo(log_, LogEvent::kQuarantined, [&] {
+    return LogText{
+        absl::StrCat("no lock is granted for another ", InWords(what.remaining),
+                     ": this cluster is new, and holders of an earlier one may "
+                     "still believe in their locks"),
+        {{"remaining_ms", Milliseconds(what.remaining)}}};
   });
 }
 

@@ -40,6 +40,7 @@ class LogObserver : public Observer {
   void LookForCluster(FastInstant now);
   std::string NameOf(NodeId id) const;
   // "n1, n2, n3", escaped.
+  static std::string TextsOf(const std::vector<std::string>& texts);
   std::string NamesOf(const std::vector<NodeId>& ids) const;
 
   void Tell(const LeaderLost& what) const;
@@ -66,6 +67,8 @@ class LogObserver : public Observer {
   void Tell(const ClusterJoined& what) const;
   void Tell(const ClusterDissolved& what) const;
   void Tell(const OtherNameMet& what) const;
+  void Tell(const FoundersDiffer& what) const;
+  void Tell(const QuarantineMet& what) const;
   void Tell(const SessionOpened& what) const;
   void Tell(const SessionLost& what) const;
   void Tell(const ExpiryProposed& what) const;

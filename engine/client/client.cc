@@ -93,6 +93,12 @@ void Client::Join(FastInstant now, FencingToken token_floor) {
 }
 
 void Client::OpenAnother(FastInstant now) {
+  NumberSession(now);
+  SendSession(now);
+}
+
+// Begins a session that is asked for from `now` on.
+void Client::NumberSession(FastInstant now) {
   state_ = State::kOpening;
   session_ = SessionId{.node = self_, .number = session_.number + 1};
   session_first_sent_ = FastInstant::Never();
@@ -101,7 +107,6 @@ void Client::OpenAnother(FastInstant now) {
   session_backoff_ = options_.retry_min;
   keep_alives_.clear();
   kept_.clear();
-  SendSession(now);
 }
 
 // `now` was read before the command is sent: belief counts from it (lemma 3).
@@ -348,6 +353,15 @@ void Client::Receive(FastInstant now, const Reply& reply) {
       return;
     case Reply::Kind::kMustRelease:
       OnMustRelease(now, reply);
+      return;
+    case Reply::Kind::kQuarantined:
+      if (state_ != State::kOpening) return;
+      Observe([&] { return QuarantineMet{reply.session_remaining}; });
+      // Under another number: an OpenSession of this one that is still under
+      // way may open it after the quarantine, and belief counts from when the
+      // first was sent (lemma 3).
+      quarantine_end_ = now + reply.session_remaining;
+      NumberSession(quarantine_end_);
       return;
   }
 }

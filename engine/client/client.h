@@ -135,6 +135,9 @@ class Client {
   // The highest token that it has heard of, whoever was granted it.
   FencingToken tokens_seen() const { return tokens_seen_; }
   FastInstant session_belief_end() const { return session_belief_end_; }
+  // Until when the cluster opens no session, as far as this node was told; in
+  // the past if it was told nothing.
+  FastInstant quarantine_end() const { return quarantine_end_; }
   size_t requests_in_flight() const { return operations_.size(); }
 
   void CheckInvariants() const;
@@ -267,6 +270,7 @@ class Client {
 
   absl::Duration KeepAliveInterval() const { return keep_alive_interval_; }
   void OpenAnother(FastInstant now);
+  void NumberSession(FastInstant now);
   template <typename Make>
   void Note(const Make& text) const {
     NoteTo(observer_, text);
@@ -305,6 +309,8 @@ class Client {
   // with the answers to OpenSession and KeepAlive, never to an earlier time
   // while the session lives.
   FastInstant session_belief_end_;
+  // Until when the cluster opens no session. For watching only.
+  FastInstant quarantine_end_;
   // When the session's next command is due, and the pause after it.
   FastInstant session_next_send_ = FastInstant::Never();
   absl::Duration session_backoff_;

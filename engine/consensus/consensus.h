@@ -70,6 +70,9 @@ class Consensus {
 
   // The payload of the first entry of each term that this node leads.
   void SetOpening(std::string payload);
+  // The next Flush() orders a save, though nothing of consensus has changed:
+  // the node has something of its own to add to it.
+  void RequestSave() { has_pending_ = true; }
   // Numbers the orders to save after `last`: the earlier ones were given under
   // another identity and no longer matter.
   void NumberSavesFrom(SaveId last);

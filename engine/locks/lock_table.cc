@@ -182,6 +182,13 @@ void LockTable::Do(const OpenSession& command, Turn& turn) {
       return;
     }
     if (!IsValid(command)) return refuse({.outcome = Outcome::kInvalid});
+    if (turn.time < opens_at_) {
+      if (Reply* reply =
+              turn.Tell(Reply::Kind::kQuarantined, command.session)) {
+        reply->session_remaining = opens_at_ - turn.time;
+      }
+      return;
+    }
     if (sessions_.size() >= limits::kSessionsMax) {
       return refuse(Busy(Limit::kSessions));
     }
@@ -344,6 +351,8 @@ void LockTable::Do(const Expire& command, Turn& turn) {
 }
 
 void LockTable::Do(const BeginTerm& command, Turn& turn) {
+  const bool is_first_term = tokens_.last().IsNone();
+  if (is_first_term) opens_at_ = turn.time + command.quarantine;
   tokens_.RaiseAbove(command.token_base);
   sessions_.GiveGrace(turn.time, command.grace);
 }

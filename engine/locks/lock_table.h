@@ -39,6 +39,8 @@ namespace cachalot {
 //    nothing. The answer is forgotten when the session moves first_outstanding
 //    past the request, which can then no longer take effect. A request that
 //    waits is remembered for as long as it waits.
+//  - No session opens, and so nothing is granted, before the quarantine is over
+//    that the first command of the log names.
 //  - A session that is over does not come back. Its locks and its places in
 //    queues end with it.
 //  - A lock that is revoked stays with its holder until the holder releases it,
@@ -184,6 +186,9 @@ class LockTable {
   absl::Status AuditLock(LockSlot slot) const;
 
   TokenCounter tokens_;
+  // The end of the quarantine (BeginTerm): no session opens before. Set by the
+  // first command of the log.
+  ClusterTime opens_at_;
   // The last entry that was applied, and its cluster time. Neither falls.
   LogIndex applied_;
   ClusterTime time_;

@@ -112,7 +112,8 @@ class LockTable::Encoder {
         builder_, saved::CreateLockTable(builder_, table_.last_token().number(),
                                          table_.applied_.value(),
                                          table_.time_.nanoseconds(), sessions,
-                                         closed, locks, waiters, texts));
+                                         closed, locks, waiters, texts,
+                                         table_.opens_at_.nanoseconds()));
     return std::string(
         reinterpret_cast<const char*>(builder_.GetBufferPointer()),
         builder_.GetSize());
@@ -263,6 +264,9 @@ class LockTable::Decoder {
     table_.tokens_ = TokenCounter::At(FencingToken(saved.last_token()));
     table_.applied_ = LogIndex(saved.applied());
     table_.time_ = ClusterTime(saved.time_ns());
+    table_.opens_at_ = ClusterTime(saved.opens_at_ns());
+    // As for times in entries (Reader::Time()).
+    if (saved.opens_at_ns() > INT64_MAX) return Bad("no such time");
     absl::Status status = LoadSessions(saved);
     if (status.ok()) status = LoadClosed(saved);
     if (status.ok()) status = LoadLocks(saved);

@@ -21,6 +21,7 @@ class LockTable::Hasher {
     Add(table_.last_token());
     Add(table_.applied_.value());
     Add(table_.time_);
+    Add(table_.opens_at_);
     Add(table_.sessions_.size());
     for (const auto& [id, slot] : table_.sessions_.by_id()) {
       Add(table_.sessions_[slot]);

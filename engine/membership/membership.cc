@@ -672,7 +672,8 @@ std::vector<MemberFact> Membership::FactsFor(NodeId receiver) {
 PushPull Membership::WholeList() const {
   PushPull list = {.token_base = introduction_.token_base,
                    .is_led = introduction_.is_led,
-                   .bootstrap_expect = introduction_.bootstrap_expect};
+                   .founders = introduction_.founders,
+                   .is_first = introduction_.is_first};
   list.members.reserve(list_.members().size() + 1);
   list.members.push_back(self_);
   for (const auto& [id, member] : list_.members()) {
@@ -772,7 +773,8 @@ uint64_t Membership::Fingerprint() const {
   hash.Add(static_cast<uint64_t>(self_.state));
   hash.Add(introduction_.token_base);
   hash.Add(uint64_t{introduction_.is_led});
-  hash.Add(uint64_t{introduction_.bootstrap_expect});
+  for (const std::string& founder : introduction_.founders) hash.Add(founder);
+  hash.Add(uint64_t{introduction_.is_first});
   hash.Add(last_number_).Add(static_cast<uint64_t>(health_));
   hash.Add(last_heard_).Add(isolated_since_.value_or(SlowInstant::Never()));
   hash.Add(probe_at_).Add(gossip_at_).Add(join_at_).Add(join_retry_);

@@ -53,7 +53,8 @@ class Membership {
   struct Introduction {
     FencingToken token_base;
     bool is_led = false;
-    uint32_t bootstrap_expect = 0;
+    std::vector<std::string> founders;
+    bool is_first = false;
   };
 
   // What was dropped, and why. Never falls.

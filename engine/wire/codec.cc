@@ -6,6 +6,7 @@
 
 #include "engine/limits.h"
 #include "engine/overloaded.h"
+#include "engine/wire/birth_codec.h"
 #include "engine/wire/checksum.h"
 #include "engine/wire/client_codec.h"
 #include "engine/wire/command_codec.h"
@@ -193,6 +194,10 @@ Message FromUnion(Reader& reader, const wire::Envelope& envelope) {
       return FromTable(reader, *envelope.message_as_Replies());
     case wire::Message::Redirect:
       return FromTable(reader, *envelope.message_as_Redirect());
+    case wire::Message::BirthInvitation:
+      return FromTable(reader, *envelope.message_as_BirthInvitation());
+    case wire::Message::BirthAcceptance:
+      return FromTable(reader, *envelope.message_as_BirthAcceptance());
   }
   reader.Require(false, "kind of message");
   return {};

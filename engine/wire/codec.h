@@ -27,7 +27,7 @@ namespace cachalot {
 
 // The protocol version of this build. Messages of other versions are refused as
 // such (Unimplemented), not as malformed.
-inline constexpr uint16_t kProtocolVersion = 3;
+inline constexpr uint16_t kProtocolVersion = 4;
 
 std::string Encode(const Envelope& envelope);
 

@@ -149,15 +149,18 @@ Expire FromTable(Reader& reader, const wire::Expire& expire) {
 }
 
 Offset<wire::BeginTerm> ToTable(Writer& writer, const BeginTerm& begin) {
-  return wire::CreateBeginTerm(writer.builder(),
-                               absl::ToInt64Nanoseconds(begin.grace),
-                               begin.token_base.number());
+  return wire::CreateBeginTerm(
+      writer.builder(), absl::ToInt64Nanoseconds(begin.grace),
+      begin.token_base.number(), absl::ToInt64Nanoseconds(begin.quarantine));
 }
 
 BeginTerm FromTable(Reader& reader, const wire::BeginTerm& begin) {
   return {.grace = reader.Nanoseconds(begin.grace_ns(), absl::ZeroDuration(),
                                       limits::TtlMax(), "grace"),
-          .token_base = reader.TokenFloor(begin.token_base())};
+          .token_base = reader.TokenFloor(begin.token_base()),
+          .quarantine =
+              reader.Nanoseconds(begin.quarantine_ns(), absl::ZeroDuration(),
+                                 limits::TtlMax(), "quarantine")};
 }
 
 Offset<wire::Revoke> ToTable(Writer& writer, const Revoke& revoke) {

@@ -99,21 +99,22 @@ Gossip FromTable(Reader& reader, const wire::Gossip& gossip) {
 
 Offset<wire::PushPull> ToTable(Writer& writer, const PushPull& push_pull) {
   const auto members = writer.Tables(push_pull.members);
+  const auto founders = writer.Texts(push_pull.founders);
   const auto name = writer.Text(push_pull.cluster_name);
   return wire::CreatePushPull(writer.builder(), push_pull.is_reply,
                               push_pull.is_join, push_pull.token_base.number(),
-                              push_pull.bootstrap_expect, members,
-                              push_pull.is_led, name);
+                              founders, members, push_pull.is_led, name,
+                              push_pull.is_first);
 }
 
 PushPull FromTable(Reader& reader, const wire::PushPull& push_pull) {
-  reader.Require(push_pull.bootstrap_expect() <= limits::kMembersMax,
-                 "bootstrap_expect");
   return {.is_reply = push_pull.is_reply(),
           .is_join = push_pull.is_join(),
           .token_base = reader.Token(push_pull.token_base()),
           .is_led = push_pull.is_led(),
-          .bootstrap_expect = push_pull.bootstrap_expect(),
+          .founders = reader.Texts(push_pull.founders(), limits::kVotersMax,
+                                   limits::kNameBytesMax, "founders"),
+          .is_first = push_pull.is_first(),
           .members = ReadFacts(reader, push_pull.members()),
           .cluster_name = reader.Text(push_pull.cluster_name(),
                                       limits::kNameBytesMax, "cluster_name")};

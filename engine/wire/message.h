@@ -78,16 +78,42 @@ struct Gossip {
 struct PushPull {
   bool is_reply = false;
   bool is_join = false;  // the sender wants to become a member
-  // Where the tokens of the sender's cluster begin; none if it has none.
+  // Where the tokens of the sender's cluster begin. Of a sender without one: no
+  // token that it has heard of is above it.
   FencingToken token_base;
   // The sender's cluster has a leader, or had one until a moment ago.
   bool is_led = false;
-  // NodeOptions::bootstrap_expect of a sender without a cluster, or of a
-  // founder that invites others to its cluster. Else 0.
-  uint32_t bootstrap_expect = 0;
+  // Of a sender without a cluster that may found one together with others: the
+  // names of all founders, sorted.
+  std::vector<std::string> founders;
+  // With `founders`: the sender has never been in a cluster of this name.
+  bool is_first = false;
   std::vector<MemberFact> members;
   std::string cluster_name;  // the sender's NodeOptions::cluster
   friend bool operator==(const PushPull&, const PushPull&) = default;
+};
+
+// --- Births -----------------------------------------------------------------
+
+// The sender has met all founders and proposes this birth to them
+// (engine/birth/birth.h).
+struct BirthInvitation {
+  uint64_t attempt = 0;  // rises with each birth that the sender proposes
+  ClusterId cluster;
+  FencingToken token_base;
+  absl::Duration quarantine;
+  std::vector<Voter> voters;  // all founders, ordered by id
+
+  friend bool operator==(const BirthInvitation&,
+                         const BirthInvitation&) = default;
+};
+
+// The sender is bound to this birth.
+struct BirthAcceptance {
+  ClusterId cluster;
+
+  friend bool operator==(const BirthAcceptance&,
+                         const BirthAcceptance&) = default;
 };
 
 // --- Consensus --------------------------------------------------------------
@@ -229,11 +255,12 @@ using ConsensusMessage =
     std::variant<VoteRequest, VoteReply, Append, AppendReply, SnapshotChunk,
                  SnapshotReply, TimeoutNow, LeaveIntent, LeaveReply>;
 using ClientMessage = std::variant<Forward, Replies, Redirect>;
+using BirthMessage = std::variant<BirthInvitation, BirthAcceptance>;
 using Message =
     std::variant<Ping, PingRequest, Ack, Nack, Gossip, PushPull, VoteRequest,
                  VoteReply, Append, AppendReply, SnapshotChunk, SnapshotReply,
                  TimeoutNow, LeaveIntent, LeaveReply, Forward, Replies,
-                 Redirect>;
+                 Redirect, BirthInvitation, BirthAcceptance>;
 
 // What surrounds every message.
 struct Envelope {

@@ -1,5 +1,8 @@
 #include "engine/wire/reader.h"
 
+#include <string>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 #include "engine/limits.h"
 
@@ -21,6 +24,19 @@ std::string Reader::Text(const flatbuffers::String* text, size_t size_max,
                          const char* field) {
   if (text == nullptr) return {};
   return Copy(text->Data(), text->size(), size_max, field);
+}
+
+std::vector<std::string> Reader::Texts(
+    const Vector<Offset<flatbuffers::String>>* texts, size_t count_max,
+    size_t size_max, const char* field) {
+  std::vector<std::string> values;
+  if (texts == nullptr) return values;
+  if (!Require(texts->size() <= count_max, field)) return values;
+  values.reserve(texts->size());
+  for (flatbuffers::uoffset_t i = 0; ok() && i < texts->size(); ++i) {
+    values.push_back(Text(texts->Get(i), size_max, field));
+  }
+  return values;
 }
 
 std::string Reader::Key(const Vector<uint8_t>* key) {

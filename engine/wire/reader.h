@@ -51,6 +51,10 @@ class Reader {
                     const char* field);
   std::string Text(const flatbuffers::String* text, size_t size_max,
                    const char* field);
+  // At most `count_max` texts, each of at most `size_max` bytes.
+  std::vector<std::string> Texts(
+      const Vector<Offset<flatbuffers::String>>* texts, size_t count_max,
+      size_t size_max, const char* field);
   // A lock's key: not empty.
   std::string Key(const Vector<uint8_t>* key);
 

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "absl/strings/string_view.h"
@@ -51,6 +52,12 @@ class Writer {
   Offset<flatbuffers::String> Text(absl::string_view text) {
     if (text.empty()) return 0;
     return builder_.CreateString(text.data(), text.size());
+  }
+
+  Offset<Vector<Offset<flatbuffers::String>>> Texts(
+      const std::vector<std::string>& texts) {
+    if (texts.empty()) return 0;
+    return builder_.CreateVectorOfStrings(texts);
   }
 
   // A table for each item, by its ToTable().

@@ -129,7 +129,10 @@ SmallWorld BeginWithoutBudget(SmallOptions options, Beginning beginning) {
   const uint64_t machines = options.machines;
   switch (beginning) {
     case Beginning::kBirth:
-      options.machine.node.bootstrap_expect = static_cast<int>(machines);
+      for (uint64_t i = 1; i <= machines; ++i) {
+        options.machine.node.founders.push_back(HostName(HostId(i)));
+      }
+      options.machine.node.bootstrap = true;
       return SmallWorld(std::move(options), std::vector<SavedState>(machines));
     case Beginning::kFounded:
       return Founded(std::move(options));

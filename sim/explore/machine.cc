@@ -36,6 +36,7 @@ uint64_t HashOf(const Entry& entry) {
 
 void AddTo(Hash& hash, const Identity& identity) {
   hash.Add(identity.node).Add(identity.cluster).Add(identity.token_base);
+  hash.Add(identity.quarantine);
 }
 
 void AddTo(Hash& hash, const std::optional<Snapshot>& snapshot) {

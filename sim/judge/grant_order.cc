@@ -63,6 +63,7 @@ Complaint GrantOrder::ObserveReply(const Reply& reply) {
     case Reply::Kind::kAnswered:
       return ObserveAnswer(reply);
     case Reply::Kind::kKept:
+    case Reply::Kind::kQuarantined:
       return std::nullopt;
   }
   return std::nullopt;

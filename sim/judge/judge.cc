@@ -225,7 +225,8 @@ void Judge::NoteSaved(const Step& step, SaveId save) {
     const StateChange& change = process.unsaved.front().change;
     if (change.identity.has_value()) {
       process.saves_as = change.identity->node;
-      process.is_saved_as = true;
+      // Without its cluster the next process would not go on with it.
+      process.is_saved_as = !change.identity->cluster.IsNone();
     }
     saved_[process.saves_as].Apply(change);
     if (change.term.has_value() && !change.vote.IsNone()) {

@@ -72,6 +72,11 @@ void LockModel::Do(const OpenSession& command) {
     if (!IsTtl(command.ttl) || command.name.size() > limits::kNameBytesMax) {
       return Answer(id, Sequence(), Outcome::kInvalid);
     }
+    if (time_ < opens_at_) {
+      Reply reply = MakeReply(Reply::Kind::kQuarantined, id);
+      reply.session_remaining = opens_at_ - time_;
+      return Tell(std::move(reply));
+    }
     if (sessions_.size() >= limits::kSessionsMax) {
       return Answer(id, Sequence(), Outcome::kBusy, Limit::kSessions);
     }
@@ -141,6 +146,8 @@ void LockModel::Do(const CloseSession& command) {
 }
 
 void LockModel::Do(const BeginTerm& command) {
+  // The first term is the one before which there is no token.
+  if (last_token_.IsNone()) opens_at_ = time_ + command.quarantine;
   RaiseTokens(command.token_base);
   for (auto& [id, session] : sessions_) {
     if (session.had_grace) continue;

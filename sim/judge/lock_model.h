@@ -193,6 +193,7 @@ class LockModel {
   // The entry at hand.
   LogIndex index_;
   ClusterTime time_;
+  ClusterTime opens_at_;  // no session opens before
   Effects effects_;
 };
 

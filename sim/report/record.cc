@@ -23,7 +23,8 @@ MessageFamily FamilyOf(const Message& message) {
   return std::visit(
       [](const auto& m) {
         using M = std::decay_t<decltype(m)>;
-        if constexpr (std::is_constructible_v<MembershipMessage, const M&>) {
+        if constexpr (std::is_constructible_v<MembershipMessage, const M&> ||
+                      std::is_constructible_v<BirthMessage, const M&>) {
           return MessageFamily::kMembership;
         } else if constexpr (std::is_constructible_v<ConsensusMessage,
                                                      const M&>) {

@@ -159,10 +159,18 @@ void DrawHosts(Plan& plan, ChoiceSource* choices) {
     if (count == 1) latecomers = std::max<uint64_t>(latecomers, 1);
   }
   const bool knows_dead_seed = chance.Happens(Rate::Percent(15));
-  const bool names_conflict = chance.Happens(Rate::Percent(10));
+  bool names_conflict = chance.Happens(Rate::Percent(10));
   const bool keeps_disks = chance.Happens(Rate::Percent(50));
   const bool founds_together = chance.Happens(Rate::Percent(30));
   const bool knows_all_seeds = chance.Happens(Rate::Percent(70));
+  // Founders are known by their names.
+  if (founds_together) names_conflict = false;
+  Chance memories(choices, "plan-memory");
+  const bool keeps_memory = keeps_disks || memories.Happens(Rate::Percent(60));
+  // With a memory a founder knows by itself that it is the first start.
+  const bool is_first_start =
+      !founds_together ||
+      (!keeps_memory && memories.Happens(Rate::Percent(50)));
   HostOptions common;
   common.node.membership = DrawMembership(Chance(choices, "plan-membership"));
   common.node.consensus = DrawConsensus(Chance(choices, "plan-consensus"));
@@ -170,6 +178,7 @@ void DrawHosts(Plan& plan, ChoiceSource* choices) {
   common.node.birth_delay =
       chance.Between(absl::Milliseconds(10), absl::Seconds(1));
   common.keeps_disk = keeps_disks;
+  common.keeps_memory = keeps_memory;
   if (keeps_disks) {
     common.save_delay = {
         absl::Microseconds(20),
@@ -189,10 +198,11 @@ void DrawHosts(Plan& plan, ChoiceSource* choices) {
     if (i > count) {
       plan.latecomers.push_back(HostId(i));
     } else if (founds_together) {
-      host.node.bootstrap_expect = static_cast<int>(count);
-    } else {
-      host.node.bootstrap_expect = i == 1 ? 1 : 0;
+      for (uint64_t j = 1; j <= count; ++j) {
+        host.node.founders.push_back(HostName(HostId(j)));
+      }
     }
+    host.node.bootstrap = is_first_start && (founds_together || i == 1);
     plan.hosts.push_back(std::move(host));
   }
 }
@@ -316,12 +326,24 @@ Plan Plan::Draw(ChoiceSource* choices) {
   plan.nemesis = DrawNemesis(plan, choices);
   plan.workload = DrawWorkload(choices);
   plan.workload.rules.leases_hold = plan.judge.clocks_in_bound;
-  plan.founds_again = plan.hosts[0].node.bootstrap_expect == 1 &&
+  HostOptions& first = plan.hosts[0];
+  plan.founds_again = first.node.founders.empty() &&
                       Chance(choices, "plan-births").Happens(Rate::Percent(8));
   // It has no seeds: the others have to find it.
-  if (plan.founds_again) plan.hosts[0].node.seeds.clear();
-  plan.judge.one_birth = !plan.founds_again;
-  plan.judge.clusters_apart = plan.founds_again;
+  if (plan.founds_again) {
+    first.node.seeds.clear();
+    first.node.is_own_seed = true;
+    // One that loses its memory cannot know that it founded before.
+    if (first.keeps_memory) {
+      plan.nemesis.weights[static_cast<size_t>(Fault::kWipe)] = 0;
+    }
+  }
+  // Processes without any memory may found a second cluster while the first
+  // still runs: nobody can know better.
+  const bool may_forget = !first.keeps_memory &&
+                          (plan.founds_again || !first.node.founders.empty());
+  plan.judge.one_birth = !may_forget;
+  plan.judge.clusters_apart = may_forget;
   plan.judge.rate_bound_ppm = plan.hosts[0].node.lease.rate_bound_ppm;
   plan.judge.tables_every = chance.Pick(std::vector<uint64_t>{8, 1, 2, 32});
   plan.quiet = chance.Between(absl::Milliseconds(10), absl::Seconds(4));

@@ -66,7 +66,6 @@ class Runner {
   void RunUntil(RealInstant end, bool with_nemesis);
   void Hear(const Notice& notice);
   void JudgeClients(const Complaint& complaint);
-  void ForbidFounding();
 
   void Heal();
   void StartAll();
@@ -212,7 +211,6 @@ void Runner::RunUntil(RealInstant end, bool with_nemesis) {
       workload_.RunNext(world_);
       JudgeClients(workload_.complaint());
     } else {
-      ForbidFounding();
       nemesis_.RunNext(world_);
     }
   }
@@ -241,20 +239,10 @@ void Runner::Hear(const Notice& notice) {
   world_.Submit(notice.host, ReleaseRequest{"the-last", answer->answer.token});
 }
 
-// Founding is explicit: once there is a cluster, no process founds another one
-// when it restarts, unless the plan says so.
-void Runner::ForbidFounding() {
-  if (judge_.clusters().empty() || plan_.founds_again) return;
-  for (const HostId host : world_.hosts()) {
-    world_.node_options(host).bootstrap_expect = 0;
-  }
-}
-
 // --- The healed world --------------------------------------------------------
 
 void Runner::Heal() {
   world_.NoteIntervention("everything is healed");
-  ForbidFounding();
   nemesis_.UndoAll(world_);
   StartAll();
   NetworkOptions network = world_.network().options();

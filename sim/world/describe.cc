@@ -63,6 +63,7 @@ std::string ReplyText(const Reply& reply) {
     case Reply::Kind::kKept:
     case Reply::Kind::kClosed:
     case Reply::Kind::kSessionGone:
+    case Reply::Kind::kQuarantined:
       return kind;
     case Reply::Kind::kAnswered:
       return absl::StrCat("#", reply.sequence.value(), " ",
@@ -155,6 +156,14 @@ std::string Describe(const Redirect& m) {
   return absl::StrCat("Redirect term ", m.term.value(), " to ",
                       m.leader.IsNone() ? "nobody" : m.leader.ToShortString(),
                       m.busy ? ", busy" : "");
+}
+std::string Describe(const BirthInvitation& m) {
+  return absl::StrCat("BirthInvitation ", m.attempt, " to ",
+                      m.cluster.ToShortString(), ", ", m.voters.size(),
+                      " founders");
+}
+std::string Describe(const BirthAcceptance& m) {
+  return absl::StrCat("BirthAcceptance of ", m.cluster.ToShortString());
 }
 
 std::string DescribeRequest(const AcquireRequest& r) {

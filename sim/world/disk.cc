@@ -55,6 +55,11 @@ void Disk::Wipe() {
   contents_ = SavedState();
 }
 
+void Disk::ForgetLog() {
+  open_.clear();
+  contents_ = SavedState{.memory = std::move(contents_.memory)};
+}
+
 std::optional<SavedState> Disk::Kept() const {
   if (contents_.identity.node.IsNone()) return std::nullopt;
   return contents_;

@@ -35,6 +35,11 @@ class Disk {
   bool HasFailed(RealInstant now) const;
   // The machine is replaced: nothing is kept.
   void Wipe();
+  // Everything is gone but the memory.
+  void ForgetLog();
+  // Written and saved before anything else happens, as a driver does when it
+  // starts.
+  void Remember(const Memory& memory) { contents_.memory = memory; }
 
   // What a process that starts now would find; nothing if no identity was
   // saved.

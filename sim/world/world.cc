@@ -76,13 +76,12 @@ void World::Start(HostId id) {
   Host& host = At(id);
   CHECK(!host.node.has_value()) << HostName(id) << " runs already";
   ++host.process;
-  // As a driver takes it from the wall clock. No two processes of one machine
-  // start within the same second.
-  host.wall_clock = std::max(host.wall_clock + absl::Seconds(1),
-                             absl::Seconds(1) + (now_ - RealInstant()));
+  SetWallClock(id);
   std::optional<SavedState> saved;
   if (host.options.keeps_disk) {
     saved = host.disk.Kept();
+  } else if (host.options.keeps_memory) {
+    host.disk.ForgetLog();
   } else {
     host.disk.Wipe();
   }
@@ -97,9 +96,30 @@ void World::Start(HostId id) {
   Enqueue(id, TimeAdvanced{});
 }
 
+// Processes that keep no memory take it for what it should be: no two processes
+// of one machine start within the same second, and it never falls. To all
+// others it may show anything.
+void World::SetWallClock(HostId id) {
+  Host& host = At(id);
+  const absl::Duration elapsed = absl::Seconds(1) + (now_ - RealInstant());
+  if (host.options.keeps_memory) {
+    Chance chance(choices_, "wall", id.value() * 1000 + host.process);
+    host.wall_clock = chance.Between(absl::Nanoseconds(1), 2 * elapsed);
+  } else {
+    host.wall_clock = std::max(host.wall_clock + absl::Seconds(1), elapsed);
+  }
+}
+
 NodeOptions World::OptionsOfNextProcess(HostId id) {
-  const Host& host = At(id);
+  Host& host = At(id);
   NodeOptions options = host.options.node;
+  // A person bootstraps a cluster once.
+  if (host.process > 1) options.bootstrap = false;
+  if (host.options.keeps_memory) {
+    options.memory = host.disk.contents().memory.value_or(Memory{.starts = 0});
+    ++options.memory->starts;
+    host.disk.Remember(*options.memory);
+  }
   // Differs between processes even if both draw the same seed.
   const uint64_t number = id.value() * 1000 + host.process;
   options.seed =
@@ -131,7 +151,7 @@ void World::Exit(HostId id) {
   NoteIntervention(id, "exits");
   Stop(id);
   // It has left: the next process here must not have its identity.
-  At(id).disk.Wipe();
+  At(id).disk.ForgetLog();
   network_.Exit(now_, HostAddress(id));
 }
 

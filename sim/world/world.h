@@ -40,6 +40,9 @@ struct HostOptions {
   Delay save_delay;
   // If false, each process starts with an empty disk and a new identity.
   bool keeps_disk = false;
+  // Processes keep a memory (NodeOptions::memory), also if they keep no disk.
+  // Such a machine needs no wall clock: it is drawn anew at each start.
+  bool keeps_memory = false;
 };
 
 struct WorldOptions {
@@ -265,6 +268,7 @@ class World {
   void Perform(HostId host, const Action& action);
   void Stop(HostId host);
   void Exit(HostId host);
+  void SetWallClock(HostId host);
   NodeOptions OptionsOfNextProcess(HostId host);
   void TraceLine(HostId host, absl::string_view mark, absl::string_view what);
   void NoteIntervention(HostId host, absl::string_view what);

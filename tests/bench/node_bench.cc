@@ -24,7 +24,7 @@ class LoneNode {
     NodeOptions options;
     options.seed = 1;
     options.address = Address::V4(10, 0, 0, 1, 7946);
-    options.bootstrap_expect = 1;
+    options.bootstrap = true;
     node_ = Node::Create(std::move(options), now_).value();
     while (!node_->client().has_session()) {
       Pass(absl::Milliseconds(1));
@@ -113,7 +113,7 @@ void BM_SimulatedSecond(benchmark::State& state) {
   sim::World world(sim::WorldOptions(), &choices);
   for (int64_t i = 0; i < state.range(0); ++i) {
     sim::HostOptions options;
-    if (i == 0) options.node.bootstrap_expect = 1;
+    if (i == 0) options.node.bootstrap = true;
     if (i > 0) options.node.seeds = {sim::HostAddress(sim::HostId(1))};
     world.Start(world.AddHost(std::move(options)));
   }

@@ -45,7 +45,7 @@ void BM_SimulatedCluster(benchmark::State& state) {
   plan.quiet = absl::Minutes(1);
   for (uint64_t i = 1; i <= nodes; ++i) {
     HostOptions options;
-    if (i == 1) options.node.bootstrap_expect = 1;
+    if (i == 1) options.node.bootstrap = true;
     if (i > 1) options.node.seeds = {HostAddress(HostId(1))};
     plan.hosts.push_back(std::move(options));
   }

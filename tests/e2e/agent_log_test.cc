@@ -258,7 +258,7 @@ TEST(AgentFlagsTest, AnErrorNamesTheFlagAndItsRange) {
       {{"--promote-after", "25h"}, "--promote-after is 25h"},
       {{"--replace-voter-after", "25h"}, "--replace-voter-after is 25h"},
       {{"--forget-after", "1ms"}, "--forget-after is 1ms"},
-      {{"--bootstrap-expect", "10"}, "--bootstrap-expect is 10"},
+      {{"--founders", "n1,n2,n1"}, "--founders must be different names"},
       {{"--name", std::string(300, 'n')}, "the length of --name is 300"},
       {{"--log-level", "loud"}, "--log-level: \"loud\" is none of debug"},
       {{"--log-format", "xml"}, "--log-format: \"xml\" is none of text, json"},
@@ -284,13 +284,13 @@ TEST(AgentFlagsTest, AnErrorNamesTheFlagAndItsRange) {
 TEST(AgentFlagsTest, WhoFoundsNothingMustNameAnother) {
   const CommandResult result =
       RunCommand({FindCachalot().value(), "agent", "--bind", "127.0.0.1:7946",
-                  "--join", "127.0.0.1:7946", "--bootstrap-expect", "0",
-                  "--socket", "/tmp/cachalot-no-such-agent.sock"},
+                  "--join", "127.0.0.1:7946", "--founders", "n2,n3", "--socket",
+                  "/tmp/cachalot-no-such-agent.sock"},
                  absl::Now() + Patience())
           .value();
   EXPECT_EQ(result.exit_status.value, 2);
   EXPECT_THAT(result.output,
-              AllOf(HasSubstr("--bootstrap-expect 0"), HasSubstr("--join")));
+              AllOf(HasSubstr("--founders"), HasSubstr("--join")));
 }
 
 TEST(VersionTest, SaysWhichVersionAndWhichWireVersion) {

@@ -31,11 +31,13 @@ class LeaveTest : public testing::Test {
 
   void Start(int agent) {
     const std::string founder = absl::StrCat("127.0.0.1:", ports_[0]);
-    agents_.push_back(
-        ChildProcess::Start({program_, "agent", "--bind",
-                             absl::StrCat("127.0.0.1:", Port(agent)), "--name",
-                             absl::StrCat("n", agent + 1), "--join", founder})
-            .value());
+    std::vector<std::string> command = {
+        program_, "agent",
+        "--bind", absl::StrCat("127.0.0.1:", Port(agent)),
+        "--name", absl::StrCat("n", agent + 1),
+        "--join", founder};
+    if (agent == 0) command.push_back("--bootstrap");
+    agents_.push_back(ChildProcess::Start(std::move(command)).value());
     ASSERT_TRUE(CanLock(agent, absl::StrCat("start-", agent)));
   }
 

@@ -217,9 +217,11 @@ TEST_F(LoopbackTest, VotersThatAMemberElsewhereCannotReachAreNamedThere) {
 
 class LateFoundingTest : public testing::Test {
  protected:
-  void Start(int node, std::vector<int> seeds, int bootstrap_expect) {
+  void Start(int node, std::vector<int> seeds, bool bootstrap = false,
+             std::vector<std::string> founders = {}) {
     cluster_.Start(node, std::move(seeds), [&](NodeOptions& options) {
-      options.bootstrap_expect = bootstrap_expect;
+      options.bootstrap = bootstrap;
+      options.founders = std::move(founders);
     });
   }
   bool Founds(int node) {
@@ -231,7 +233,7 @@ class LateFoundingTest : public testing::Test {
 };
 
 TEST_F(LateFoundingTest, ANodeWhoseSeedsLeadToItselfAloneFounds) {
-  Start(1, {}, 0);
+  Start(1, {});
   cluster_.Run(absl::Seconds(20));
   EXPECT_EQ(cluster_.Leader(), 0);
   cluster_.Deliver(1, SeedsResolved{.seeds = {}});
@@ -241,23 +243,23 @@ TEST_F(LateFoundingTest, ANodeWhoseSeedsLeadToItselfAloneFounds) {
 }
 
 TEST_F(LateFoundingTest, OneThatHasMetOthersGoesOnLooking) {
-  Start(1, {2}, 0);
-  Start(2, {1}, 0);
+  Start(1, {2});
+  Start(2, {1});
   ASSERT_TRUE(cluster_.RunUntil(
       [&] { return cluster_.node(1).Members().size() == 2; }));
   cluster_.Deliver(1, SeedsResolved{.is_self_only = true});
   EXPECT_FALSE(Founds(1));
 }
 
-TEST_F(LateFoundingTest, OneThatExpectsOthersGoesOnWaiting) {
-  Start(1, {}, 3);
+TEST_F(LateFoundingTest, OneThatFoundsWithOthersGoesOnWaiting) {
+  Start(1, {}, /*bootstrap=*/false, {"n1", "n2", "n3"});
   cluster_.Deliver(1, SeedsResolved{.is_self_only = true});
   EXPECT_FALSE(Founds(1));
 }
 
 TEST_F(LateFoundingTest, OneThatIsAMemberStaysOne) {
-  Start(1, {}, 1);
-  Start(2, {1}, 0);
+  Start(1, {}, /*bootstrap=*/true);
+  Start(2, {1});
   ASSERT_TRUE(cluster_.RunUntil(
       [&] { return cluster_.node(2).client().has_session(); }));
   cluster_.Kill(1);

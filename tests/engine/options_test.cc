@@ -28,7 +28,9 @@ TEST(OptionsTest, DefaultsAreGood) {
 TEST(OptionsTest, EndsOfRangesAreGood) {
   NodeOptions options = Good();
   options.name = std::string(limits::kNameBytesMax, 'n');
-  options.bootstrap_expect = static_cast<int>(limits::kVotersMax);
+  for (const char letter : std::string("abcdefghi")) {
+    options.founders.push_back(std::string(limits::kNameBytesMax, letter));
+  }
   options.birth_delay = absl::ZeroDuration();
   options.membership.probe_interval = absl::Milliseconds(10);
   options.membership.probe_timeout = absl::Milliseconds(4);
@@ -68,9 +70,27 @@ INSTANTIATE_TEST_SUITE_P(
         BadOption{"seeds", [](auto& o) { o.seeds.resize(65, kOther); }},
         BadOption{"seeds", [](auto& o) { o.seeds.push_back(Address()); }},
         BadOption{"seeds", [](auto& o) { o.seeds.push_back(kSelf); }},
-        BadOption{"bootstrap_expect", [](auto& o) { o.bootstrap_expect = -1; }},
-        BadOption{"bootstrap_expect",
-                  [](auto& o) { o.bootstrap_expect = 5000; }},
+        BadOption{"founders",
+                  [](auto& o) {
+                    for (const char letter : std::string("abcdefghij")) {
+                      o.founders.push_back(std::string(1, letter));
+                    }
+                  }},
+        BadOption{"founders",
+                  [](auto& o) {
+                    o.founders = {"n1", "n2", "n1"};
+                  }},
+        BadOption{"founders",
+                  [](auto& o) {
+                    o.founders = {"n1", ""};
+                  }},
+        BadOption{"founders",
+                  [](auto& o) { o.founders = {std::string(65, 'n')}; }},
+        BadOption{"bootstrap",
+                  [](auto& o) {
+                    o.bootstrap = true;
+                    o.memory = Memory{.cluster = {.high = 1, .low = 1}};
+                  }},
         BadOption{"birth_delay", [](auto& o) { o.birth_delay = kNegative; }},
         BadOption{"token_base", [](auto& o) { o.token_base = 0; }},
         BadOption{"token_base",

@@ -248,12 +248,14 @@ TEST_F(StrangersTest, WhoLooksForAClusterIsNotBoundByAStranger) {
 }
 
 TEST_F(StrangersTest, FoundersAreThoseWhoAnsweredByName) {
-  cluster_.Start(1, {2, 3}, [](NodeOptions& o) { o.bootstrap_expect = 3; });
+  cluster_.Start(1, {2, 3}, [](NodeOptions& o) {
+    o.founders = {"n1", "n2", "n3"};
+  });
   for (uint64_t i = 1; i <= 8; ++i) {
     Envelope envelope = Introduction();
     envelope.from = {.high = 5, .low = i};
     envelope.message =
-        PushPull{.bootstrap_expect = 3, .members = {StrangersFact(i)}};
+        PushPull{.founders = {"n1", "n2", "n3"}, .members = {StrangersFact(i)}};
     SayOnStream(1, envelope);
   }
   cluster_.Run(absl::Seconds(10));

@@ -26,7 +26,7 @@ void TestCluster::Start(int node, std::vector<int> seeds,
   options.token_base = 100 + starts_;
   for (const int seed : seeds) {
     if (seed == node) {
-      options.bootstrap_expect = 1;
+      options.bootstrap = true;
     } else {
       options.seeds.push_back(AddressOf(seed));
     }
@@ -34,7 +34,7 @@ void TestCluster::Start(int node, std::vector<int> seeds,
   if (edit) edit(options);
   absl::StatusOr<Node> made = Node::Create(std::move(options), NowAt());
   CHECK(made.ok()) << made.status();
-  nodes_[node].node = *std::move(made);
+  nodes_[node] = {.node = *std::move(made), .process = starts_};
 }
 
 void TestCluster::Deliver(int node, const Event& event) {
@@ -53,7 +53,8 @@ void TestCluster::Perform(int node, Actions actions) {
     if (filter && !filter(node, to, bytes)) return;
     const int peer = to.ip[15];
     if (cut_off_.contains(node) || cut_off_.contains(peer)) return;
-    agenda_.Add(now_ + absl::Milliseconds(1), {peer, std::move(event)});
+    agenda_.Add(now_ + absl::Milliseconds(1),
+                {.node = peer, .event = std::move(event)});
   };
   for (Action& action : actions) {
     std::visit(
@@ -71,7 +72,12 @@ void TestCluster::Perform(int node, Actions actions) {
                    FrameReceived{.from = AddressOf(node), .bytes = a.bytes});
             },
             [&](SaveState& a) {
-              agenda_.Add(now_, {node, StateSaved{a.save}});
+              if (a.change.memory.has_value()) {
+                memories_[node] = *a.change.memory;
+              }
+              agenda_.Add(now_, {.node = node,
+                                 .process = nodes_.at(node).process,
+                                 .event = StateSaved{a.save}});
             },
             [&](AnswerRequest& a) {
               const bool is_first =
@@ -108,8 +114,12 @@ bool TestCluster::RunUntil(const std::function<bool()>& condition,
     }
     if (!agenda_.empty() && agenda_.NextDue() <= next) {
       now_ = std::max(now_, agenda_.NextDue());
-      const auto [node, event] = agenda_.TakeNext();
-      Deliver(node, event);
+      const Due arrived = agenda_.TakeNext();
+      const auto running = nodes_.find(arrived.node);
+      const bool is_gone =
+          arrived.process != 0 && (running == nodes_.end() ||
+                                   running->second.process != arrived.process);
+      if (!is_gone) Deliver(arrived.node, arrived.event);
       continue;
     }
     if (due == 0) {
@@ -133,6 +143,11 @@ int TestCluster::Leader() const {
     }
   }
   return leader;
+}
+
+const Memory* TestCluster::FindMemory(int node) const {
+  const auto found = memories_.find(node);
+  return found == memories_.end() ? nullptr : &found->second;
 }
 
 RequestId TestCluster::Submit(int node, Request request) {

@@ -65,6 +65,8 @@ class TestCluster {
   }
   void Deliver(int node, const Event& event);
   bool has_left(int node) const { return left_.contains(node); }
+  // What the processes of `node` had saved last, if they keep a memory.
+  const Memory* FindMemory(int node) const;
 
   // Called with each message on its way; false loses it.
   std::function<bool(int from, const Address& to, const std::string& bytes)>
@@ -73,6 +75,13 @@ class TestCluster {
  private:
   struct Running {
     std::optional<Node> node;
+    uint64_t process = 0;
+  };
+  // What arrives at a node; if `process` is set, only at that process.
+  struct Due {
+    int node = 0;
+    uint64_t process = 0;
+    Event event;
   };
 
   void Perform(int node, Actions actions);
@@ -85,7 +94,8 @@ class TestCluster {
   std::map<int, Running> nodes_;
   std::set<int> cut_off_;
   std::set<int> left_;
-  sim::Agenda<std::pair<int, Event>> agenda_;  // to which node, and what
+  std::map<int, Memory> memories_;
+  sim::Agenda<Due> agenda_;
   std::map<RequestId, Answer> answers_;
   std::vector<std::pair<int, NotifyHolder>> notices_;
 };

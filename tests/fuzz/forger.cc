@@ -70,7 +70,34 @@ Envelope Forger::DrawEnvelope() {
 Message Forger::DrawMessage(size_t kind) {
   if (kind <= IndexOf<PushPull>()) return DrawOfMembership(kind);
   if (kind <= IndexOf<LeaveReply>()) return DrawOfConsensus(kind);
-  return DrawOfClients(kind);
+  if (kind <= IndexOf<Redirect>()) return DrawOfClients(kind);
+  return DrawOfBirths(kind);
+}
+
+Message Forger::DrawOfBirths(size_t kind) {
+  // There are few clusters, so that an acceptance may fit an invitation.
+  const ClusterId cluster = {.high = 4, .low = tape_.Below(3)};
+  if (kind == IndexOf<BirthAcceptance>()) {
+    return BirthAcceptance{.cluster = cluster};
+  }
+  return BirthInvitation{
+      .attempt = tape_.Byte(),
+      .cluster = cluster,
+      .token_base = DrawToken(),
+      .quarantine = std::min(DrawDuration(), absl::Hours(24)),
+      .voters = DrawVoters()};
+}
+
+// Mostly those of the node (tests/fuzz/seam_fuzz.cc).
+std::vector<std::string> Forger::DrawFounders() {
+  switch (tape_.Below(4)) {
+    case 0:
+      return {};
+    case 1:
+      return {"peer1"};
+    default:
+      return {"peer1", "peer2", "self"};
+  }
 }
 
 Message Forger::DrawOfMembership(size_t kind) {
@@ -95,7 +122,8 @@ Message Forger::DrawOfMembership(size_t kind) {
                       .is_join = (probe & 2) != 0,
                       .token_base = DrawToken(),
                       .is_led = (probe & 4) != 0,
-                      .bootstrap_expect = static_cast<uint32_t>(tape_.Below(5)),
+                      .founders = DrawFounders(),
+                      .is_first = (probe & 8) != 0,
                       .members = DrawFacts()};
   }
 }

@@ -51,6 +51,7 @@ class Forger {
   Message DrawOfMembership(size_t kind);
   Message DrawOfConsensus(size_t kind);
   Message DrawOfClients(size_t kind);
+  Message DrawOfBirths(size_t kind);
   LockCommand DrawCommand();
   Reply DrawReply();
   ReadResult DrawReadResult();
@@ -72,6 +73,7 @@ class Forger {
   std::vector<Voter> DrawVoters();
   MemberFact DrawFact();
   std::vector<MemberFact> DrawFacts();
+  std::vector<std::string> DrawFounders();
   SessionId DrawSession();
   FencingToken DrawToken();
   std::string DrawKey();

@@ -59,7 +59,8 @@ NodeOptions SeamFuzz::DrawOptions() {
   options.name = "self";
   options.address = Address::V4(10, 9, 0, 99, 7946);
   const uint8_t flags = tape_.Byte();
-  options.bootstrap_expect = flags % 4;
+  options.bootstrap = (flags & 1) != 0;
+  if ((flags & 2) != 0) options.founders = {"self", "peer1", "peer2"};
   if ((flags & 4) != 0) options.seeds.push_back(Forger::PeerAddress(1));
   if ((flags & 8) != 0) {  // snapshots now and then
     options.consensus.compact_after_entries = 4;

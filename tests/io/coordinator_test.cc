@@ -27,6 +27,8 @@ CoordinatorOptions Member(std::vector<std::string> seeds) {
   CoordinatorOptions options;
   options.bind = "127.0.0.1:0";
   options.seeds = std::move(seeds);
+  // Who has only itself as a seed founds a cluster that never ran before.
+  options.bootstrap = options.seeds == std::vector<std::string>{options.bind};
   options.birth_delay = absl::Milliseconds(50);
   return options;
 }

@@ -44,6 +44,8 @@ CoordinatorOptions OptionsFor(std::string seed) {
   CoordinatorOptions options;
   options.bind = "127.0.0.1:0";
   options.seeds = {std::move(seed)};
+  // Who has only itself as a seed founds a cluster that never ran before.
+  options.bootstrap = options.seeds == std::vector<std::string>{options.bind};
   options.birth_delay = absl::Milliseconds(20);
   return options;
 }

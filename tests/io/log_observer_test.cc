@@ -90,7 +90,9 @@ std::vector<Observation> AllKinds() {
                     .missing = {{.id = kOne}}}},
       MajorityBack{absl::Seconds(9)},
       Stalled{absl::Seconds(2)},
-      ClusterFounded{kOurs, FencingToken(7), {kOne}},
+      ClusterFounded{kOurs, FencingToken(7), absl::Seconds(10), {kOne}},
+      FoundersDiffer{.id = kOne, .name = "n1", .theirs = {"n1"}},
+      QuarantineMet{absl::Seconds(10)},
       ClusterJoined{kOurs, FencingToken(7)},
       ClusterDissolved{kOurs, ClusterDissolved::Reason::kOtherIsOlder, kTheirs},
       SessionOpened{{kOne, 1}},
@@ -132,7 +134,7 @@ TEST(LogObserverTest, EachRecordHasTheFieldsOfItsEvent) {
   }
   // All but lines_lost, survival_changed, still_seeking and those of the
   // network.
-  EXPECT_EQ(seen.size(), 22u + 1 + 12);
+  EXPECT_EQ(seen.size(), 24u + 1 + 12);
 }
 
 TEST(LogObserverTest, SaysWhatHappenedAndWhy) {
@@ -165,7 +167,8 @@ TEST(LogObserverTest, WhoFindsNoClusterSaysWhereItLooked) {
   options.seed = 1;
   options.address = Address::V4(10, 0, 0, 1, 7946);
   options.seeds = {Address::V4(10, 0, 0, 9, 7946)};
-  options.bootstrap_expect = 3;
+  options.name = "n1";
+  options.founders = {"n1", "n2", "n3"};
   const absl::StatusOr<Node> node = Node::Create(options, Now());
   ASSERT_TRUE(node.ok()) << node.status();
   const std::vector<LogRecord> records = Written([&](Logger* log) {
@@ -181,7 +184,7 @@ TEST(LogObserverTest, WhoFindsNoClusterSaysWhereItLooked) {
   }
   EXPECT_EQ(records[0].message,
             "no cluster found for 5s: nobody answers at 10.0.0.9:7946; waits "
-            "for 3 that expect as many");
+            "for all founders: n1, n2, n3");
   EXPECT_THAT(records[1].message, HasSubstr("no cluster found for 1m5s"));
 }
 
@@ -190,7 +193,7 @@ TEST(LogObserverTest, AMemberThatFlapsMakesFewLinesButAtDebugLevel) {
   NodeOptions options;
   options.seed = 1;
   options.address = Address::V4(10, 0, 0, 9, 7946);
-  options.bootstrap_expect = 1;
+  options.bootstrap = true;
   const absl::StatusOr<Node> node = Node::Create(options, Now());
   ASSERT_TRUE(node.ok()) << node.status();
   const auto flap = [&](Logger* log) {

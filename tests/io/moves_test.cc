@@ -57,6 +57,7 @@ class MovesTest : public testing::Test {
                            .check = absl::Milliseconds(50),
                            .first_answer_max = LongWait()};
     options.birth_delay = absl::Milliseconds(200);
+    options.lease.session_ttl = absl::Seconds(1);  // the quarantine, too
     options.membership.reconnect_interval = absl::Milliseconds(100);
     options.membership.probe_interval = absl::Milliseconds(200);
     options.membership.probe_timeout = absl::Milliseconds(80);
@@ -156,9 +157,9 @@ TEST_F(MovesTest, OneWhoseOwnNameIsLearntLateFounds) {
   EXPECT_TRUE(late.ok()) << late;
 }
 
-TEST_F(MovesTest, OneThatIsToldToFoundNothingDoesNotAndSaysSo) {
+TEST_F(MovesTest, OneThatIsNoFounderFoundsNothingAndSaysSo) {
   CoordinatorOptions options = Options(1, {SeedOf(1)});
-  options.bootstrap_expect = 0;
+  options.founders = {"n2", "n3", "n4"};
   Open(1, std::move(options));
   Name(1, 1);
   const absl::Time deadline = absl::Now() + LongWait();
@@ -182,7 +183,8 @@ TEST_F(MovesTest, MembersOfOneNameFindEachOther) {
   names_.Set("all", {At(1), At(2), At(3)});
   for (int i = 1; i <= 3; ++i) {
     CoordinatorOptions options = Options(i, {absl::StrCat("all:", port_)});
-    options.bootstrap_expect = 3;
+    options.name = NameOf(i);
+    options.founders = {"n1", "n2", "n3"};
     Open(static_cast<size_t>(i), std::move(options));
   }
   EXPECT_TRUE(AwaitOneCluster());
@@ -220,7 +222,8 @@ class FirstMembersTest : public MovesTest {
   void OpenMember(int member, int machine) {
     CoordinatorOptions options =
         Options(machine, {SeedOf(1), SeedOf(2), SeedOf(3)});
-    options.bootstrap_expect = 3;
+    options.name = NameOf(member);
+    options.founders = {"n1", "n2", "n3"};
     Open(static_cast<size_t>(member), std::move(options));
   }
   void OpenAll() {

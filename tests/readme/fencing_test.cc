@@ -13,6 +13,7 @@ TEST(FencingTest, TheFunctionOfThePageHandsItsTokenOn) {
   cachalot::CoordinatorOptions options;
   options.bind = "127.0.0.1:0";
   options.seeds = {"127.0.0.1:0"};
+  options.bootstrap = true;
   options.birth_delay = absl::ZeroDuration();
   const auto coordinator =
       cachalot::Coordinator::Create(std::move(options)).value();

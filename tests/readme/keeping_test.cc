@@ -28,6 +28,7 @@ class KeepingTest : public testing::Test {
     cachalot::CoordinatorOptions options;
     options.bind = "127.0.0.1:0";
     options.seeds = {"127.0.0.1:0"};
+    options.bootstrap = true;
     options.name = "n1";
     options.birth_delay = absl::Milliseconds(20);
     coordinator_ = cachalot::Coordinator::Create(std::move(options)).value();

@@ -18,6 +18,7 @@ TEST(ReadmeTest, TheLogExampleLogs) {
   CoordinatorOptions options;
   options.bind = "127.0.0.1:0";
   options.seeds = {"127.0.0.1:0"};
+  options.bootstrap = true;
   options.birth_delay = absl::ZeroDuration();
   options.name = "n1";
   SetLog(options);

@@ -101,7 +101,11 @@ TEST(ReplayTest, SaysHowAPassedRunEnded) {
     return Replay(ChoiceLog(), {.harm_max = HarmMax(), .change = change});
   };
   const auto found_nothing = [](Plan& plan) {
-    for (HostOptions& host : plan.hosts) host.node.bootstrap_expect = 0;
+    for (HostOptions& host : plan.hosts) {
+      host.node.bootstrap = false;
+      host.node.is_own_seed = false;
+      host.node.founders.clear();
+    }
   };
   const auto work_little = [](Plan& plan) { plan.hosts.resize(1); };
   EXPECT_TRUE(absl::StartsWith(told(found_nothing).value(),

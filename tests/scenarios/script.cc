@@ -259,7 +259,8 @@ absl::Status Script::BuildCluster(const Words& words) {
   }
   for (uint64_t i = 1; i <= count; ++i) {
     HostOptions host = host_options_;
-    host.node.bootstrap_expect = i == 1 ? 1 : 0;
+    host.node.bootstrap = i == 1;
+    host.node.is_own_seed = i == 1;
     // The first machine has no seeds; it is the seed of the others.
     if (i != 1) host.node.seeds = {HostAddress(HostId(1))};
     host.clock = {Clock(static_cast<int64_t>(i) * 1000000007, 0),
@@ -271,7 +272,8 @@ absl::Status Script::BuildCluster(const Words& words) {
 
 absl::Status Script::AddOne(const Words& words) {
   HostOptions host = host_options_;
-  host.node.bootstrap_expect = Has(words, "founding") ? 1 : 0;
+  host.node.bootstrap = Has(words, "founding");
+  host.node.is_own_seed = Has(words, "founding");
   if (!Has(words, "founding") || Has(words, "n1")) {
     host.node.seeds = {HostAddress(HostId(1))};
   }
@@ -332,7 +334,7 @@ absl::Status Script::DoToHost(const Words& words) {
   } else if (words[0] == "restart") {
     if (!Has(words, "founding")) {
       NodeOptions& options = world_->node_options(*host);
-      options.bootstrap_expect = 0;
+      options.is_own_seed = false;
       options.seeds = {HostAddress(*host == HostId(1) ? HostId(2) : HostId(1))};
     }
     world_->Start(*host);

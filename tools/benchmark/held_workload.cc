@@ -33,6 +33,7 @@ absl::StatusOr<Members> StartMembers() {
     options.bind = "127.0.0.1:0";
     options.seeds = {members.empty() ? options.bind
                                      : members[0]->address().ToString()};
+    options.bootstrap = members.empty();
     options.birth_delay = absl::Milliseconds(20);
     absl::StatusOr<std::unique_ptr<Coordinator>> member =
         Coordinator::Create(std::move(options));

@@ -8,6 +8,7 @@
 #include <memory>
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/numbers.h"
@@ -81,12 +82,14 @@ absl::Status CheckSocketMode(const AgentOptions& options) {
 absl::Status RequireSeeds(const AgentOptions& options) {
   const bool is_own_seed =
       options.join.size() == 1 && options.join[0] == options.bind;
-  if (is_own_seed && options.bootstrap_expect == 0) {
+  const bool founds = options.founders.empty() ||
+                      absl::c_linear_search(options.founders, options.name);
+  if (is_own_seed && !founds) {
     return absl::InvalidArgumentError(
-        "--bootstrap-expect 0 never founds a cluster, and --join names nobody "
-        "but this agent: leave one of them out");
+        "--founders does not have this agent's --name, and --join names nobody "
+        "but this agent: name another member");
   }
-  if (!options.join.empty() || options.bootstrap_expect.value_or(0) > 0) {
+  if (!options.join.empty() || options.bootstrap || !options.founders.empty()) {
     return absl::OkStatus();
   }
   return absl::InvalidArgumentError(absl::StrCat(
@@ -103,7 +106,8 @@ CoordinatorOptions ToCoordinatorOptions(const AgentOptions& options,
   result.seeds = options.join;
   result.name = options.name;
   result.cluster = options.cluster;
-  result.bootstrap_expect = options.bootstrap_expect;
+  result.founders = options.founders;
+  result.bootstrap = options.bootstrap;
   result.local_socket = socket;
   result.local_socket_group = options.socket_group;
   result.birth_delay = options.birth_delay;

@@ -22,7 +22,8 @@ struct AgentOptions {
   std::string advertise;  // empty: see CoordinatorOptions
   std::string name;
   std::string cluster = kDefaultCluster;
-  std::optional<int> bootstrap_expect;
+  std::vector<std::string> founders;
+  bool bootstrap = false;
   absl::Duration birth_delay = CoordinatorOptions().birth_delay;
   MembershipOptions membership;
   ConsensusOptions consensus;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "engine/address.h"
 #include "engine/check.h"
@@ -129,6 +130,8 @@ ChildProcess& AgentCluster::ProcessOf(int agent) {
 }
 
 absl::Status AgentCluster::Start(int agent) {
+  std::vector<std::string> names;
+  for (int i = 0; i < size(); ++i) names.push_back(NameOf(i));
   std::vector<std::string> arguments = {
       program_,
       "agent",
@@ -140,8 +143,9 @@ absl::Status AgentCluster::Start(int agent) {
       SocketOf(agent),
       "--session-ttl",
       absl::FormatDuration(options_.session_ttl),
-      "--bootstrap-expect",
-      absl::StrCat(size()),
+      "--bootstrap",
+      "--founders",
+      absl::StrJoin(names, ","),
       "--join"};
   for (const Agent& each : agents_) arguments.push_back(each.address);
 

@@ -204,10 +204,13 @@ void AddAgent(CLI::App& app, CommandLine& line) {
                   "[cachalot]")
       ->type_name("NAME");
   command
-      .add_option("--bootstrap-expect", options.bootstrap_expect,
-                  "found a cluster when so many agents have met that all "
-                  "expect so many")
-      ->type_name("N");
+      .add_option("--founders", options.founders,
+                  "the names of the agents that found the cluster together, "
+                  "the same list at each of them")
+      ->delimiter(',')
+      ->type_name("NAME,...");
+  command.add_flag("--bootstrap", options.bootstrap,
+                   "this is the cluster's first start: found it at once");
   command
       .add_option("--socket", options.socket,
                   "the local socket [PORT.sock in /run/cachalot if root runs "

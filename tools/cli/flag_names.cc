@@ -16,7 +16,7 @@ struct FlagName {
 };
 
 constexpr FlagName kFlagNames[] = {
-    {"bootstrap_expect", "--bootstrap-expect"},
+    {"founders", "--founders"},
     {"birth_delay", "--birth-delay"},
     {"session_ttl", "--session-ttl"},
     {"request_timeout", "--request-timeout"},

@@ -218,6 +218,8 @@ ExitCode Main(int argc, char** argv) {
   if (!lock_time.ok()) return Fail("time_lock", lock_time.status());
   const LockMoment moment(*lock_time);
   options.seeds = {seed};
+  // The one that is its own seed founds a cluster for this example alone.
+  options.bootstrap = options.bind == seed;
   CatchInterrupts();
   return Run(std::move(options), moment);
 }

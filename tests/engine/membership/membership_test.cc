@@ -129,7 +129,8 @@ std::vector<std::pair<Outgoing, Kind>> Only(
 
 TEST_F(OneMember, AsksAllSeedsAtOnceAndNeverItself) {
   member_ = Make({AddressOf(2), AddressOf(1), AddressOf(3)});
-  member_.Introduce({.token_base = FencingToken(5), .bootstrap_expect = 3});
+  member_.Introduce(
+      {.token_base = FencingToken(5), .founders = {"n1", "n2", "n3"}});
   const auto joins = Only<PushPull>(Wait(absl::Milliseconds(1)));
 
   ASSERT_EQ(joins.size(), 2u);
@@ -141,7 +142,7 @@ TEST_F(OneMember, AsksAllSeedsAtOnceAndNeverItself) {
     EXPECT_TRUE(join.is_join);
     EXPECT_FALSE(join.is_reply);
     EXPECT_EQ(join.token_base, FencingToken(5));
-    EXPECT_EQ(join.bootstrap_expect, 3u);
+    EXPECT_EQ(join.founders, (std::vector<std::string>{"n1", "n2", "n3"}));
     EXPECT_EQ(join.members, std::vector<MemberFact>({member_.self()}));
   }
 }

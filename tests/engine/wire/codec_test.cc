@@ -131,6 +131,12 @@ TEST(CodecTest, FactsTakeNoMoreThanTheySay) {
               for (const auto& fact : body.members) {
                 size_max += EncodedSizeMax(fact);
               }
+              // With their lengths, final zeros and offsets. Lists of members
+              // are sent on streams alone.
+              size_max += 16;
+              for (const std::string& name : body.founders) {
+                size_max += name.size() + 12;
+              }
             }
           },
           envelope.message);

@@ -275,7 +275,7 @@ TEST(HostileTest, VotersMustRiseById) {
 TEST(HostileTest, EnumsOutOfRangeAreRefused) {
   EXPECT_TRUE(IsRefused(Gossip{.facts = {{.state = MemberState{4}}}}));
   EXPECT_TRUE(IsRefused(Append{.entries = {{.kind = EntryKind{2}}}}));
-  EXPECT_TRUE(IsRefused(Replies{.replies = {{.kind = Reply::Kind{8}}}}));
+  EXPECT_TRUE(IsRefused(Replies{.replies = {{.kind = Reply::Kind{9}}}}));
   EXPECT_TRUE(IsRefused(Replies{.replies = {{.outcome = Outcome{10}}}}));
   EXPECT_TRUE(IsRefused(Replies{.replies = {{.limit = Limit{8}}}}));
   EXPECT_TRUE(

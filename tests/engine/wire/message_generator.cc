@@ -81,7 +81,8 @@ LockCommand MessageGenerator::DrawCommand(size_t kind) {
     default:
       return BeginTerm{
           .grace = DrawDuration(absl::ZeroDuration(), limits::TtlMax()),
-          .token_base = DrawTokenUpTo(limits::kTokenFloorMax)};
+          .token_base = DrawTokenUpTo(limits::kTokenFloorMax),
+          .quarantine = DrawDuration(absl::ZeroDuration(), limits::TtlMax())};
   }
 }
 
@@ -128,8 +129,8 @@ Message MessageGenerator::DrawMessage(size_t kind) {
                       .is_join = DrawBool(),
                       .token_base = DrawTokenUpTo(FencingToken::kMax),
                       .is_led = DrawBool(),
-                      .bootstrap_expect = static_cast<uint32_t>(
-                          random_.Between(0, limits::kMembersMax)),
+                      .founders = DrawNames(),
+                      .is_first = DrawBool(),
                       .members = DrawFacts(),
                       .cluster_name = DrawBytes(0, limits::kNameBytesMax)};
     case 6:
@@ -175,11 +176,20 @@ Message MessageGenerator::DrawMessage(size_t kind) {
     case 16:
       return Replies{.replies = DrawList(6, [this] { return DrawReply(); }),
                      .reads = DrawList(3, [this] { return DrawReadResult(); })};
-    default:
+    case 17:
       return Redirect{.term = term,
                       .leader = DrawId<NodeId>(),
                       .address = DrawAddress(),
                       .busy = DrawBool()};
+    case 18:
+      return BirthInvitation{
+          .attempt = DrawNumber(),
+          .cluster = DrawId<ClusterId>(),
+          .token_base = DrawTokenUpTo(limits::kTokenFloorMax),
+          .quarantine = DrawDuration(absl::ZeroDuration(), limits::TtlMax()),
+          .voters = DrawConfiguration().voters};
+    default:
+      return BirthAcceptance{.cluster = DrawId<ClusterId>()};
   }
 }
 
@@ -280,6 +290,11 @@ std::vector<Voter> MessageGenerator::DrawVoters() {
   return voters;
 }
 
+std::vector<std::string> MessageGenerator::DrawNames() {
+  return DrawList(limits::kVotersMax,
+                  [this] { return DrawBytes(0, limits::kNameBytesMax); });
+}
+
 std::vector<MemberFact> MessageGenerator::DrawFacts() {
   return DrawList(8, [this] { return DrawFact(); });
 }
@@ -364,7 +379,7 @@ ReadResult MessageGenerator::DrawReadResult() {
 }
 
 Reply MessageGenerator::DrawReply() {
-  return {.kind = DrawEnum(Reply::Kind::kMustRelease),
+  return {.kind = DrawEnum(Reply::Kind::kQuarantined),
           .session = DrawSession(),
           .sequence = Sequence(DrawOrdinal()),
           .renewal = DrawOrdinal(),

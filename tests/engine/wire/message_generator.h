@@ -66,6 +66,7 @@ class MessageGenerator {
   std::string DrawKey();
   std::vector<Voter> DrawVoters();
   std::vector<MemberFact> DrawFacts();
+  std::vector<std::string> DrawNames();
   Entry DrawEntry();
   SnapshotChunk DrawChunk();
   Read DrawRead();

@@ -78,7 +78,7 @@ bool Fits(const Read& read) {
 }
 
 bool Fits(const Reply& reply) {
-  return reply.kind <= Reply::Kind::kMustRelease &&
+  return reply.kind <= Reply::Kind::kQuarantined &&
          reply.limit <= Limit::kRequestsPerSession && IsReason(reply.text) &&
          reply.outcome <= Outcome::kUnknown &&
          reply.key.size() <= limits::kKeyBytesMax &&
@@ -128,7 +128,9 @@ bool Fits(const LockCommand& command) {
                  },
                  [](const BeginTerm& begin) {
                    return absl::ZeroDuration() <= begin.grace &&
-                          begin.grace <= limits::TtlMax();
+                          begin.grace <= limits::TtlMax() &&
+                          absl::ZeroDuration() <= begin.quarantine &&
+                          begin.quarantine <= limits::TtlMax();
                  }},
       command);
 }
@@ -173,7 +175,18 @@ bool WithinLimits(const Message& message) {
           [](const Ack& ack) { return FactsFit(ack.facts); },
           [](const Nack& nack) { return FactsFit(nack.facts); },
           [](const Gossip& gossip) { return FactsFit(gossip.facts); },
-          [](const PushPull& push_pull) { return FactsFit(push_pull.members); },
+          [](const PushPull& push_pull) {
+            return FactsFit(push_pull.members) &&
+                   push_pull.founders.size() <= limits::kVotersMax &&
+                   absl::c_all_of(push_pull.founders, IsName);
+          },
+          [](const BirthInvitation& invitation) {
+            return Rise(invitation.voters) &&
+                   invitation.token_base.number() <= limits::kTokenFloorMax &&
+                   absl::ZeroDuration() <= invitation.quarantine &&
+                   invitation.quarantine <= limits::TtlMax();
+          },
+          [](const BirthAcceptance&) { return true; },
           [](const Append& append) { return Fits(append); },
           [](const SnapshotChunk& chunk) { return Fits(chunk); },
           [](const SnapshotReply& reply) {

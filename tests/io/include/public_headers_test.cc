@@ -23,6 +23,7 @@ CoordinatorOptions Founder() {
   CoordinatorOptions options;
   options.bind = "127.0.0.1:0";
   options.seeds = {options.bind};
+  options.bootstrap = true;
   options.birth_delay = absl::Milliseconds(20);
   return options;
 }

@@ -52,8 +52,8 @@ using sim::Chance;
 using sim::Rate;
 
 // From the end of the harm until all must be quiet: longer than any wait,
-// lease and time-out.
-constexpr absl::Duration QuietTime() { return absl::Seconds(12); }
+// lease, quarantine and time-out.
+constexpr absl::Duration QuietTime() { return absl::Seconds(20); }
 
 // How often programs look for answers meanwhile.
 constexpr int kLooks = 24;
@@ -246,7 +246,8 @@ void Run::Start(Host& host) {
   options.node.token_base =
       TokenCounter::BaseAt(1 + time_.now().nanoseconds(), options.node.seed);
   const bool founds = host.number == 1 && host.started == 0;
-  options.node.bootstrap_expect = founds || plan_.hosts == 1 ? 1 : 0;
+  options.node.bootstrap = founds;
+  options.node.is_own_seed = plan_.hosts == 1;
   for (const std::unique_ptr<Host>& other : hosts_) {
     if (!founds && other.get() != &host) {
       options.node.seeds.push_back(other->address);

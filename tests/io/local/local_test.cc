@@ -49,6 +49,7 @@ CoordinatorOptions Agent(const std::string& path) {
   CoordinatorOptions options;
   options.bind = "127.0.0.1:0";
   options.seeds = {"127.0.0.1:0"};
+  options.bootstrap = true;
   options.birth_delay = absl::Milliseconds(20);
   options.local_socket = path;
   return options;

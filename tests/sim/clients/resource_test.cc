@@ -86,7 +86,7 @@ class ResourcesTest : public testing::Test {
  protected:
   ResourcesTest() {
     HostOptions host;
-    host.node.bootstrap_expect = 1;
+    host.node.bootstrap = true;
     world_.AddHost(host);
     Start();
   }

@@ -37,7 +37,7 @@ class RecordTest : public testing::Test {
     world_->AddWatcher(&recorder_, /*listens=*/true);
     for (uint64_t i = 1; i <= 3; ++i) {
       HostOptions host;
-      host.node.bootstrap_expect = i == 1 ? 1 : 0;
+      host.node.bootstrap = i == 1;
       if (i != 1) host.node.seeds = {HostAddress(HostId(1))};
       world_->Start(world_->AddHost(host));
     }

@@ -79,7 +79,7 @@ Recording RecordHostileKeys() {
   Recorder recorder;
   world.AddWatcher(&recorder, /*listens=*/true);
   HostOptions options;
-  options.node.bootstrap_expect = 1;
+  options.node.bootstrap = true;
   const HostId host = world.AddHost(options);
   world.Start(host);
   world.Submit(host, Wish("</script><script>document.title='broken'</script>"));

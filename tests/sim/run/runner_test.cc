@@ -117,13 +117,14 @@ TEST(SeedsTest, LeadersWithClocksTooFastAreCaught) {
       << result.violation->sentence;
 }
 
-// A founder without a disk forgets that it has founded a cluster, and founds
+// A founder without a memory forgets that it has founded a cluster, and founds
 // another.
 TEST(SeedsTest, ASecondFoundingIsCaught) {
   bool is_caught = false;
   for (uint64_t seed = 1; seed <= 400 && !is_caught; ++seed) {
     SeededRun run(seed, absl::Seconds(20));
     if (!run.plan.founds_again || run.plan.hosts[0].keeps_disk) continue;
+    for (HostOptions& host : run.plan.hosts) host.keeps_memory = false;
     run.plan.nemesis.weights[static_cast<size_t>(Fault::kCrash)] = 10;
     run.plan.judge.one_birth = true;
     const RunResult result = RunPlan(run.plan, &run.choices);

@@ -13,8 +13,8 @@ TEST(NameFlagsTest, FieldsBecomeFlags) {
             "--probe-timeout must be less than half of --probe-interval");
   EXPECT_EQ(NameFlags("consensus.voters_max must be odd"),
             "--voters must be odd");
-  EXPECT_EQ(NameFlags("bootstrap_expect is 12, must be in [0, 9]"),
-            "--bootstrap-expect is 12, must be in [0, 9]");
+  EXPECT_EQ(NameFlags("voters_max is 12, must be in [1, 9]"),
+            "--voters is 12, must be in [1, 9]");
   EXPECT_EQ(NameFlags("name's size is 300, must be in [0, 255]"),
             "the length of --name is 300, must be in [0, 255]");
 }

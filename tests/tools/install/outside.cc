@@ -21,6 +21,7 @@ cachalot::CoordinatorOptions Founder() {
   cachalot::CoordinatorOptions options;
   options.bind = "127.0.0.1:0";
   options.seeds = {options.bind};
+  options.bootstrap = true;
   options.birth_delay = absl::Milliseconds(20);
   return options;
 }
