@@ -19,7 +19,7 @@ struct Memory {
   // driver raises it, and saves it, before it makes a node. At least 1.
   uint64_t starts = 1;
   // The cluster in whose log this node took part, or that it joined, last.
-  // None: there has been none, or it ended with this node, which left it last.
+  // None: there has been none.
   ClusterId cluster;
   // No token that this node has heard of is above it.
   FencingToken tokens_seen;
@@ -28,6 +28,12 @@ struct Memory {
   std::vector<Address> peers;
   // The node has left `cluster` because it was asked to.
   bool has_left = false;
+  // `cluster` is over, and all its locks are free: this node left it last, or
+  // has heard so from the one that did.
+  bool is_over = false;
+
+  // There may be a cluster yet, so that this process must not found another.
+  bool remembers_cluster() const { return !cluster.IsNone() && !is_over; }
 
   friend bool operator==(const Memory&, const Memory&) = default;
 };

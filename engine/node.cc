@@ -213,16 +213,20 @@ Node::Node(NodeOptions options, const Now& now, Identity identity)
   if (!options_.memory.has_value()) return;
   memory_ = *options_.memory;
   tokens_seen_ = memory_.tokens_seen;
-  // Its members may still listen where they did.
-  for (const Address& peer : memory_.peers) {
-    if (peer == options_.address) continue;
-    if (options_.seeds.size() == limits::kSeedsMax) break;
-    if (std::find(options_.seeds.begin(), options_.seeds.end(), peer) ==
-        options_.seeds.end()) {
-      options_.seeds.push_back(peer);
-    }
-  }
+  AddRememberedSeeds();
   membership_.SetSeeds(now.slow, options_.seeds);
+}
+
+// The members of the cluster that it remembers may still listen where they did.
+void Node::AddRememberedSeeds() {
+  std::vector<Address>& seeds = options_.seeds;
+  for (const Address& peer : memory_.peers) {
+    if (seeds.size() == limits::kSeedsMax) return;
+    const bool is_known =
+        peer == options_.address ||
+        std::find(seeds.begin(), seeds.end(), peer) != seeds.end();
+    if (!is_known) seeds.push_back(peer);
+  }
 }
 
 // --- The step ---------------------------------------------------------------
@@ -498,6 +502,7 @@ void Node::Handle(const SeedsResolved& event, Outbox& /*out*/) {
   if (options_.seeds.size() > limits::kSeedsMax) {
     options_.seeds.resize(limits::kSeedsMax);
   }
+  if (identity_.cluster.IsNone()) AddRememberedSeeds();
   membership_.SetSeeds(now_.slow, options_.seeds);
   if (event.is_self_only) FoundAfterAll();
 }
@@ -786,6 +791,7 @@ uint64_t Node::Fingerprint() const {
   hash.Add(membership_.Fingerprint()).Add(consensus_.Fingerprint());
   hash.Add(table_.Fingerprint()).Add(client_.Fingerprint());
   hash.Add(birth_.Fingerprint()).Add(uint64_t{is_founder_});
+  hash.Add(uint64_t{memory_.is_over});
   hash.Add(identity_.quarantine).Add(memory_.cluster).Add(memory_.starts);
   hash.Add(memory_.tokens_seen).Add(uint64_t{memory_.has_left});
   for (const Address& peer : memory_.peers) hash.Add(peer.ToString());

@@ -103,6 +103,8 @@ class Node {
 
   NodeId id() const { return identity_.node; }
   // The cluster is none until the node has founded or joined one.
+  // What it remembers of clusters, whether a driver keeps it or not.
+  const Memory& memory() const { return memory_; }
   const Identity& identity() const { return identity_; }
   const NodeOptions& options() const { return options_; }
   const NodeStats& stats() const { return stats_; }
@@ -191,6 +193,7 @@ class Node {
   bool FoundsAlone() const;
   bool IsFirst() const;
   void IntroduceSeeker();
+  void NoteEnd(ClusterId ended);
   void MeetFounder(const Envelope& envelope, const PushPull& list);
   void FoundAfterAll();
   void FireBirth(Outbox& out);
@@ -200,6 +203,7 @@ class Node {
   void AdoptBirth(const Birth::Founding& founding);
   void Adopt(ClusterId cluster, FencingToken token_base);
   void EnterCluster(absl::Duration patience);
+  void AddRememberedSeeds();
   void NoteMemory();
   void RememberLeaving();
   std::vector<Address> PeersToRemember() const;

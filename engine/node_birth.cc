@@ -149,6 +149,7 @@ bool Node::AdmitWithoutCluster(const Envelope& envelope, const Origin& origin,
 void Node::MeetFounder(const Envelope& envelope, const PushPull& list) {
   const MemberFact* const fact = FindFact(list, envelope.from);
   if (fact == nullptr || fact->address != envelope.from_address) return;
+  NoteEnd(list.ended);
   birth_.Meet(fact->id, fact->address, fact->name, list);
 }
 
@@ -340,7 +341,7 @@ bool Node::FoundsAlone() const {
 // This node knows that it has never been in a cluster of this name.
 bool Node::IsFirst() const {
   return (options_.bootstrap || options_.memory.has_value()) &&
-         memory_.cluster.IsNone();
+         !memory_.remembers_cluster();
 }
 
 // A founder that may have forgotten a cluster listens for it first. So does one
@@ -353,7 +354,7 @@ absl::Duration Node::ListeningTime() const {
 // REQUIRES: no cluster.
 Birth Node::MakeBirth(absl::Duration listening) {
   const bool remembers =
-      options_.memory.has_value() && !options_.memory->cluster.IsNone();
+      options_.memory.has_value() && options_.memory->remembers_cluster();
   if (remembers && !options_.force_bootstrap) return Birth();
   std::vector<std::string> founders = options_.founders;
   if (FoundsAlone()) founders.push_back(options_.name);
@@ -370,9 +371,33 @@ Birth Node::MakeBirth(absl::Duration listening) {
 
 // What a node without a cluster says of itself to others.
 void Node::IntroduceSeeker() {
-  membership_.Introduce({.token_base = TokenFloor(),
-                         .founders = options_.founders,
-                         .is_first = IsFirst()});
+  membership_.Introduce(
+      {.token_base = TokenFloor(),
+       .founders = options_.founders,
+       .is_first = IsFirst(),
+       .ended = memory_.is_over ? memory_.cluster : ClusterId()});
+}
+
+// Another node says that it left `ended` last. If that is the one that this
+// node remembers, it has nothing to look for any more: all that have left one
+// cluster may found another, whoever was the last.
+void Node::NoteEnd(ClusterId ended) {
+  if (phase_ != Phase::kSeeking || !memory_.remembers_cluster() ||
+      ended != memory_.cluster) {
+    return;
+  }
+  Note([&] {
+    return absl::StrCat("cluster ", ended.ToShortString(),
+                        " is over -> another may be founded");
+  });
+  memory_.is_over = true;
+  if (options_.memory.has_value()) {
+    if (options_.memory->cluster == ended) options_.memory->is_over = true;
+    memory_is_saved_ = false;
+    consensus_.RequestSave();
+  }
+  birth_ = MakeBirth(ListeningTime());
+  IntroduceSeeker();
 }
 
 // The names of the seeds did not resolve when this node started. A node that
@@ -380,7 +405,7 @@ void Node::IntroduceSeeker() {
 // the others, so it does not found one but goes on looking.
 void Node::FoundAfterAll() {
   const bool has_met_nobody = phase_ == Phase::kSeeking &&
-                              memory_.cluster.IsNone() &&
+                              !memory_.remembers_cluster() &&
                               membership_.others().empty();
   const bool is_settled = FoundsAlone() || !options_.founders.empty();
   if (is_settled || !has_met_nobody) return;
@@ -465,6 +490,7 @@ void Node::NoteMemory() {
   if (takes_part && memory_.cluster != identity_.cluster) {
     memory_.cluster = identity_.cluster;
     memory_.has_left = false;
+    memory_.is_over = false;
     has_news = true;
   }
   if (!options_.memory.has_value()) return;
@@ -511,17 +537,15 @@ std::vector<Address> Node::PeersToRemember() const {
   return peers;
 }
 
-// The node leaves its cluster. If it is the last member, the cluster ends with
-// it, and all its locks are free: another may be founded at any time.
+// The node leaves its cluster. If it has the only vote, the cluster ends with
+// it; if no session is open, all its locks are free, and another may be founded
+// at any time.
 void Node::RememberLeaving() {
   if (!options_.memory.has_value() || memory_.cluster.IsNone()) return;
-  const std::vector<Voter>& voters = consensus_.configuration().voters;
-  bool is_last = client_.closed() && consensus_.leads() && voters.size() == 1;
-  for (const auto& [id, fact] : membership_.others()) {
-    if (fact.state <= MemberState::kFailed) is_last = false;
-  }
   memory_.has_left = true;
-  if (is_last) memory_.cluster = ClusterId();
+  memory_.is_over = consensus_.leads() && table_.session_count() == 0 &&
+                    consensus_.configuration().voters.size() == 1 &&
+                    !consensus_.configuration().IsJoint();
   memory_is_saved_ = false;
   consensus_.RequestSave();
 }

@@ -60,7 +60,7 @@ bool AreDistinctNames(std::vector<std::string> names) {
 }
 
 bool Remembers(const std::optional<Memory>& memory) {
-  return memory.has_value() && !memory->cluster.IsNone();
+  return memory.has_value() && memory->remembers_cluster();
 }
 
 absl::Status Validate(const MembershipOptions& options) {

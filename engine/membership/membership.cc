@@ -673,7 +673,8 @@ PushPull Membership::WholeList() const {
   PushPull list = {.token_base = introduction_.token_base,
                    .is_led = introduction_.is_led,
                    .founders = introduction_.founders,
-                   .is_first = introduction_.is_first};
+                   .is_first = introduction_.is_first,
+                   .ended = introduction_.ended};
   list.members.reserve(list_.members().size() + 1);
   list.members.push_back(self_);
   for (const auto& [id, member] : list_.members()) {
@@ -774,7 +775,7 @@ uint64_t Membership::Fingerprint() const {
   hash.Add(introduction_.token_base);
   hash.Add(uint64_t{introduction_.is_led});
   for (const std::string& founder : introduction_.founders) hash.Add(founder);
-  hash.Add(uint64_t{introduction_.is_first});
+  hash.Add(uint64_t{introduction_.is_first}).Add(introduction_.ended);
   hash.Add(last_number_).Add(static_cast<uint64_t>(health_));
   hash.Add(last_heard_).Add(isolated_since_.value_or(SlowInstant::Never()));
   hash.Add(probe_at_).Add(gossip_at_).Add(join_at_).Add(join_retry_);

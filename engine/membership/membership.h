@@ -55,6 +55,7 @@ class Membership {
     bool is_led = false;
     std::vector<std::string> founders;
     bool is_first = false;
+    ClusterId ended;
   };
 
   // What was dropped, and why. Never falls.

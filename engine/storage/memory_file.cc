@@ -23,6 +23,7 @@ constexpr size_t kChecksumBytes = 8;
 constexpr size_t kFormatBytes = 4;
 constexpr size_t kPeerBytes = 18;
 constexpr uint8_t kHasLeft = 1;
+constexpr uint8_t kIsOver = 2;
 
 class ByteWriter {
  public:
@@ -122,7 +123,8 @@ std::string EncodeMemory(absl::string_view cluster_name, const Memory& memory) {
   writer.Text(kMagic);
   writer.Number(kMemoryFormat, kFormatBytes);
   writer.Number(cluster_name.size(), 1);
-  writer.Number(memory.has_left ? kHasLeft : 0, 1);
+  writer.Number(
+      (memory.has_left ? kHasLeft : 0u) | (memory.is_over ? kIsOver : 0u), 1);
   writer.Number(memory.peers.size(), 2);
   writer.Number(memory.starts, 8);
   writer.Number(memory.cluster.high, 8);
@@ -153,7 +155,8 @@ absl::StatusOr<Memory> DecodeMemory(absl::string_view cluster_name,
   const uint64_t flags = reader.Number(1);
   const uint64_t peers = reader.Number(2);
   Memory memory;
-  memory.has_left = flags == kHasLeft;
+  memory.has_left = (flags & kHasLeft) != 0;
+  memory.is_over = (flags & kIsOver) != 0;
   memory.starts = reader.Number(8);
   memory.cluster.high = reader.Number(8);
   memory.cluster.low = reader.Number(8);
@@ -163,7 +166,7 @@ absl::StatusOr<Memory> DecodeMemory(absl::string_view cluster_name,
     memory.peers.push_back(reader.ReadAddress());
   }
   if (format != kMemoryFormat || name.empty() ||
-      name.size() > limits::kNameBytesMax || flags > kHasLeft ||
+      name.size() > limits::kNameBytesMax || flags > (kHasLeft | kIsOver) ||
       token > FencingToken::kMax || !reader.IsDone() || !IsValid(memory)) {
     return Damaged("its checksum is right, but its numbers make no sense");
   }

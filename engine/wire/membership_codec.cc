@@ -101,10 +101,11 @@ Offset<wire::PushPull> ToTable(Writer& writer, const PushPull& push_pull) {
   const auto members = writer.Tables(push_pull.members);
   const auto founders = writer.Texts(push_pull.founders);
   const auto name = writer.Text(push_pull.cluster_name);
-  return wire::CreatePushPull(writer.builder(), push_pull.is_reply,
-                              push_pull.is_join, push_pull.token_base.number(),
-                              founders, members, push_pull.is_led, name,
-                              push_pull.is_first);
+  const wire::WideId ended = ToWire(push_pull.ended);
+  return wire::CreatePushPull(
+      writer.builder(), push_pull.is_reply, push_pull.is_join,
+      push_pull.token_base.number(), founders, members, push_pull.is_led, name,
+      push_pull.is_first, UnlessNone(push_pull.ended, ended));
 }
 
 PushPull FromTable(Reader& reader, const wire::PushPull& push_pull) {
@@ -115,6 +116,7 @@ PushPull FromTable(Reader& reader, const wire::PushPull& push_pull) {
           .founders = reader.Texts(push_pull.founders(), limits::kVotersMax,
                                    limits::kNameBytesMax, "founders"),
           .is_first = push_pull.is_first(),
+          .ended = ToId<ClusterId>(push_pull.ended()),
           .members = ReadFacts(reader, push_pull.members()),
           .cluster_name = reader.Text(push_pull.cluster_name(),
                                       limits::kNameBytesMax, "cluster_name")};

@@ -88,6 +88,9 @@ struct PushPull {
   std::vector<std::string> founders;
   // With `founders`: the sender has never been in a cluster of this name.
   bool is_first = false;
+  // Of a sender without a cluster: this one is over, since the sender left it
+  // last, or has heard so.
+  ClusterId ended;
   std::vector<MemberFact> members;
   std::string cluster_name;  // the sender's NodeOptions::cluster
   friend bool operator==(const PushPull&, const PushPull&) = default;

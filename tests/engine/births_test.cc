@@ -427,7 +427,7 @@ TEST_F(BirthsTest, TheLastToLeaveEndsTheClusterAndMayFoundAgainAtOnce) {
   cluster_.Deliver(1, LeaveRequested());
   ASSERT_TRUE(cluster_.RunUntil([&] { return cluster_.has_left(1); }));
   EXPECT_TRUE(cluster_.FindMemory(1)->has_left);
-  EXPECT_TRUE(cluster_.FindMemory(1)->cluster.IsNone());
+  EXPECT_TRUE(cluster_.FindMemory(1)->is_over);
   cluster_.Kill(1);
   StartWithMemory(1, {}, [](NodeOptions& options) {
     options.is_own_seed = true;
@@ -435,6 +435,45 @@ TEST_F(BirthsTest, TheLastToLeaveEndsTheClusterAndMayFoundAgainAtOnce) {
   });
   ASSERT_TRUE(AwaitSessions({1}, absl::Seconds(4)));
   EXPECT_GT(cluster_.Ask(1, Try("k")).token, before);
+}
+
+// All founders leave at the same time. Only the last knows that the cluster has
+// ended with it; the others hear of it when all are started again.
+TEST_F(BirthsTest, FoundersThatAllLeftFoundAgain) {
+  const Names founders = {"n1", "n2", "n3"};
+  for (const int i : {1, 2, 3}) StartWithMemory(i, founders);
+  ASSERT_TRUE(AwaitSessions({1, 2, 3}, absl::Seconds(10)));
+  const FencingToken before = cluster_.Ask(1, Try("k")).token;
+  for (const int i : {1, 2, 3}) cluster_.Deliver(i, LeaveRequested());
+  ASSERT_TRUE(cluster_.RunUntil([&] {
+    return cluster_.has_left(1) && cluster_.has_left(2) && cluster_.has_left(3);
+  }));
+  int last = 0;
+  for (const int i : {1, 2, 3}) {
+    if (cluster_.FindMemory(i)->is_over) ++last;
+    cluster_.Kill(i);
+  }
+  ASSERT_EQ(last, 1);
+  for (const int i : {1, 2, 3}) StartWithMemory(i, founders);
+  ASSERT_TRUE(AwaitSessions({1, 2, 3}, absl::Seconds(30)));
+  ASSERT_EQ(births_.founded.size(), 2u);
+  EXPECT_GT(cluster_.Ask(1, Try("k")).token, before);
+}
+
+// Whatever another cluster of the name did.
+TEST_F(BirthsTest, TheEndOfAnotherClusterEndsNothing) {
+  const Names founders = {"n1", "n2", "n3"};
+  const auto remembers = [](ClusterId cluster, bool is_over) {
+    return [=](NodeOptions& options) {
+      options.memory->cluster = cluster;
+      options.memory->is_over = is_over;
+    };
+  };
+  StartWithMemory(1, founders, remembers({7, 7}, false));
+  StartWithMemory(2, founders, remembers({8, 8}, true));
+  StartWithMemory(3, founders);
+  cluster_.Run(absl::Minutes(1));
+  EXPECT_TRUE(births_.founded.empty());
 }
 
 TEST_F(BirthsTest, OneThatLeftWhileOthersStayedFoundsNothing) {

@@ -155,7 +155,7 @@ TEST(MemoryFileTest, AForgedFileKeepsToTheLimits) {
       {"no name", 20, 1, 0},
       {"a name that is too long", 20, 1, limits::kNameBytesMax + 1},
       {"a name beyond the end", 20, 1, 64},
-      {"an unknown flag", 21, 1, 2},
+      {"an unknown flag", 21, 1, 4},
       {"more peers than there are", 22, 2, 2},
       {"fewer peers than there are", 22, 2, 0},
       {"too many peers", 22, 2, 65535},

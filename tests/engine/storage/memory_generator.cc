@@ -45,6 +45,7 @@ NamedMemory DrawMemory(uint64_t seed) {
     memory.peers.push_back(peer);
   }
   memory.has_left = random.Chance(1, 3);
+  memory.is_over = random.Chance(1, 3);
   return drawn;
 }
 

@@ -131,6 +131,7 @@ Message MessageGenerator::DrawMessage(size_t kind) {
                       .is_led = DrawBool(),
                       .founders = DrawNames(),
                       .is_first = DrawBool(),
+                      .ended = DrawId<ClusterId>(),
                       .members = DrawFacts(),
                       .cluster_name = DrawBytes(0, limits::kNameBytesMax)};
     case 6:
