@@ -26,6 +26,13 @@ inline absl::string_view StandingInWords(const Standing& standing) {
   return "ready: locks can be taken";
 }
 
+// What one node remembers after its end.
+struct MemoryStatus {
+  std::string state_dir;  // where; empty: it remembers nothing
+  ClusterId cluster;      // it founds no other; none: it may found one
+  bool has_left = false;  // that cluster
+};
+
 // Where one node stands, at one moment. For people and monitors.
 struct AgentStatus {
   NodeId id;
@@ -41,6 +48,12 @@ struct AgentStatus {
   LogIndex commit;
   LogIndex applied;
   uint64_t members_alive = 0;
+  MemoryStatus memory;
+  // Where it asks for a cluster, or for other parts of its own.
+  std::vector<Address> seeds;
+  // For how long the cluster grants no lock yet, as far as this node knows:
+  // holders of an earlier one may still believe in theirs.
+  absl::Duration quarantine;
   Survival survival;
   Outage outage;       // why no leader is known
   uint64_t locks = 0;  // in this node's copy of the table

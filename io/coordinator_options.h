@@ -53,6 +53,15 @@ struct CoordinatorOptions {
   // since a cluster that ran here before may still have holders.
   std::vector<std::string> founders;
   bool bootstrap = false;
+  // Where this process keeps what it must not forget of its cluster: a
+  // directory of its own, which is made if it is missing. A process that
+  // remembers a cluster founds no other; it looks for its own, also at the last
+  // addresses of its members. Empty: it remembers nothing after its end.
+  std::string state_dir;
+  // NodeOptions::force_bootstrap, for a cluster that `state_dir` remembers and
+  // that is gone for good: founds another with the other founders, which are
+  // forced as well, or alone if there are none. For one start.
+  bool force_bootstrap = false;
   // Path of a Unix socket for programs of this user and of root on this
   // machine (io/local/client.h; io/local/path.h has the places where clients
   // look by default). Empty: none.

@@ -15,6 +15,7 @@
 #include "engine/locks/token_counter.h"
 #include "io/endpoints.h"
 #include "io/escape.h"
+#include "io/kept_memory.h"
 #include "io/local/path.h"
 #include "io/local_network.h"
 #include "io/log_event.h"
@@ -35,7 +36,7 @@ absl::StatusOr<uint64_t> DrawSeed() {
 }
 
 absl::Status RequireSeeds(const CoordinatorOptions& options) {
-  if (!options.seeds.empty() || options.bootstrap ||
+  if (!options.seeds.empty() || options.bootstrap || options.force_bootstrap ||
       !options.founders.empty()) {
     return absl::OkStatus();
   }
@@ -46,7 +47,7 @@ absl::Status RequireSeeds(const CoordinatorOptions& options) {
 
 DriverOptions ToDriverOptions(const CoordinatorOptions& options, uint64_t seed,
                               const Endpoints& endpoints,
-                              const SeedAddresses& seeds) {
+                              const SeedAddresses& seeds, KeptMemory kept) {
   DriverOptions driver;
   driver.node = {
       .seed = seed,
@@ -56,8 +57,11 @@ DriverOptions ToDriverOptions(const CoordinatorOptions& options, uint64_t seed,
       .local_addresses = SystemNetwork().Addresses(),
       .seeds = seeds.others,
       .founders = options.founders,
-      .bootstrap = options.bootstrap,
+      // Beside a memory of a cluster it says less.
+      .bootstrap = options.bootstrap && !options.force_bootstrap,
+      .force_bootstrap = options.force_bootstrap,
       .is_own_seed = seeds.is_self_only,
+      .memory = std::move(kept.memory),
       .birth_delay = options.birth_delay,
       // Tokens of a cluster that is born later are higher; wall time enters
       // nowhere else.
@@ -68,7 +72,17 @@ DriverOptions ToDriverOptions(const CoordinatorOptions& options, uint64_t seed,
       .observer = options.observer};
   driver.transport.bind = endpoints.bind;
   driver.transport.seed = seed;
+  driver.memory_writer = std::move(kept.writer);
   return driver;
+}
+
+// Whether it is to found a cluster, alone or with others, if it finds none.
+bool IsFounder(const NodeOptions& node, bool remembers_cluster) {
+  if (remembers_cluster) return false;
+  if (node.founders.empty()) {
+    return node.bootstrap || node.force_bootstrap || node.is_own_seed;
+  }
+  return absl::c_linear_search(node.founders, node.name);
 }
 
 void LogAddresses(Logger* log, const Endpoints& endpoints) {
@@ -123,23 +137,31 @@ absl::StatusOr<std::unique_ptr<CoordinatorParts>> CreateParts(
   if (!endpoints.ok()) return endpoints.status();
   const SeedAddresses sorted =
       SortSeeds((*seeds)->first(), endpoints->own(), SystemNetwork());
-  DriverOptions driver_options =
-      ToDriverOptions(options, *seed, *endpoints, sorted);
-  driver_options.has_thread = threading == Threading::kOwnThread;
   absl::StatusOr<std::shared_ptr<Logger>> log =
       CreateLogger(std::move(options.log), options.log_level, threading);
   if (!log.ok()) return log.status();
+  absl::StatusOr<KeptMemory> kept =
+      OpenMemory({.state_dir = options.state_dir,
+                  .cluster = options.cluster,
+                  .bootstrap = options.bootstrap,
+                  .force_bootstrap = options.force_bootstrap},
+                 *log);
+  if (!kept.ok()) return kept.status();
+  const bool remembers_cluster =
+      kept->remembers_cluster() && !options.force_bootstrap;
+  DriverOptions driver_options =
+      ToDriverOptions(options, *seed, *endpoints, sorted, *std::move(kept));
+  driver_options.has_thread = threading == Threading::kOwnThread;
   driver_options.log = *log;
   LogAddresses(log->get(), *endpoints);
   absl::StatusOr<std::unique_ptr<Driver>> created =
       Driver::Create(std::move(driver_options));
   if (!created.ok()) return created.status();
   Driver* const driver = created->get();
-  const bool may_found = options.founders.empty();
-  const bool founds =
-      may_found ? options.bootstrap || sorted.is_self_only
-                : absl::c_linear_search(options.founders,
-                                        driver->node().options().name);
+  const bool is_founder =
+      IsFounder(driver->node().options(), remembers_cluster);
+  const bool may_found =
+      options.founders.empty() && !is_founder && !remembers_cluster;
   absl::StatusOr<std::unique_ptr<CoordinatorParts>> parts =
       CreatePartsOver(*std::move(created), *log, std::move(options));
   if (!parts.ok()) return parts.status();
@@ -151,8 +173,9 @@ absl::StatusOr<std::unique_ptr<CoordinatorParts>> CreateParts(
        .log = log->get(),
        .own = {.bind = endpoints->bind, .advertise = service->address()},
        .seeds = sorted.others,
-       .is_founder = founds,
-       .may_found = may_found && !founds});
+       .is_founder = is_founder,
+       .may_found = may_found,
+       .remembers_cluster = remembers_cluster});
   return parts;
 }
 
@@ -166,6 +189,7 @@ absl::StatusOr<std::unique_ptr<CoordinatorParts>> CreatePartsOver(
                           {.on_standing = std::move(options.on_standing),
                            .on_left = std::move(options.on_left)},
                           options.limits);
+  parts->service->SetStateDir(options.state_dir);
   absl::StatusOr<std::unique_ptr<LocalServer>> server =
       CreateLocalServer(options, parts->service.get());
   if (!server.ok()) return server.status();

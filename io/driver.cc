@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/check.h"
+#include "engine/memory.h"
 #include "engine/overloaded.h"
 #include "io/quiet_thread.h"
 

@@ -371,6 +371,16 @@ std::vector<MemberInfo> LockService::LocalMembers() const {
   return driver_->node().Members();
 }
 
+namespace {
+
+// Because it remembers one.
+bool FoundsNoOther(const Node& node) {
+  return node.memory().remembers_cluster() &&
+         !(node.options().force_bootstrap && node.identity().cluster.IsNone());
+}
+
+}  // namespace
+
 AgentStatus LockService::Status() const {
   const Node& node = driver_->node();
   const TransportStats& transport = driver_->transport_stats();
@@ -386,6 +396,11 @@ AgentStatus LockService::Status() const {
       .leader = node.leader(),
       .commit = node.consensus().commit(),
       .applied = node.consensus().applied(),
+      .memory = {.state_dir = state_dir_,
+                 .cluster =
+                     FoundsNoOther(node) ? node.memory().cluster : ClusterId(),
+                 .has_left = node.memory().has_left},
+      .seeds = node.options().seeds,
       .survival = node.FindSurvival(),
       .outage = node.FindOutage(),
       .locks = node.table().lock_count(),
@@ -417,6 +432,12 @@ AgentStatus LockService::Status() const {
                           ? absl::ZeroDuration()
                           : driver_->loop()->longest_turn(),
   };
+  // Over as soon as there is a session.
+  if (!standing_.has_session) {
+    status.quarantine =
+        std::max(absl::ZeroDuration(),
+                 node.client().quarantine_end() - driver_->ReadClock().fast);
+  }
   status.problems = seed_problems_;
   for (std::string& problem : driver_->Problems()) {
     status.problems.push_back(std::move(problem));

@@ -157,6 +157,10 @@ class LockService : private EngineDriver::Delegate {
     seed_problems_ = std::move(problems);
   }
 
+  // Where the member keeps its memory, for Status(); empty: nowhere. Before
+  // Start().
+  void SetStateDir(std::string state_dir) { state_dir_ = std::move(state_dir); }
+
   EventLoop* loop() { return driver_->loop(); }
   // Called when each turn has ended, until the service stops; null: nobody.
   void set_on_turn_ended(absl::AnyInvocable<void()> callback) {
@@ -261,6 +265,7 @@ class LockService : private EngineDriver::Delegate {
   FastInstant leave_by_ = FastInstant::Never();
   bool has_left_ = false;
   std::vector<std::string> seed_problems_;
+  std::string state_dir_;
 
   // Of all threads, guarded by mutex_. The standard library's mutex, because a
   // timed wait of Abseil's goes by the wall clock.

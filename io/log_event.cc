@@ -17,6 +17,10 @@ constexpr LogEventInfo kEvents[] = {
     {kLinesLost, kWarning, "lines_lost", "lines, reason"},
     {kDecision, kDebug, "decision", ""},
     {kStillSeeking, kWarning, "still_seeking", "seeds, met, seeking_ms"},
+    {kMemoryRead, kInfo, "memory_read", "state_dir, starts, cluster, has_left"},
+    {kMemoryNone, kInfo, "memory_none", ""},
+    {kMemoryForced, kWarning, "memory_forced",
+     "state_dir, cluster, tokens_seen"},
     {kMemoryUnsaved, kError, "memory_unsaved", "reason, failures, unsaved_ms"},
     {kMemorySaved, kInfo, "memory_saved", "failures, unsaved_ms"},
 

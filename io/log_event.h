@@ -26,6 +26,9 @@ enum class LogEvent : uint8_t {
   kLinesLost,
   kDecision,
   kStillSeeking,
+  kMemoryRead,
+  kMemoryNone,
+  kMemoryForced,
   kMemoryUnsaved,
   kMemorySaved,
   // Its cluster.

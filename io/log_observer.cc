@@ -172,7 +172,15 @@ void LogObserver::LookForCluster(FastInstant now) {
       absl::StrAppend(&message, "nobody answers at ",
                       seeds.empty() ? "any seed" : seeds);
     }
-    if (!founders.empty()) {
+    const ClusterId remembered = node_->memory().cluster;
+    const bool looks_for_its_own = node_->memory().remembers_cluster() &&
+                                   !node_->options().force_bootstrap;
+    if (looks_for_its_own) {
+      absl::StrAppend(
+          &message, "; remembers cluster ", remembered.ToShortString(),
+          " and founds no other: start members of that one; if none will ever "
+          "come back, start once with force_bootstrap (--force-bootstrap)");
+    } else if (!founders.empty()) {
       absl::StrAppend(&message,
                       "; waits for all founders: ", TextsOf(founders));
     }

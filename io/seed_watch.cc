@@ -132,7 +132,11 @@ std::vector<std::string> SeedWatch::FindProblems(
     }
   }
   const bool founds = target_.is_founder || target_.may_found;
-  if (sorted.is_self_only && !founds) {
+  if (sorted.is_self_only && target_.remembers_cluster) {
+    problems.push_back(
+        "the seeds lead to this member alone, which remembers a cluster and "
+        "founds no other: name a member of that one");
+  } else if (sorted.is_self_only && !founds) {
     problems.push_back(
         "the seeds lead to this member alone, which is not to found a cluster: "
         "name another member");

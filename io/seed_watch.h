@@ -49,6 +49,8 @@ class SeedWatch {
     bool is_founder = false;
     // Whether it may, should the seeds turn out to lead to itself alone.
     bool may_found = false;
+    // It founds none, since it remembers one.
+    bool remembers_cluster = false;
   };
   // Of the target.
   const OwnAddresses& own() const { return target_.own; }

@@ -263,8 +263,4 @@ absl::Status StateDir::Replace(absl::string_view bytes) {
   return absl::OkStatus();
 }
 
-absl::Status StateDir::ForgetCluster() {
-  return Save({.starts = memory_.starts, .tokens_seen = memory_.tokens_seen});
-}
-
 }  // namespace cachalot

@@ -56,10 +56,6 @@ class StateDir {
   // DiskError(). It may be tried again.
   absl::Status Save(const Memory& memory);
 
-  // Forgets the cluster, and keeps what counts on: the starts, and the highest
-  // token. Errors: those of Save().
-  absl::Status ForgetCluster();
-
  private:
   StateDir(std::string path, std::string cluster_name, FileDescriptor directory,
            std::unique_ptr<DirectoryLock> lock)

@@ -88,8 +88,9 @@ std::string DescribeOutage(const Outage& outage) {
       "No lock is granted until a majority answers. Voters that are paused or "
       "cut off come back by themselves when they run and are reached again; "
       "one that was killed kept its state in memory and never comes back. If "
-      "too few can come back, stop all members, then start them anew: that "
-      "ends all locks");
+      "too few can come back, stop all members, then start them anew, the "
+      "founders once with --force-bootstrap if they have state directories: "
+      "that ends all locks");
 }
 
 std::string DescribeSurvival(const Survival& survival) {

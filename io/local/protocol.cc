@@ -153,6 +153,11 @@ Offset<local::wire::Status> ToWire(FlatBufferBuilder& builder,
   const local::wire::WideId cluster = ToWire(status.cluster);
   const local::wire::WideId leader = ToWire(status.leader);
   const local::wire::Address address = ToWire(status.address);
+  const auto state_dir = TextToWire(builder, status.memory.state_dir);
+  const local::wire::WideId remembered = ToWire(status.memory.cluster);
+  std::vector<local::wire::Address> seed_list;
+  for (const Address& seed : status.seeds) seed_list.push_back(ToWire(seed));
+  const auto seeds = builder.CreateVectorOfStructs(seed_list);
   local::wire::StatusBuilder out(builder);
   out.add_id(&id);
   out.add_name(name);
@@ -193,6 +198,11 @@ Offset<local::wire::Status> ToWire(FlatBufferBuilder& builder,
   out.add_survival(survival);
   out.add_outage(outage);
   out.add_problems(problems);
+  out.add_state_dir(state_dir);
+  out.add_remembered(&remembered);
+  out.add_has_left(status.memory.has_left);
+  out.add_seeds(seeds);
+  out.add_quarantine_ns(absl::ToInt64Nanoseconds(status.quarantine));
   return out.Finish();
 }
 
@@ -285,6 +295,20 @@ Address ToAddress(const local::wire::Address* address) {
   return result;
 }
 
+std::vector<Address> ToAddresses(
+    FieldReader& reader, const Vector<const local::wire::Address*>* structs,
+    const char* field) {
+  std::vector<Address> addresses;
+  if (structs == nullptr) return addresses;
+  if (!reader.Require(structs->size() <= limits::kSeedsMax, field)) {
+    return addresses;
+  }
+  for (flatbuffers::uoffset_t i = 0; i < structs->size(); ++i) {
+    addresses.push_back(ToAddress(structs->Get(i)));
+  }
+  return addresses;
+}
+
 LockInfo ToLock(FieldReader& reader, const local::wire::Lock& lock) {
   const absl::Duration lease = absl::Nanoseconds(lock.lease_remaining_ns());
   const absl::Duration session = absl::Nanoseconds(lock.session_remaining_ns());
@@ -351,6 +375,13 @@ Outage ToOutage(FieldReader& reader, const local::wire::Outage* outage) {
           })};
 }
 
+MemoryStatus ToMemory(FieldReader& reader, const local::wire::Status& status) {
+  return {
+      .state_dir = reader.Text(status.state_dir(), kTextBytesMax, "state_dir"),
+      .cluster = ToId<ClusterId>(status.remembered()),
+      .has_left = status.has_left()};
+}
+
 AgentStatus ToStatus(FieldReader& reader, const local::wire::Status& status) {
   return {.id = ToId<NodeId>(status.id()),
           .name = reader.Text(status.name(), kTextBytesMax, "name"),
@@ -368,6 +399,9 @@ AgentStatus ToStatus(FieldReader& reader, const local::wire::Status& status) {
           .commit = LogIndex(status.commit()),
           .applied = LogIndex(status.applied()),
           .members_alive = status.members_alive(),
+          .memory = ToMemory(reader, status),
+          .seeds = ToAddresses(reader, status.seeds(), "seeds"),
+          .quarantine = absl::Nanoseconds(status.quarantine_ns()),
           .survival = ToSurvival(reader, status.survival()),
           .outage = ToOutage(reader, status.outage()),
           .locks = status.locks(),

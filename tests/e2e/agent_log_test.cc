@@ -61,8 +61,8 @@ class AgentLogTest : public testing::Test {
   void Start(const std::string& flags, const std::string& output) {
     const std::string command = absl::StrCat(
         "exec ", FindCachalot().value(), " agent --bind ", address_, " --join ",
-        address_, " --birth-delay 50ms --socket ", Socket(), " ", flags, " ",
-        output);
+        address_, " --birth-delay 50ms --state-dir ", Path("state"),
+        " --socket ", Socket(), " ", flags, " ", output);
     agent_.emplace(ChildProcess::Start({"/bin/sh", "-c", command}).value());
   }
   CommandResult Ask(std::vector<std::string> command) {
@@ -167,10 +167,10 @@ TEST_F(AgentLogTest, ANameForgesNoLine) {
 TEST_F(AgentLogTest, AnAgentOfAnotherClusterIsRefusedAndNamedOnBothSides) {
   Start("--cluster production", absl::StrCat("> ", Path("log")));
   AwaitReady();
-  const std::string stray =
-      absl::StrCat("exec ", FindCachalot().value(),
-                   " agent --bind 127.0.0.1:0 --join ", address_, " --socket ",
-                   Path("stray"), " --cluster staging > ", Path("stray.log"));
+  const std::string stray = absl::StrCat(
+      "exec ", FindCachalot().value(), " agent --bind 127.0.0.1:0 --join ",
+      address_, " --socket ", Path("stray"),
+      " --state-dir= --cluster staging > ", Path("stray.log"));
   const ChildProcess other =
       ChildProcess::Start({"/bin/sh", "-c", stray}).value();
   const auto tells = [this](const std::string& name, const char* text) {
@@ -272,7 +272,8 @@ TEST(AgentFlagsTest, AnErrorNamesTheFlagAndItsRange) {
                                         "--join",
                                         "127.0.0.1:7946",
                                         "--socket",
-                                        "/tmp/cachalot-no-such-agent.sock"};
+                                        "/tmp/cachalot-no-such-agent.sock",
+                                        "--state-dir="};
     command.insert(command.end(), each.flags.begin(), each.flags.end());
     const CommandResult result =
         RunCommand(std::move(command), absl::Now() + Patience()).value();
@@ -285,7 +286,7 @@ TEST(AgentFlagsTest, WhoFoundsNothingMustNameAnother) {
   const CommandResult result =
       RunCommand({FindCachalot().value(), "agent", "--bind", "127.0.0.1:7946",
                   "--join", "127.0.0.1:7946", "--founders", "n2,n3", "--socket",
-                  "/tmp/cachalot-no-such-agent.sock"},
+                  "/tmp/cachalot-no-such-agent.sock", "--state-dir="},
                  absl::Now() + Patience())
           .value();
   EXPECT_EQ(result.exit_status.value, 2);

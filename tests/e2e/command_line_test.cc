@@ -30,8 +30,10 @@ using testing::Not;
 
 constexpr absl::Duration Patience() { return absl::Seconds(30); }
 
-// Runs `cachalot ARGUMENTS...`.
+// Runs `cachalot ARGUMENTS...`; an agent leaves nothing behind.
 CommandResult Cachalot(std::vector<std::string> arguments) {
+  const bool is_agent = !arguments.empty() && arguments.front() == "agent";
+  if (is_agent) arguments.push_back("--state-dir=");
   arguments.insert(arguments.begin(), FindCachalot().value());
   return RunCommand(std::move(arguments), absl::Now() + Patience()).value();
 }
@@ -165,7 +167,8 @@ TEST(NoClusterTest, AnAgentWhoseSeedIsSilentKeepsTryingAndLocksAreUnavailable) {
   const std::string socket = absl::StrCat("/tmp/cachalot-e2e-", port, ".sock");
   ChildProcess agent =
       ChildProcess::Start({FindCachalot().value(), "agent", "--bind", address,
-                           "--join", "127.0.0.1:1", "--socket", socket})
+                           "--join", "127.0.0.1:1", "--socket", socket,
+                           "--state-dir="})
           .value();
   ASSERT_TRUE(Eventually("the agent's socket", Patience(), [&] {
                 return Cachalot({"status", "--agent", socket}).exit_status.ok();
@@ -185,7 +188,7 @@ TEST(NoClusterTest, AnAgentWhoseSeedIsNotKnownYetSaysSoAndKeepsTrying) {
   ChildProcess agent =
       ChildProcess::Start({FindCachalot().value(), "agent", "--bind", address,
                            "--join", "not-yet-here.invalid:7946", "--socket",
-                           socket})
+                           socket, "--state-dir="})
           .value();
   EXPECT_TRUE(
       Eventually("the problem", Patience(), [&] {
@@ -227,7 +230,8 @@ TEST(AgentSignalTest, WhatWasIgnoredAtTheStartDoesNotEndIt) {
             {"/bin/sh", "-c",
              absl::StrCat(prelude, "exec ", FindCachalot().value(),
                           " agent --bind 127.0.0.1:", port,
-                          " --join 127.0.0.1:1 --socket ", socket)})
+                          " --join 127.0.0.1:1 --state-dir= --socket ",
+                          socket)})
             .value();
     ASSERT_TRUE(Eventually("the agent's socket", Patience(), answers).ok());
     agent.Signal(SIGHUP);

@@ -31,13 +31,14 @@ class LeaveTest : public testing::Test {
 
   void Start(int agent) {
     const std::string founder = absl::StrCat("127.0.0.1:", ports_[0]);
-    std::vector<std::string> command = {
-        program_, "agent",
-        "--bind", absl::StrCat("127.0.0.1:", Port(agent)),
-        "--name", absl::StrCat("n", agent + 1),
-        "--join", founder};
-    if (agent == 0) command.push_back("--bootstrap");
-    agents_.push_back(ChildProcess::Start(std::move(command)).value());
+    std::vector<std::string> line = {
+        program_,      "agent",
+        "--bind",      absl::StrCat("127.0.0.1:", Port(agent)),
+        "--name",      absl::StrCat("n", agent + 1),
+        "--join",      founder,
+        "--state-dir="};
+    if (agent == 0) line.push_back("--bootstrap");
+    agents_.push_back(ChildProcess::Start(std::move(line)).value());
     ASSERT_TRUE(CanLock(agent, absl::StrCat("start-", agent)));
   }
 

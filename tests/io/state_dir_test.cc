@@ -147,15 +147,6 @@ TEST_F(StateDirTest, AnEmptyDirectoryIsAnEmptyMemory) {
   EXPECT_EQ(Open().value()->memory(), Memory{.starts = 1});
 }
 
-TEST_F(StateDirTest, ForgetsTheClusterAndKeepsWhatCountsOn) {
-  Leave(Example(7));
-  const std::unique_ptr<StateDir> state = Open().value();
-  EXPECT_EQ(state->ForgetCluster(), absl::OkStatus());
-  const Memory left{.starts = 8, .tokens_seen = FencingToken(77)};
-  EXPECT_EQ(state->memory(), left);
-  EXPECT_EQ(Saved().value(), left);
-}
-
 TEST_F(StateDirTest, WhatASaveLeftUnfinishedMeansNothing) {
   Leave(Example(7));
   WriteFile(dir() / "memory.new", "half of som");

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdint>
+#include <cstdio>
 #include <memory>
 #include <utility>
 
@@ -17,9 +18,11 @@
 #include "io/local/path.h"
 #include "io/log.h"
 #include "io/socket.h"
+#include "io/state_dir.h"
 #include "io/wait_deadline.h"
 #include "tools/base/interrupt.h"
 #include "tools/cli/flag_names.h"
+#include "tools/cli/state_place.h"
 
 namespace cachalot::tools {
 
@@ -51,21 +54,43 @@ class LeftSignal {
   const FileDescriptor fd_;
 };
 
+// Nothing if there is none: that is for the library to refuse.
+std::optional<uint16_t> PortOf(const std::string& bind) {
+  uint32_t port = 0;
+  const size_t colon = bind.rfind(':');
+  const bool is_port = colon != std::string::npos &&
+                       absl::SimpleAtoi(bind.substr(colon + 1), &port) &&
+                       port <= 65535;
+  if (!is_port) return std::nullopt;
+  return static_cast<uint16_t>(port);
+}
+
+// Where the agent keeps what it remembers; empty: nowhere. A place that nobody
+// named but this program is not worth refusing to start for.
+std::string StateDirectory(const AgentOptions& options) {
+  if (options.state_dir.has_value()) return *options.state_dir;
+  const std::string place = StatePlaces::OfThisUser().DirectoryOf(
+      options.cluster, options.name, PortOf(options.bind).value_or(0));
+  if (place.empty()) return "";
+  const absl::Status made = StateDir::MakeDirectory(place);
+  if (made.ok()) return place;
+  std::fputs(absl::StrCat(kProgram, ": remembers nothing after its end: ",
+                          made.message(), " (--state-dir)\n")
+                 .c_str(),
+             stderr);
+  return "";
+}
+
 // Where programs on this machine will look for the agent.
 absl::StatusOr<std::string> SocketPath(const AgentOptions& options) {
   if (!options.socket.empty()) return options.socket;
-  // What is no port is for the library to refuse.
-  uint32_t port = 0;
-  const size_t colon = options.bind.rfind(':');
-  const bool is_number =
-      colon != std::string::npos &&
-      absl::SimpleAtoi(options.bind.substr(colon + 1), &port);
-  if (is_number && port == 0) {
+  const std::optional<uint16_t> port = PortOf(options.bind);
+  if (port == 0) {
     return absl::InvalidArgumentError(
         "with port 0 in --bind nobody can tell where the local socket is: "
         "give --socket PATH");
   }
-  return LocalSocketPlaces::OfThisUser().Prepare(static_cast<uint16_t>(port));
+  return LocalSocketPlaces::OfThisUser().Prepare(port.value_or(0));
 }
 
 absl::Status CheckSocketMode(const AgentOptions& options) {
@@ -89,7 +114,8 @@ absl::Status RequireSeeds(const AgentOptions& options) {
         "--founders does not have this agent's --name, and --join names nobody "
         "but this agent: name another member");
   }
-  if (!options.join.empty() || options.bootstrap || !options.founders.empty()) {
+  if (!options.join.empty() || options.bootstrap || options.force_bootstrap ||
+      !options.founders.empty()) {
     return absl::OkStatus();
   }
   return absl::InvalidArgumentError(absl::StrCat(
@@ -108,6 +134,8 @@ CoordinatorOptions ToCoordinatorOptions(const AgentOptions& options,
   result.cluster = options.cluster;
   result.founders = options.founders;
   result.bootstrap = options.bootstrap;
+  result.state_dir = StateDirectory(options);
+  result.force_bootstrap = options.force_bootstrap;
   result.local_socket = socket;
   result.local_socket_group = options.socket_group;
   result.birth_delay = options.birth_delay;
@@ -126,6 +154,15 @@ absl::StatusOr<std::unique_ptr<Logger>> OpenLog(const AgentOptions& options) {
           const LogRecord& record) { output->Write(record); });
 }
 
+// A memory that cannot be used is for a person to look at, like a wrong option.
+absl::Status AsInvalid(const absl::Status& status) {
+  const bool is_about_memory = absl::IsDataLoss(status) ||
+                               absl::IsUnimplemented(status) ||
+                               absl::IsFailedPrecondition(status);
+  if (!is_about_memory) return status;
+  return absl::InvalidArgumentError(status.message());
+}
+
 // Runs a member until it has left.
 absl::Status RunMember(CoordinatorOptions options) {
   LeftSignal left;  // outlives the coordinator, which raises it
@@ -133,7 +170,7 @@ absl::Status RunMember(CoordinatorOptions options) {
   options.on_left = [&left] { left.Raise(); };
   const absl::StatusOr<std::unique_ptr<Coordinator>> coordinator =
       Coordinator::Create(std::move(options));
-  if (!coordinator.ok()) return coordinator.status();
+  if (!coordinator.ok()) return AsInvalid(coordinator.status());
   const bool has_left = left.Wait();
   LetNextInterruptEndTheProcess();
   return has_left ? absl::OkStatus() : (*coordinator)->Leave();

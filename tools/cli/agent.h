@@ -24,6 +24,9 @@ struct AgentOptions {
   std::string cluster = kDefaultCluster;
   std::vector<std::string> founders;
   bool bootstrap = false;
+  // Unset: StatePlaces::DirectoryOf(), if it can be made. Empty: none.
+  std::optional<std::string> state_dir;
+  bool force_bootstrap = false;
   absl::Duration birth_delay = CoordinatorOptions().birth_delay;
   MembershipOptions membership;
   ConsensusOptions consensus;

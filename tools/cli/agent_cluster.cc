@@ -129,25 +129,24 @@ ChildProcess& AgentCluster::ProcessOf(int agent) {
   return *process;
 }
 
-absl::Status AgentCluster::Start(int agent) {
+absl::Status AgentCluster::Start(int agent, std::vector<std::string> flags,
+                                 std::vector<std::string> join) {
   std::vector<std::string> names;
   for (int i = 0; i < size(); ++i) names.push_back(NameOf(i));
   std::vector<std::string> arguments = {
-      program_,
-      "agent",
-      "--bind",
-      AddressOf(agent),
-      "--name",
-      NameOf(agent),
-      "--socket",
-      SocketOf(agent),
-      "--session-ttl",
-      absl::FormatDuration(options_.session_ttl),
-      "--bootstrap",
-      "--founders",
-      absl::StrJoin(names, ","),
+      program_,        "agent",
+      "--bind",        AddressOf(agent),
+      "--name",        NameOf(agent),
+      "--socket",      SocketOf(agent),
+      "--session-ttl", absl::FormatDuration(options_.session_ttl),
+      "--state-dir",   absl::StrCat(folder_, "/", NameOf(agent), ".state"),
+      "--founders",    absl::StrJoin(names, ","),
       "--join"};
-  for (const Agent& each : agents_) arguments.push_back(each.address);
+  if (join.empty()) {
+    for (const Agent& each : agents_) join.push_back(each.address);
+  }
+  arguments.insert(arguments.end(), join.begin(), join.end());
+  arguments.insert(arguments.end(), flags.begin(), flags.end());
 
   absl::StatusOr<ChildProcess> process =
       ChildProcess::Start(std::move(arguments));

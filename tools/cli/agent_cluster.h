@@ -42,8 +42,10 @@ class AgentCluster {
   // CHECKs that it was started.
   ChildProcess& ProcessOf(int agent);
 
-  // Starts an agent that joins all others, or starts it anew.
-  absl::Status Start(int agent);
+  // Starts an agent, or starts it anew: it remembers its cluster. With `flags`
+  // besides. `join`: where it looks; empty: at all of them.
+  absl::Status Start(int agent, std::vector<std::string> flags = {},
+                     std::vector<std::string> join = {});
   absl::Status StartAll();
   // Waits until, as `agent` is told by the leader, all are alive and vote.
   // Errors: DeadlineExceeded, Cancelled (interrupted); what the agent printed

@@ -212,6 +212,18 @@ void AddAgent(CLI::App& app, CommandLine& line) {
   command.add_flag("--bootstrap", options.bootstrap,
                    "this is the cluster's first start: found it at once");
   command
+      .add_option("--state-dir", options.state_dir,
+                  "where to keep what must not be forgotten of the cluster; "
+                  "empty: nowhere [AGENT in /var/lib/cachalot/CLUSTER if root "
+                  "runs the agent, else in "
+                  "$XDG_STATE_HOME/cachalot/CLUSTER; AGENT is the name or the "
+                  "port]")
+      ->expected(0, 1)  // so that "--state-dir=" is an empty one
+      ->type_name("DIR");
+  command.add_flag("--force-bootstrap", options.force_bootstrap,
+                   "the remembered cluster is gone for good: found another; "
+                   "for one start, of all founders or of one agent");
+  command
       .add_option("--socket", options.socket,
                   "the local socket [PORT.sock in /run/cachalot if root runs "
                   "the agent, else in /run/user/UID/cachalot or ~/.cachalot]")

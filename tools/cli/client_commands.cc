@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
+#include "engine/address.h"
 #include "engine/member.h"
 #include "engine/request.h"
 #include "engine/survival.h"
@@ -24,6 +25,7 @@
 #include "tools/base/table.h"
 #include "tools/base/words.h"
 #include "tools/cli/ask.h"
+#include "tools/cli/memory_text.h"
 
 namespace cachalot::tools {
 
@@ -142,6 +144,16 @@ Json StatusToJson(const AgentStatus& status) {
   body["survival"] = SurvivalToJson(status.survival);
   body["outage"] = OutageToJson(status.outage);
   body["problems"] = status.problems;
+  AddText(body, "state_dir", status.memory.state_dir);
+  body["remembered"] =
+      status.memory.cluster.IsNone() ? "" : status.memory.cluster.ToString();
+  body["has_left"] = status.memory.has_left;
+  body["seeds"] = Json::array();
+  for (const Address& seed : status.seeds) {
+    body["seeds"].push_back(seed.ToString());
+  }
+  body["quarantine_ms"] = absl::ToInt64Milliseconds(status.quarantine);
+  body["to_do"] = WhatToDo(status);
   body["locks"] = status.locks;
   body["elections_won"] = status.elections_won;
   body["snapshots_sent"] = status.snapshots_sent;
@@ -325,6 +337,10 @@ ExitCode ShowStatus(const ClientOptions& options) {
   table.Add({"leader", LeaderInWords(status)});
   table.Add({"cluster",
              status.cluster.IsNone() ? "none" : status.cluster.ToString()});
+  table.Add({"remembers", MemoryInWords(status)});
+  if (const std::string to_do = WhatToDo(status); !to_do.empty()) {
+    table.Add({"to do", to_do});
+  }
   table.Add({"members alive", absl::StrCat(status.members_alive)});
   table.Add({"cluster's voters", DescribeSurvival(status.survival)});
   if (status.outage.kind != Outage::Kind::kNone) {

@@ -17,6 +17,8 @@ struct FlagName {
 
 constexpr FlagName kFlagNames[] = {
     {"founders", "--founders"},
+    {"bootstrap", "--bootstrap"},
+    {"force_bootstrap", "--force-bootstrap"},
     {"birth_delay", "--birth-delay"},
     {"session_ttl", "--session-ttl"},
     {"request_timeout", "--request-timeout"},
