@@ -791,7 +791,7 @@ uint64_t Node::Fingerprint() const {
   hash.Add(membership_.Fingerprint()).Add(consensus_.Fingerprint());
   hash.Add(table_.Fingerprint()).Add(client_.Fingerprint());
   hash.Add(birth_.Fingerprint()).Add(uint64_t{is_founder_});
-  hash.Add(uint64_t{memory_.is_over});
+  hash.Add(uint64_t{memory_.is_over}).Add(uint64_t{lets_all_go_});
   hash.Add(identity_.quarantine).Add(memory_.cluster).Add(memory_.starts);
   hash.Add(memory_.tokens_seen).Add(uint64_t{memory_.has_left});
   for (const Address& peer : memory_.peers) hash.Add(peer.ToString());

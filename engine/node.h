@@ -395,6 +395,8 @@ class Node {
 
   // When the node leaves in any case; never if it was not asked to.
   SlowInstant leave_by_ = SlowInstant::Never();
+  // As leader: nobody stays, and it has told all members that they may go.
+  bool lets_all_go_ = false;
   // When the leader is next asked for permission, and which one was asked last.
   SlowInstant next_leave_intent_;
   NodeId leave_asked_of_;

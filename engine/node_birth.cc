@@ -333,9 +333,11 @@ void Node::NoteLeadership() {
 // --- Births ------------------------------------------------------------------
 
 bool Node::FoundsAlone() const {
-  return options_.founders.empty() &&
-         (options_.bootstrap || options_.force_bootstrap ||
-          options_.is_own_seed);
+  if (options_.founders.empty()) {
+    return options_.bootstrap || options_.force_bootstrap ||
+           options_.is_own_seed;
+  }
+  return options_.founders.size() == 1 && options_.founders[0] == options_.name;
 }
 
 // This node knows that it has never been in a cluster of this name.
@@ -357,7 +359,7 @@ Birth Node::MakeBirth(absl::Duration listening) {
       options_.memory.has_value() && options_.memory->remembers_cluster();
   if (remembers && !options_.force_bootstrap) return Birth();
   std::vector<std::string> founders = options_.founders;
-  if (FoundsAlone()) founders.push_back(options_.name);
+  if (FoundsAlone()) founders = {options_.name};
   return Birth(std::move(founders),
                {.id = identity_.node,
                 .name = options_.name,
@@ -537,15 +539,17 @@ std::vector<Address> Node::PeersToRemember() const {
   return peers;
 }
 
-// The node leaves its cluster. If it has the only vote, the cluster ends with
-// it; if no session is open, all its locks are free, and another may be founded
-// at any time.
+// The node leaves its cluster. If it has the only vote, or leads and nobody
+// stays, the cluster ends with it; if no session is open, all its locks are
+// free, and another may be founded at any time.
 void Node::RememberLeaving() {
   if (!options_.memory.has_value() || memory_.cluster.IsNone()) return;
   memory_.has_left = true;
+  const Configuration& configuration = consensus_.configuration();
+  const bool is_only_voter =
+      configuration.voters.size() == 1 && !configuration.IsJoint();
   memory_.is_over = consensus_.leads() && table_.session_count() == 0 &&
-                    consensus_.configuration().voters.size() == 1 &&
-                    !consensus_.configuration().IsJoint();
+                    (is_only_voter || lets_all_go_);
   memory_is_saved_ = false;
   consensus_.RequestSave();
 }

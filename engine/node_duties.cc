@@ -386,6 +386,7 @@ bool Node::MayLeave(Outbox& out) {
   if (all_leave) {
     Note([] { return "everybody leaves -> end the cluster"; });
     consensus_.LetAllGo(out);
+    lets_all_go_ = true;
     return true;
   }
   // A node that joined a cluster with a leader is not made a voter before it

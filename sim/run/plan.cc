@@ -161,7 +161,8 @@ void DrawHosts(Plan& plan, ChoiceSource* choices) {
   const bool knows_dead_seed = chance.Happens(Rate::Percent(15));
   bool names_conflict = chance.Happens(Rate::Percent(10));
   const bool keeps_disks = chance.Happens(Rate::Percent(50));
-  const bool founds_together = chance.Happens(Rate::Percent(30));
+  // A machine that founds alone is told to once; its disk may be lost.
+  const bool founds_together = chance.Happens(Rate::Percent(30)) && count > 1;
   const bool knows_all_seeds = chance.Happens(Rate::Percent(70));
   // Founders are known by their names.
   if (founds_together) names_conflict = false;

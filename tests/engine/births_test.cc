@@ -282,6 +282,19 @@ TEST_F(BirthsTest, NothingFollowsTheFirstEntriesBeforeTheyAreCommitted) {
   EXPECT_EQ(unremembered, 0);
 }
 
+// With nobody else to agree, it listens for a cluster that it may have lost the
+// memory of.
+TEST_F(BirthsTest, TheOnlyNameOfAListListensFirst) {
+  StartWithMemory(1, {"n1"});
+  StartWithMemory(2, {"n1"});
+  StartWithMemory(3, {"n1"});
+  ASSERT_TRUE(cluster_.RunUntil([&] { return AllVote(cluster_, {1, 2, 3}); }));
+  cluster_.Kill(1);
+  Start(1, {"n1"}, [](NodeOptions& options) { options.memory = Memory(); });
+  ASSERT_TRUE(AwaitSessions({1}, absl::Seconds(30)));
+  EXPECT_EQ(births_.founded.size(), 1u);
+}
+
 // --- Quarantine --------------------------------------------------------------
 
 // A founder that kept no memory founds again while a holder of its first

@@ -65,7 +65,10 @@ TEST(CoordinatorLogTest, TellsOfItsLifeAndAtDebugLevelOfItsLocks) {
                                      kLockRefused, kLockRenewed, kLockReleased,
                                      kDecision, kLeaving, kLeft}),
               IsSubsetOf(events));
-  EXPECT_EQ(events.front(), kStarted);
+  // What it remembers decides how it starts.
+  ASSERT_GE(events.size(), 2u);
+  EXPECT_EQ(events[0], kMemoryNone);
+  EXPECT_EQ(events[1], kStarted);
   EXPECT_EQ(events.back(), kLeft);
 }
 
