@@ -25,8 +25,6 @@ constexpr absl::Duration JoinerPatience() { return absl::Seconds(30); }
 // Longer than elections take. A cluster that has had no leader for so long has
 // lost its majority, or this node cannot reach it.
 constexpr absl::Duration LeaderlessMax() { return absl::Seconds(10); }
-// Nodes that could all found a cluster do not try at the same instant.
-constexpr absl::Duration FoundingSpread() { return absl::Milliseconds(300); }
 constexpr absl::Duration FounderAskInterval() { return absl::Seconds(1); }
 constexpr absl::Duration JoinAskInterval() { return absl::Milliseconds(200); }
 // Each answer to a stranger is a whole list of members, so answers are limited
