@@ -102,9 +102,9 @@ class Node {
   // --- For watching only ----------------------------------------------------
 
   NodeId id() const { return identity_.node; }
-  // The cluster is none until the node has founded or joined one.
   // What it remembers of clusters, whether a driver keeps it or not.
   const Memory& memory() const { return memory_; }
+  // The cluster is none until the node has founded or joined one.
   const Identity& identity() const { return identity_; }
   const NodeOptions& options() const { return options_; }
   const NodeStats& stats() const { return stats_; }

@@ -772,8 +772,7 @@ uint64_t Membership::Fingerprint() const {
   class Fingerprint hash;
   hash.Add(self_.id).Add(self_.incarnation);
   hash.Add(static_cast<uint64_t>(self_.state));
-  hash.Add(introduction_.token_base);
-  hash.Add(uint64_t{introduction_.is_led});
+  hash.Add(introduction_.token_base).Add(uint64_t{introduction_.is_led});
   for (const std::string& founder : introduction_.founders) hash.Add(founder);
   hash.Add(uint64_t{introduction_.is_first}).Add(introduction_.ended);
   hash.Add(last_number_).Add(static_cast<uint64_t>(health_));

@@ -39,9 +39,9 @@ class OneLeaderPerTerm {
   absl::btree_map<Term, NodeId> leaders_;
 };
 
-// Births are explicit (engine/README.md, D4): the founders that are configured
-// to found a cluster together found one, since a majority of them votes for it
-// before anything is committed; and only one node founds alone.
+// Births are explicit (engine/README.md, D4), and there is one: all founders
+// must be bound to it before it begins, and who remembers a cluster founds none
+// (engine/birth/README.md, B2 and B6).
 class OneBirth {
  public:
   // The first entry of the cluster was committed.

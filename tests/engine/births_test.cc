@@ -204,6 +204,22 @@ TEST_F(BirthsTest, ABirthThatIsCutOffAnywhereIsGivenUpAndBeginsAgain) {
   }
 }
 
+// Its log has the first entries, but nobody else's has.
+TEST_F(BirthsTest, AFounderThatIsCutOffGivesTheBirthUpByItself) {
+  const Names founders = {"n1", "n2", "n3"};
+  cluster_.filter = [](int, const Address&, const std::string& bytes) {
+    const absl::StatusOr<Envelope> envelope = Decode(bytes);
+    return !std::holds_alternative<Append>(envelope->message);
+  };
+  for (const int i : {1, 2, 3}) StartWithMemory(i, founders);
+  ASSERT_TRUE(cluster_.RunUntil([&] { return cluster_.Leader() != 0; }));
+  const int leader = cluster_.Leader();
+  cluster_.CutOff(leader);
+  EXPECT_TRUE(cluster_.RunUntil(
+      [&] { return cluster_.node(leader).identity().cluster.IsNone(); },
+      absl::Seconds(10)));
+}
+
 // Random restarts of processes and cuts of machines while a cluster is born,
 // with one that is no founder. All remember.
 TEST_F(BirthsTest, RestartsAndCutsWhileItIsBornMakeNoSecondCluster) {
@@ -519,6 +535,23 @@ TEST_F(BirthsTest, TokensAreAboveWhatAnyFounderRemembers) {
   });
   ASSERT_TRUE(AwaitSessions({1, 2, 3}, absl::Seconds(10)));
   EXPECT_GT(cluster_.Ask(1, Try("k")).token, remembered);
+}
+
+// The node tells the cluster that it joins of the tokens that it has seen.
+TEST_F(BirthsTest, TokensRiseWhenAClusterIsGivenUpForAnother) {
+  cluster_.Start(1, {1});
+  cluster_.Start(2, {2});
+  ASSERT_TRUE(AwaitSessions({1, 2}, absl::Seconds(10)));
+  FencingToken last;
+  for (int i = 0; i < 5; ++i) {
+    last = cluster_.Ask(2, Try(absl::StrCat("k", i))).token;
+  }
+  const ClusterId older = cluster_.node(1).identity().cluster;
+  cluster_.Deliver(2, SeedsResolved{.seeds = {TestCluster::AddressOf(1)}});
+  ASSERT_TRUE(cluster_.RunUntil([&] {
+    return cluster_.node(2).identity().cluster == older && HasSession(2);
+  }));
+  EXPECT_GT(cluster_.Ask(2, Try("k")).token, last);
 }
 
 // What is remembered is ahead of every token, whenever the process dies.

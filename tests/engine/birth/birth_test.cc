@@ -14,6 +14,7 @@
 #include "engine/address.h"
 #include "engine/ids.h"
 #include "engine/instant.h"
+#include "engine/locks/token_counter.h"
 #include "engine/outbox.h"
 #include "engine/random.h"
 #include "engine/wire/message.h"
@@ -108,6 +109,28 @@ TEST_F(BirthTest, TheFirstOfTheListInvitesOnceAllAreThere) {
   Meet(second, 1);
   Meet(second, 3);
   EXPECT_TRUE(Fire(second, absl::Seconds(1)).empty());
+}
+
+TEST_F(BirthTest, AFounderWithAnotherListIsNotMet) {
+  Birth first = Make(1);
+  Meet(first, 2);
+  first.Meet(IdOf(3), AddressOf(3), "n3", Introduction({"n1", "n3"}));
+  EXPECT_TRUE(Fire(first, absl::Seconds(1)).empty());
+  Meet(first, 3);
+  EXPECT_EQ(Fire(first, absl::Seconds(1)).size(), 2u);
+}
+
+TEST_F(BirthTest, TokensBeginAboveWhatAnyFounderHasSeen) {
+  constexpr FencingToken kSeen(uint64_t{1} << 60);
+  Birth first = Make(1);
+  Meet(first, 2);
+  PushPull introduction = Introduction();
+  introduction.token_base = kSeen;
+  first.Meet(IdOf(3), AddressOf(3), "n3", introduction);
+  // The next token is above.
+  EXPECT_GE(Fire(first, absl::Seconds(1)).at(0).token_base.number() +
+                TokenCounter::kStep,
+            kSeen.number() + 1);
 }
 
 TEST_F(BirthTest, ItIsBornWhenAllHaveAccepted) {
